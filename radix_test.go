@@ -67,7 +67,7 @@ func lookup(t *tree, raw string) string {
 }
 
 func TestRadix_rank(t *testing.T) {
-	users := []string{"/users", "/users/", "/users/new", "/users/:id<int>", "/users/:id", "/users/*rest", "/users/v:ver", "/users/:id/posts", "/users/:n.:ext", "/users/:id<even>", "/users/:id<regex([a-c]+)>", "/users/:a<alpha>"}
+	users := []string{"/users", "/users/", "/users/new", "/users/:id<int>", "/users/:id", "/users/*rest", "/users/ver:ver", "/users/:id/posts", "/users/:n.:ext", "/users/:id<even>", "/users/:id<regex([a-c]+)>", "/users/:a<alpha>"}
 	tests := []struct {
 		name   string
 		routes []string
@@ -77,7 +77,7 @@ func TestRadix_rank(t *testing.T) {
 		{"static", users, "/users/new", "/users/new"},
 		{"text longer than static", users, "/users/newer", "/users/:a<alpha> a=newer"},
 		{"int", users, "/users/42", "/users/:id<int> id=42"},
-		{"text before int", users, "/users/v42", "/users/v:ver ver=42"},
+		{"text before int", users, "/users/ver42", "/users/ver:ver ver=42"},
 		{"two parameters", users, "/users/a1.tar.gz", "/users/:n.:ext n=a1 ext=tar.gz"},
 		{"custom", users, "/users/a1", "/users/:id<even> id=a1"},
 		{"plain", users, "/users/a1_", "/users/:id id=a1_"},
