@@ -26,26 +26,47 @@ func mustPattern(tb testing.TB, src string) []*pattern {
 	return ps
 }
 
-// newTestTree adds the patterns, each with an endpoint that names it, and freezes the tree.
-func newTestTree(tb testing.TB, fold bool, srcs ...string) *tree {
+// testTree is a tree that knows which pattern each endpoint is.
+type testTree struct {
+	*tree
+	pats map[*endpoint]*pattern
+}
+
+func emptyTestTree(fold bool) *testTree {
+	return &testTree{newTree(fold), map[*endpoint]*pattern{}}
+}
+
+// newTestTree adds the patterns and freezes the tree.
+func newTestTree(tb testing.TB, fold bool, srcs ...string) *testTree {
 	tb.Helper()
-	tr := newTree(fold)
+	tr := emptyTestTree(fold)
 	for _, src := range srcs {
-		for _, p := range mustPattern(tb, src) {
-			if _, with := tr.add(p, &endpoint{names: p.names, src: src}); with != nil {
-				tb.Fatalf("add(%q) conflicts with %q", src, with)
-			}
+		if with := tr.register(tb, src); with != nil {
+			tb.Fatalf("%q conflicts with %q", src, with)
 		}
 	}
 	tr.freeze()
 	return tr
 }
 
-// lookup is a whole lookup of a raw path, shown as "pattern name=value name=value".
-func lookup(t *tree, raw string) string {
+// register adds the one or two patterns of src, up to a conflict, and returns with what that is.
+func (t *testTree) register(tb testing.TB, src string) (with *pattern) {
+	tb.Helper()
+	for _, p := range mustPattern(tb, src) {
+		ep := new(endpoint)
+		if _, with := t.add(p, ep); with != nil {
+			return with
+		}
+		t.pats[ep] = p
+	}
+	return nil
+}
+
+// route is a whole lookup of a raw path.
+func (t *testTree) route(raw string) (p *pattern, values []string) {
 	decoded, err := decodePath(nil, raw)
 	if err != nil {
-		return "400"
+		return nil, nil
 	}
 	orig := string(decoded)
 	path := orig
@@ -55,13 +76,25 @@ func lookup(t *tree, raw string) string {
 	var cs captures
 	ep := t.find(path, orig, &cs)
 	if ep == nil {
+		return nil, nil
+	}
+	for i := range cs.n {
+		s := cs.at(i)
+		values = append(values, paramValue(orig[s.off:int(s.off)+int(s.len)]))
+	}
+	return t.pats[ep], values
+}
+
+// lookup is a whole lookup of a raw path, shown as "pattern name=value name=value".
+func lookup(t *testTree, raw string) string {
+	p, values := t.route(raw)
+	if p == nil {
 		return "404"
 	}
 	var b strings.Builder
-	b.WriteString(ep.src)
-	for i := range cs.n {
-		s := cs.at(i)
-		fmt.Fprintf(&b, " %s=%s", ep.names[i], paramValue(orig[s.off:s.off+s.len]))
+	b.WriteString(p.src)
+	for i, v := range values {
+		fmt.Fprintf(&b, " %s=%s", p.names[i], v)
 	}
 	return b.String()
 }

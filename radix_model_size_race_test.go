@@ -1,0 +1,6 @@
+//go:build race
+
+package geist
+
+// modelProbes is smaller under the race detector, which makes each probe ten times as slow.
+const modelProbes = 60_000

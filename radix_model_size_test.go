@@ -1,0 +1,6 @@
+//go:build !race
+
+package geist
+
+// modelProbes is how many (route set, path) pairs TestRadix_agreesWithModel compares.
+const modelProbes = 1_000_000
