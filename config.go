@@ -1,0 +1,311 @@
+package geist
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Defaults of [Config]. A zero field selects the value named here.
+const (
+	// DefaultMaxHeaderBytes is the default of Config.MaxHeaderBytes: 16 KiB.
+	DefaultMaxHeaderBytes = 16 << 10
+	// DefaultMaxURIBytes is the default of Config.MaxURIBytes: 16 KiB.
+	DefaultMaxURIBytes = 16 << 10
+	// DefaultMaxBodyBytes is the default of Config.MaxBodyBytes: 4 MiB.
+	DefaultMaxBodyBytes = 4 << 20
+	// DefaultMaxFields is the default of Config.MaxFields: 1,000.
+	DefaultMaxFields = 1000
+	// DefaultReadTimeout is the default of Config.ReadTimeout: 30 seconds.
+	DefaultReadTimeout = 30 * time.Second
+	// DefaultWriteTimeout is the default of Config.WriteTimeout: 30 seconds.
+	DefaultWriteTimeout = 30 * time.Second
+	// DefaultIdleTimeout is the default of Config.IdleTimeout: 75 seconds.
+	DefaultIdleTimeout = 75 * time.Second
+	// DefaultMaxConns is the default of Config.MaxConns: 262,144.
+	DefaultMaxConns = 256 << 10
+	// DefaultMaxRetainedBytes is the default of Config.MaxRetainedBytes: 64 KiB.
+	DefaultMaxRetainedBytes = 64 << 10
+	// DefaultDrainIdle is the default of Config.DrainIdle: 2 seconds.
+	DefaultDrainIdle = 2 * time.Second
+	// DefaultShutdownTimeout is the default of Config.ShutdownTimeout: 30 seconds.
+	DefaultShutdownTimeout = 30 * time.Second
+)
+
+// maxSpanBytes is the longest path that a captured parameter can address: spans are 16-bit.
+const maxSpanBytes = 1<<16 - 1
+
+// SlashPolicy says what happens to a path that matches no route as it was
+// sent, but would match with or without a trailing slash, or once its repeated
+// slashes and dot segments are removed.
+type SlashPolicy uint8
+
+const (
+	// SlashRedirect, the default, answers 308 with the path that matches. OPTIONS
+	// requests and upgrades are answered in place, since their clients do not follow.
+	SlashRedirect SlashPolicy = iota
+	// SlashIgnore serves such a path in place, as if it had been sent clean.
+	// Patterns lose their trailing slash too.
+	SlashIgnore
+	// SlashStrict answers 404.
+	SlashStrict
+)
+
+// String returns the policy's name as it stands in the source.
+func (p SlashPolicy) String() string {
+	switch p {
+	case SlashRedirect:
+		return "SlashRedirect"
+	case SlashIgnore:
+		return "SlashIgnore"
+	case SlashStrict:
+		return "SlashStrict"
+	default:
+		return fmt.Sprintf("SlashPolicy(%d)", uint8(p))
+	}
+}
+
+// Config holds every setting of an [Engine]. The zero Config is a safe
+// production configuration; each field says what its zero means. New copies it
+// and nothing changes it afterwards, so a Config may be reused and shared.
+//
+// A status in parentheses is what a request over that limit is answered with.
+type Config struct {
+	// Name is the service's name in the banner and in the log. Empty means "geist".
+	Name string
+
+	// ServerHeader is the value of the Server response header. Empty sends none.
+	ServerHeader string
+
+	// Logger receives the engine's own messages: server errors, panics, warnings at
+	// start, and connections that ended badly (at debug level). Client errors are
+	// never logged as errors. Nil means slog.Default().
+	Logger *slog.Logger
+
+	// JSON encodes and decodes JSON. Nil means [GoJSON].
+	JSON Codec
+
+	// TrailingSlash says what happens to paths that are a slash away from a route.
+	// Zero means SlashRedirect.
+	TrailingSlash SlashPolicy
+
+	// CaseInsensitive matches the fixed text of patterns without regard to ASCII
+	// case. Parameters keep the case that was sent; Ctx.Path is lower case.
+	CaseInsensitive bool
+
+	// UnsafeStrings makes the strings that a Ctx returns views of the request's
+	// buffer: they change once the handler has returned. It saves one copy of a few
+	// nanoseconds each and is for those who have measured that they need it.
+	UnsafeStrings bool
+
+	// TrustedProxies lists the addresses (CIDR or single IP, or "unix" for peers on
+	// a unix socket) whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host
+	// headers are believed by Ctx.ClientIP, Ctx.Scheme and Ctx.Host. Empty trusts
+	// nobody, which is right for a server that faces its clients directly.
+	TrustedProxies []string
+
+	// MaxHeaderBytes bounds the header fields of one request (431). Zero means 16 KiB.
+	// The sum of MaxHeaderBytes and MaxURIBytes is the size of a connection's read buffer.
+	MaxHeaderBytes int
+
+	// MaxURIBytes bounds the request target (414). Zero means 16 KiB; the most is 65,535.
+	MaxURIBytes int
+
+	// MaxBodyBytes bounds a request's body (413). Zero means 4 MiB.
+	MaxBodyBytes int
+
+	// MaxFields bounds the fields of a query (400). Zero means 1,000.
+	MaxFields int
+
+	// ReadTimeout bounds reading one request, header and body (408). Zero means 30
+	// seconds; negative disables it.
+	ReadTimeout time.Duration
+
+	// WriteTimeout bounds writing one response once its handler has returned (the
+	// connection is closed). Zero means 30 seconds; negative disables it.
+	WriteTimeout time.Duration
+
+	// IdleTimeout bounds the wait for the next request on a keep-alive connection,
+	// which is then closed. Zero means 75 seconds; negative disables it.
+	IdleTimeout time.Duration
+
+	// MaxConns bounds the connections that are served at once (503). Zero means 262,144.
+	MaxConns int
+
+	// MaxConnsPerIP bounds the connections of one IP address (429). Zero means no bound.
+	MaxConnsPerIP int
+
+	// MaxRequestsPerConn bounds the requests of one connection, the last of which is
+	// answered with Connection: close. Zero means no bound.
+	MaxRequestsPerConn int
+
+	// MaxRetainedBytes is the largest body buffer that a connection keeps for its
+	// next request; larger ones are released when the request is done. Zero means 64 KiB.
+	MaxRetainedBytes int
+
+	// DrainDelay is how long Shutdown goes on accepting connections after Ready has
+	// turned false, so that load balancers notice. Zero means no delay.
+	DrainDelay time.Duration
+
+	// DrainIdle is how long Shutdown lets idle keep-alive connections send one last
+	// request, which is answered with Connection: close, before it closes them. It
+	// never outlasts the deadline given to Shutdown. Zero means 2 seconds; negative
+	// closes idle connections at once.
+	DrainIdle time.Duration
+
+	// ShutdownTimeout bounds the drain that Run starts on SIGINT or SIGTERM, from the
+	// signal to the last connection; what is left is then cut. Zero means 30 seconds.
+	ShutdownTimeout time.Duration
+
+	// DisableBanner keeps Run from printing its address and routes at start.
+	DisableBanner bool
+}
+
+// settings is a Config with its zeroes replaced and its parts parsed.
+type settings struct {
+	Config
+	proxies  trustedProxies
+	warnings []string
+}
+
+// resolve replaces the zeroes of cfg and reports every value that cannot be
+// used, each with a sentence that says what to change.
+func (cfg Config) resolve() (settings, []string) {
+	var problems []string
+	cfg.Name = orDefault(cfg.Name, "geist")
+	if cfg.JSON == nil {
+		cfg.JSON = GoJSON()
+	}
+	if cfg.TrailingSlash > SlashStrict {
+		problems = append(problems, fmt.Sprintf("Config.TrailingSlash is %d: use SlashRedirect, SlashIgnore or SlashStrict", cfg.TrailingSlash))
+	}
+	if !validFieldValue(cfg.ServerHeader) {
+		problems = append(problems, "Config.ServerHeader holds a control character: remove it")
+	}
+	problems = append(problems, cfg.resolveLimits()...)
+	problems = append(problems, cfg.resolveTimes()...)
+	proxies, warnings, bad := parseTrustedProxies(cfg.TrustedProxies)
+	return settings{Config: cfg, proxies: proxies, warnings: warnings}, append(problems, bad...)
+}
+
+// resolveLimits fills in and checks the fields that count things.
+func (cfg *Config) resolveLimits() (problems []string) {
+	for _, f := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"MaxHeaderBytes", &cfg.MaxHeaderBytes, DefaultMaxHeaderBytes},
+		{"MaxURIBytes", &cfg.MaxURIBytes, DefaultMaxURIBytes},
+		{"MaxBodyBytes", &cfg.MaxBodyBytes, DefaultMaxBodyBytes},
+		{"MaxFields", &cfg.MaxFields, DefaultMaxFields},
+		{"MaxConns", &cfg.MaxConns, DefaultMaxConns},
+		{"MaxConnsPerIP", &cfg.MaxConnsPerIP, 0},
+		{"MaxRequestsPerConn", &cfg.MaxRequestsPerConn, 0},
+		{"MaxRetainedBytes", &cfg.MaxRetainedBytes, DefaultMaxRetainedBytes},
+	} {
+		if *f.value < 0 {
+			problems = append(problems, fmt.Sprintf("Config.%s is %d: use a positive number, or 0 for the default", f.name, *f.value))
+		}
+		*f.value = orDefault(*f.value, f.fallback)
+	}
+	if cfg.MaxURIBytes > maxSpanBytes {
+		problems = append(problems, fmt.Sprintf("Config.MaxURIBytes is %d: the most is %d", cfg.MaxURIBytes, maxSpanBytes))
+	}
+	return problems
+}
+
+// resolveTimes fills in and checks the durations.
+func (cfg *Config) resolveTimes() (problems []string) {
+	cfg.ReadTimeout = orDefault(cfg.ReadTimeout, DefaultReadTimeout)
+	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, DefaultWriteTimeout)
+	cfg.IdleTimeout = orDefault(cfg.IdleTimeout, DefaultIdleTimeout)
+	cfg.DrainIdle = orDefault(cfg.DrainIdle, DefaultDrainIdle)
+	cfg.ShutdownTimeout = orDefault(cfg.ShutdownTimeout, DefaultShutdownTimeout)
+	if cfg.DrainDelay < 0 {
+		problems = append(problems, fmt.Sprintf("Config.DrainDelay is %s: use a positive duration, or 0 for none", cfg.DrainDelay))
+	}
+	if cfg.ShutdownTimeout < 0 {
+		problems = append(problems, fmt.Sprintf("Config.ShutdownTimeout is %s: use a positive duration, or 0 for the default", cfg.ShutdownTimeout))
+	}
+	return problems
+}
+
+// logger returns the configured logger, or the process's default one as it is now.
+func (s *settings) logger() *slog.Logger {
+	if s.Logger != nil {
+		return s.Logger
+	}
+	return slog.Default()
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// trustedProxies says whose forwarding headers are believed.
+type trustedProxies struct {
+	prefixes []netip.Prefix
+	unix     bool
+}
+
+// none reports that nobody is trusted, the usual case and the fast one.
+func (t *trustedProxies) none() bool { return len(t.prefixes) == 0 && !t.unix }
+
+// contains reports whether ip is a trusted proxy. Addresses that map IPv4 into
+// IPv6 are compared as IPv4.
+func (t *trustedProxies) contains(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	for _, p := range t.prefixes {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseTrustedProxies reads Config.TrustedProxies. Trusting every address lets
+// any client choose its own IP, so that is a warning.
+func parseTrustedProxies(list []string) (t trustedProxies, warnings, problems []string) {
+	for _, s := range list {
+		if s == "unix" {
+			t.unix = true
+			continue
+		}
+		p, err := parsePrefix(s)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("Config.TrustedProxies holds %q: use a CIDR such as 10.0.0.0/8, an IP address, or \"unix\"", s))
+			continue
+		}
+		if p.Bits() == 0 {
+			warnings = append(warnings, fmt.Sprintf("Config.TrustedProxies holds %s: every client can now choose its own ClientIP, Scheme and Host", s))
+		}
+		t.prefixes = append(t.prefixes, p)
+	}
+	return t, warnings, problems
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}

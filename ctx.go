@@ -1,0 +1,301 @@
+package geist
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/internal/peerwatch"
+	"github.com/gogeist/geist/internal/unsafestring"
+)
+
+// Ctx is one request and its answer: what handlers and middleware work with. It is
+// made by the engine, lives until the request (or the stream or connection that it
+// became) ends, and is then used again for another request. A handler must not
+// keep it, nor use it from another goroutine while it runs; the strings that it
+// returns stay valid for ever, and Context gives goroutines what they need. Under
+// -race or -tags geistdebug, using a Ctx after its end panics with the route's name.
+type Ctx struct {
+	// Set for every request.
+	rc     *fasthttp.RequestCtx
+	engine *Engine // whose codec and errors apply: the mounted engine, where there is one
+	ep     *endpoint
+	chain  []Handler
+	index  int
+	path   string // what is matched: a view of the request or of a buffer below
+	orig   string // path before its case was folded
+	raw    string // path as it was sent
+	caps   captures
+
+	// Set where it applies; reset clears them.
+	rs        *routes
+	failure   error // the error that was answered last
+	dots      bool  // path has dot segments, so that no route may match it
+	absolute  bool  // the target has absolute-form: it names the host
+	asterisk  bool  // the target is *
+	hostParam string
+	hostValue string
+
+	cold cold // what few requests use
+
+	// Kept from request to request.
+	server    *Engine // owner of the pool and of the server
+	arena     []byte  // append-only: strings handed out point into it
+	json      bodyWriter
+	knownHost []byte // the last Host that was found valid
+	decoded   []byte // buffers of path, raw and hostName
+	folded    []byte
+	cleaned   []byte
+	hostBuf   []byte
+	scratch   []byte
+	locals    []local
+	released  string // in debug builds: the route of the request that has ended
+}
+
+// cold is the state that few requests use. used tells reset whether to look.
+type cold struct {
+	used    bool
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	gone    *peerwatch.Watch
+	closers []func()
+	kv      map[string]any
+	logger  *slog.Logger
+}
+
+// arenaBytes is the size of the chunks that strings are carved from. A string
+// that is kept keeps its chunk alive.
+const arenaBytes = 2 << 10
+
+func newCtx(e *Engine) *Ctx {
+	c := &Ctx{server: e, engine: e}
+	return c
+}
+
+// finish ends the request: it recovers what panicked outside an endpoint, runs
+// the closers and hooks, and gives the Ctx back.
+func (c *Ctx) finish() {
+	if v := recover(); v != nil {
+		c.recovered(v)
+	}
+	e := c.server
+	if len(e.hooks.after) > 0 {
+		c.runAfter(e)
+	}
+	if c.cold.used {
+		c.closeCold()
+	}
+	if e.live.closing.Load() {
+		e.live.lastRequest(c.rc)
+	}
+	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
+	e.live.noteLarge(c.rc, e.set.MaxRetainedBytes)
+	c.release()
+}
+
+// recovered answers a panic of middleware, a hook or an error handler with a 500.
+func (c *Ctx) recovered(v any) {
+	err := newPanicError(v)
+	defer func() {
+		if v := recover(); v != nil { // the error handler panicked: answer without it
+			c.logFailure(fasthttp.StatusInternalServerError, newPanicError(v))
+			c.rc.Response.ResetBody()
+			DefaultErrorHandler(c, err)
+		}
+	}()
+	if _, ok := errors.AsType[*PanicError](c.failure); ok && !isAbort(err) {
+		panic(v) // it is the error handler that panics
+	}
+	c.settle(err)
+}
+
+// newPanicError wraps what a handler panicked with, and where.
+func newPanicError(v any) error {
+	if err, ok := v.(error); ok && isAbort(err) {
+		return err
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// isAbort reports whether err asks for the connection to be cut.
+func isAbort(err error) bool {
+	return errors.Is(err, ErrAbort) || errors.Is(err, http.ErrAbortHandler)
+}
+
+// abort cuts the connection without an answer. The hijack handler is fasthttp's
+// way to end a connection without writing to it.
+func (c *Ctx) abort() {
+	c.rc.Response.Reset()
+	c.rc.HijackSetNoResponse(true)
+	c.rc.Hijack(closeConn)
+}
+
+func (c *Ctx) runAfter(e *Engine) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.recovered(v)
+		}
+	}()
+	for _, f := range e.hooks.after {
+		f(c)
+	}
+}
+
+// closeCold releases what few requests use.
+func (c *Ctx) closeCold() {
+	for len(c.cold.closers) > 0 {
+		c.runCloser()
+	}
+	if c.cold.cancel != nil {
+		c.cold.gone.Stop()
+		c.cold.cancel(ErrRequestDone)
+	}
+	clear(c.cold.kv)
+	for i := range c.locals {
+		c.locals[i].box.reset()
+	}
+	if len(c.locals) > maxLocals {
+		c.locals = nil
+	}
+	c.cold = cold{closers: c.cold.closers[:0], kv: c.cold.kv}
+}
+
+// runCloser runs the last closer. A panic of it is logged and ends only itself.
+func (c *Ctx) runCloser() {
+	n := len(c.cold.closers) - 1
+	f := c.cold.closers[n]
+	c.cold.closers[n] = nil
+	c.cold.closers = c.cold.closers[:n]
+	defer func() {
+		if v := recover(); v != nil {
+			c.logFailure(c.rc.Response.StatusCode(), newPanicError(v))
+		}
+	}()
+	f()
+}
+
+// release resets c and puts it into the pool. Debug builds never use it again, so
+// that every later use is found.
+func (c *Ctx) release() {
+	if debugCtx {
+		c.poison()
+		return
+	}
+	c.rc = nil
+	c.engine = c.server
+	c.ep = nil
+	c.chain = nil
+	c.path, c.orig, c.raw = "", "", ""
+	if c.rs != nil || c.failure != nil || c.absolute {
+		c.rs, c.failure = nil, nil
+		c.absolute, c.asterisk = false, false
+		c.hostParam, c.hostValue = "", ""
+	}
+	c.dots = false
+	c.server.pool.Put(c)
+}
+
+// keep returns b as a string that stays valid for ever: a copy in the arena, which
+// is written once and never reused, or a view under Config.UnsafeStrings. A string
+// costs a copy and, for every 2 KiB of them, one allocation (BenchmarkCtx_keep).
+func (c *Ctx) keep(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if c.server.set.UnsafeStrings {
+		return unsafestring.String(b)
+	}
+	if len(b) > cap(c.arena)-len(c.arena) {
+		return c.keepSlow(b)
+	}
+	n := len(c.arena)
+	c.arena = append(c.arena, b...)
+	return unsafestring.String(c.arena[n:])
+}
+
+// keepSlow starts a new chunk, or copies a string that would use most of one.
+func (c *Ctx) keepSlow(b []byte) string {
+	if len(b) > arenaBytes/4 {
+		return string(b)
+	}
+	c.arena = append(make([]byte, 0, arenaBytes), b...)
+	return unsafestring.String(c.arena)
+}
+
+func (c *Ctx) keepString(s string) string { return c.keep(unsafestring.Bytes(s)) }
+
+// codec returns the JSON codec that applies.
+func (c *Ctx) codec() Codec { return c.engine.set.JSON }
+
+// errorHandler returns the nearest error handler.
+func (c *Ctx) errorHandler() ErrorHandler {
+	if c.ep != nil {
+		return c.ep.onError
+	}
+	if h := c.engine.reg.onError; h != nil {
+		return h
+	}
+	return DefaultErrorHandler
+}
+
+// Context returns a context that ends when the client leaves (cause
+// [ErrClientGone]), when the server's shutdown deadline passes ([ErrServerClosed])
+// or when the request is done ([ErrRequestDone]). It may be handed to other
+// goroutines and outlives the Ctx. To go on after the request, use
+// context.WithoutCancel. It is made on first use: a handler that never asks, or
+// that ends within milliseconds, pays nothing for the detection.
+func (c *Ctx) Context() context.Context {
+	c.check()
+	if c.cold.ctx == nil {
+		c.cold.used = true
+		ctx, cancel := context.WithCancelCause(c.server.live.base)
+		c.cold.ctx, c.cold.cancel = ctx, cancel
+		if conn := c.rc.Conn(); conn != nil {
+			c.cold.gone = c.server.watcher.Watch(conn, func() { cancel(ErrClientGone) })
+		}
+	}
+	return c.cold.ctx
+}
+
+// SetContext replaces what Context returns for the rest of the request. ctx must
+// be derived from Context, or the end of the request will not end it.
+func (c *Ctx) SetContext(ctx context.Context) {
+	c.Context()
+	c.cold.ctx = ctx
+}
+
+// clientGone reports whether the context was made and ended with the client.
+func (c *Ctx) clientGone() bool {
+	return c.cold.ctx != nil && errors.Is(context.Cause(c.cold.ctx), ErrClientGone)
+}
+
+// OnClose adds a function that runs when the request ends, or the stream or
+// connection that it became, in reverse order of registration: after the answer
+// is built, but before it is sent. It also runs after a panic.
+func (c *Ctx) OnClose(f func()) {
+	c.check()
+	c.cold.used = true
+	c.cold.closers = append(c.cold.closers, f)
+}
+
+// Logger returns the engine's logger with the request's method and route. It may
+// be kept and used from other goroutines.
+func (c *Ctx) Logger() *slog.Logger {
+	c.check()
+	if c.cold.logger == nil {
+		c.cold.used = true
+		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
+	}
+	return c.cold.logger
+}
+
+// Raw returns fasthttp's own context, for what Ctx does not offer. All that it
+// returns is borrowed: valid until the request ends.
+func (c *Ctx) Raw() *fasthttp.RequestCtx {
+	c.check()
+	return c.rc
+}

@@ -1,0 +1,36 @@
+//go:build race || geistdebug
+
+package geist
+
+// debugCtx makes every use of a Ctx after its request panic, and overwrites what
+// it lent. It is on under -race and -tags geistdebug.
+const debugCtx = true
+
+// poisonByte fills buffers that were lent and are no longer valid.
+const poisonByte = 0xDB
+
+// check panics when the request of c has ended.
+func (c *Ctx) check() {
+	if c.released != "" {
+		panic("geist: a Ctx was used after its request (" + c.released + ") had ended: take what you need out of it before, or use c.Context() in goroutines")
+	}
+}
+
+// poison makes c unusable for good, in place of putting it into the pool.
+func (c *Ctx) poison() {
+	method, route := c.Method(), "no route"
+	if c.ep != nil && c.ep.pattern != "" {
+		route = c.ep.pattern
+	}
+	fill(c.rc.Request.Body())
+	fill(c.decoded)
+	fill(c.folded)
+	fill(c.cleaned)
+	*c = Ctx{server: c.server, released: method + " " + route}
+}
+
+func fill(b []byte) {
+	for i := range b {
+		b[i] = poisonByte
+	}
+}

@@ -1,0 +1,313 @@
+package geist
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/internal/unsafestring"
+)
+
+// Method returns the request method, such as "GET".
+func (c *Ctx) Method() string {
+	c.check()
+	m := c.rc.Request.Header.Method()
+	if i := usualMethod(unsafestring.String(m)); i >= 0 {
+		return methodNames[i]
+	}
+	return c.keep(m)
+}
+
+// Path returns the path that was matched: decoded a segment at a time, with an
+// encoded slash still written %2F, clean under SlashIgnore and in lower case under
+// CaseInsensitive. What is authorised by Path is what is served.
+func (c *Ctx) Path() string {
+	c.check()
+	if strings.IndexByte(c.path, 0) < 0 {
+		return c.keepString(c.path)
+	}
+	return strings.ReplaceAll(c.path, "\x00", "%2F")
+}
+
+// Pattern returns the pattern of the route with the prefixes of its groups and
+// mounts, or "" where no route answers: 404, 405, redirects.
+func (c *Ctx) Pattern() string {
+	c.check()
+	if c.ep == nil {
+		return ""
+	}
+	return c.ep.pattern
+}
+
+// Param returns the decoded value of a path parameter, or "" if the route has no
+// parameter of that name or, being optional, it was not sent. A value that was
+// sent is never empty.
+func (c *Ctx) Param(name string) string {
+	c.check()
+	if c.ep != nil {
+		for i, n := range c.ep.names {
+			if n == name {
+				s := c.caps.at(i)
+				return c.keepParam(c.orig[s.off : int(s.off)+int(s.len)])
+			}
+		}
+	}
+	if name == c.hostParam {
+		return c.keepString(c.hostValue)
+	}
+	return ""
+}
+
+// keepParam keeps a captured value. An encoded slash is a NUL in it.
+func (c *Ctx) keepParam(v string) string {
+	if len(c.decoded) > 0 && strings.IndexByte(v, 0) >= 0 {
+		return paramValue(v)
+	}
+	return c.keepString(v)
+}
+
+// Query returns the first value of a query field, decoded, or "" if there is none.
+// "+" is a space; a malformed escape is kept as it was sent.
+func (c *Ctx) Query(name string) string {
+	v, _ := c.query(name)
+	return v
+}
+
+func (c *Ctx) query(name string) (value string, ok bool) {
+	c.check()
+	rest := c.rc.URI().QueryString()
+	for len(rest) > 0 {
+		var key, v []byte
+		key, v, rest = nextField(rest)
+		if c.sameKey(key, name) {
+			return c.unescape(v), true
+		}
+	}
+	return "", false
+}
+
+// QueryAll returns every value of a query field in the order sent, or nil.
+func (c *Ctx) QueryAll(name string) []string {
+	c.check()
+	var all []string
+	rest := c.rc.URI().QueryString()
+	for len(rest) > 0 {
+		var key, v []byte
+		key, v, rest = nextField(rest)
+		if c.sameKey(key, name) {
+			all = append(all, c.unescape(v))
+		}
+	}
+	return all
+}
+
+// nextField cuts the first field off a query.
+func nextField(b []byte) (key, value, rest []byte) {
+	eq := -1
+	for i, x := range b {
+		if x == '=' && eq < 0 {
+			eq = i
+		}
+		if x == '&' {
+			b, rest = b[:i], b[i+1:]
+			break
+		}
+	}
+	if eq < 0 || eq > len(b) {
+		return b, nil, rest
+	}
+	return b[:eq], b[eq+1:], rest
+}
+
+// sameKey compares a key as sent with a name.
+func (c *Ctx) sameKey(key []byte, name string) bool {
+	if unsafestring.String(key) == name {
+		return true
+	}
+	if len(key) <= len(name) || !escaped(key) {
+		return false // a decoded key is shorter than it was sent, but for "+"
+	}
+	c.scratch = appendUnescaped(c.scratch[:0], key)
+	return string(c.scratch) == name
+}
+
+// unescape returns a value as a string that stays valid.
+func (c *Ctx) unescape(v []byte) string {
+	if !escaped(v) {
+		return c.keep(v)
+	}
+	if c.server.set.UnsafeStrings {
+		return string(appendUnescaped(nil, v))
+	}
+	c.scratch = appendUnescaped(c.scratch[:0], v)
+	return c.keep(c.scratch)
+}
+
+func escaped(b []byte) bool {
+	for _, x := range b {
+		if x == '%' || x == '+' {
+			return true
+		}
+	}
+	return false
+}
+
+// appendUnescaped decodes application/x-www-form-urlencoded as the WHATWG URL
+// standard does: what is not an escape stands for itself.
+func appendUnescaped(dst, src []byte) []byte {
+	for i := 0; i < len(src); i++ {
+		switch b := src[i]; {
+		case b == '+':
+			dst = append(dst, ' ')
+		case b == '%':
+			if x, ok := unescape(unsafestring.String(src[i:])); ok {
+				dst = append(dst, x)
+				i += 2
+				continue
+			}
+			fallthrough
+		default:
+			dst = append(dst, b)
+		}
+	}
+	return dst
+}
+
+// Header returns the first value of a request header field, or "". The name's
+// case does not matter.
+func (c *Ctx) Header(name string) string {
+	c.check()
+	return c.keep(c.rc.Request.Header.Peek(name))
+}
+
+// Cookie returns the value of the first cookie of that name, or "". It is not
+// decoded: what SetCookie was given comes back.
+func (c *Ctx) Cookie(name string) string {
+	c.check()
+	return c.keep(c.rc.Request.Header.Cookie(name))
+}
+
+// Body returns the request's body. It is a view of the request's buffer: valid
+// until the handler returns; copy it to keep it. It must not be changed.
+func (c *Ctx) Body() []byte {
+	c.check()
+	return c.rc.Request.Body()
+}
+
+// Host returns the host that the request is for, with its port if it names one:
+// that of an absolute target, else the Host header, or X-Forwarded-Host if a
+// trusted proxy sent it. It is "" for an HTTP/1.0 request without one.
+func (c *Ctx) Host() string {
+	c.check()
+	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+		if h := c.rc.Request.Header.Peek(fasthttp.HeaderXForwardedHost); validHost(h) {
+			return c.keep(h)
+		}
+	}
+	return c.keep(c.requestHost())
+}
+
+// Scheme returns "https" on a TLS connection, or if a trusted proxy says so by
+// X-Forwarded-Proto, else "http".
+func (c *Ctx) Scheme() string {
+	c.check()
+	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+		switch string(c.rc.Request.Header.Peek(fasthttp.HeaderXForwardedProto)) {
+		case "https":
+			return "https"
+		case "http":
+			return "http"
+		}
+	}
+	if c.rc.IsTLS() {
+		return "https"
+	}
+	return "http"
+}
+
+// ClientIP returns the client's IP address: that of the connection, unless it
+// comes from a proxy in Config.TrustedProxies. Then X-Forwarded-For is read from
+// its end, trusted proxies are passed over, and the first other address is the
+// client. Where an entry is not an address the search stops at the last trusted
+// hop: what a client makes up is never believed. It is "" on a unix socket
+// without a trusted proxy in front.
+func (c *Ctx) ClientIP() string {
+	c.check()
+	addr, unix := c.peerAddr()
+	set := &c.server.set
+	if !set.proxies.none() && (unix && set.proxies.unix || addr.IsValid() && set.proxies.contains(addr)) {
+		addr = c.forwardedFor(addr)
+	}
+	if !addr.IsValid() {
+		return ""
+	}
+	b := c.scratch[:0]
+	c.scratch = addr.Unmap().AppendTo(b)
+	if c.server.set.UnsafeStrings {
+		return string(c.scratch)
+	}
+	return c.keep(c.scratch)
+}
+
+// forwardedFor walks the X-Forwarded-For fields from the nearest hop outwards.
+func (c *Ctx) forwardedFor(addr netip.Addr) netip.Addr {
+	fields := c.rc.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
+	for i := len(fields) - 1; i >= 0; i-- {
+		rest := unsafestring.String(fields[i])
+		for more := true; more; {
+			var hop string
+			if j := strings.LastIndexByte(rest, ','); j >= 0 {
+				hop, rest = rest[j+1:], rest[:j]
+			} else {
+				hop, more = rest, false
+			}
+			ip, ok := parseHop(strings.Trim(hop, " \t"))
+			if !ok {
+				return addr
+			}
+			addr = ip
+			if !c.server.set.proxies.contains(ip) {
+				return addr
+			}
+		}
+	}
+	return addr
+}
+
+// parseHop reads an entry of X-Forwarded-For: an address, which some proxies send
+// with a port.
+func parseHop(s string) (netip.Addr, bool) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Unmap().WithZone(""), true
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	if n := len(s); n > 2 && s[0] == '[' && s[n-1] == ']' {
+		if ip, err := netip.ParseAddr(s[1 : n-1]); err == nil {
+			return ip.Unmap().WithZone(""), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// peerTrusted reports whether the connection comes from a trusted proxy.
+func (c *Ctx) peerTrusted() bool {
+	addr, unix := c.peerAddr()
+	t := &c.server.set.proxies
+	return unix && t.unix || addr.IsValid() && t.contains(addr)
+}
+
+// peerAddr returns the address of the connection's other end, and whether the
+// connection is a unix socket, which has none.
+func (c *Ctx) peerAddr() (addr netip.Addr, unix bool) {
+	switch a := c.rc.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().WithZone(""), false
+	case *net.UnixAddr:
+		return netip.Addr{}, true
+	}
+	return netip.Addr{}, false
+}

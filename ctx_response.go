@@ -1,0 +1,255 @@
+package geist
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Map is a JSON object.
+type Map map[string]any
+
+// Content types that this package sets.
+const (
+	mimeText = "text/plain; charset=utf-8"
+	mimeHTML = "text/html; charset=utf-8"
+	mimeJSON = "application/json"
+)
+
+// Status sets the response's status code and returns c, for answers that set none
+// themselves. A code outside 100 to 999 becomes 500 and is logged.
+func (c *Ctx) Status(code int) *Ctx {
+	c.check()
+	c.setStatus(code)
+	return c
+}
+
+func (c *Ctx) setStatus(code int) {
+	if code < 100 || code > 999 {
+		c.Logger().Error("invalid status code, 500 is sent", "code", code)
+		code = fasthttp.StatusInternalServerError
+	}
+	c.rc.Response.SetStatusCode(code)
+}
+
+// SetHeader sets a response header field, in place of any that is set. CR, LF, NUL
+// and other control characters in the value become spaces, so that a value can
+// never end the field; a name that is no token is not sent and logged.
+func (c *Ctx) SetHeader(name, value string) {
+	c.check()
+	if c.fieldName(name) {
+		c.rc.Response.Header.Set(name, fieldValue(value))
+	}
+}
+
+// AddHeader adds a response header field beside those of the same name. Name and
+// value are treated as SetHeader does.
+func (c *Ctx) AddHeader(name, value string) {
+	c.check()
+	if c.fieldName(name) {
+		c.rc.Response.Header.Add(name, fieldValue(value))
+	}
+}
+
+func (c *Ctx) fieldName(name string) bool {
+	if validToken(name) {
+		return true
+	}
+	c.Logger().Error("invalid header field name, it is not sent", "name", name)
+	return false
+}
+
+// fieldValue returns value with its control characters replaced by spaces.
+func fieldValue(value string) string {
+	if validFieldValue(value) {
+		return value
+	}
+	b := []byte(value)
+	for i, x := range b {
+		if x < ' ' && x != '\t' || x == 0x7f {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// ResponseStatus returns the status code as it is set now, 200 by default. After
+// c.Next it is final, also when the handler failed.
+func (c *Ctx) ResponseStatus() int {
+	c.check()
+	return c.rc.Response.StatusCode()
+}
+
+// ResponseHeader returns a header field of the response as it is set now, or "".
+func (c *Ctx) ResponseHeader(name string) string {
+	c.check()
+	return c.keep(c.rc.Response.Header.Peek(name))
+}
+
+// Text answers with a status and plain text in UTF-8.
+func (c *Ctx) Text(code int, s string) error {
+	c.check()
+	c.begin(code, mimeText)
+	c.rc.Response.SetBodyString(s)
+	return nil
+}
+
+// HTML answers with a status and a page. Values that stand in it must have been
+// escaped, which html/template does.
+func (c *Ctx) HTML(code int, s string) error {
+	c.check()
+	c.begin(code, mimeHTML)
+	c.rc.Response.SetBodyString(s)
+	return nil
+}
+
+// Bytes answers with a status, a content type and a copy of b.
+func (c *Ctx) Bytes(code int, contentType string, b []byte) error {
+	c.check()
+	c.begin(code, fieldValue(contentType))
+	c.rc.Response.SetBody(b)
+	return nil
+}
+
+// JSON answers with a status and v, encoded by Config.JSON straight into the
+// response. On an error nothing of it is sent and the error is returned.
+func (c *Ctx) JSON(code int, v any) error {
+	c.check()
+	resp := &c.rc.Response
+	resp.ResetBody()
+	c.json = bodyWriter{resp: resp}
+	if err := c.codec().Encode(&c.json, v); err != nil {
+		resp.ResetBody()
+		return fmt.Errorf("geist: encode %T as JSON: %w", v, err)
+	}
+	c.begin(code, mimeJSON)
+	return nil
+}
+
+// NoContent answers 204, or the status set before if it is not 200, without a body.
+func (c *Ctx) NoContent() error {
+	c.check()
+	resp := &c.rc.Response
+	if resp.StatusCode() == fasthttp.StatusOK {
+		resp.SetStatusCode(fasthttp.StatusNoContent)
+	}
+	resp.ResetBody()
+	return nil
+}
+
+func (c *Ctx) begin(code int, contentType string) {
+	if code != fasthttp.StatusOK {
+		c.setStatus(code)
+	} else {
+		c.rc.Response.SetStatusCode(code)
+	}
+	c.rc.Response.Header.SetContentType(contentType)
+}
+
+// errUnsafeRedirect answers where a redirect would leave the host unannounced.
+var errUnsafeRedirect = NewError(fasthttp.StatusBadRequest, "the redirect's target is refused")
+
+// Redirect answers with a 3xx status and a Location: an absolute http or https URL
+// or a path on this host. Targets that browsers take for another host although they
+// look like a path ("//host", "/\host"), other schemes and control characters are
+// refused with an [Error] of status 400, since they come from requests. A
+// redirect to a URL that a request names is an open redirect all the same: check it.
+func (c *Ctx) Redirect(code int, url string) error {
+	c.check()
+	if code < 300 || code > 308 || code == fasthttp.StatusNotModified {
+		return fmt.Errorf("geist: Redirect with status %d: use 301, 302, 303, 307 or 308", code)
+	}
+	if !safeRedirect(url) {
+		return errUnsafeRedirect
+	}
+	c.rc.Response.ResetBody()
+	c.setStatus(code)
+	c.rc.Response.Header.Set(fasthttp.HeaderLocation, escapeNonASCII(url))
+	return nil
+}
+
+func safeRedirect(url string) bool {
+	if url == "" || !validFieldValue(url) || strings.ContainsAny(url, "\t\\ ") {
+		return false
+	}
+	if strings.HasPrefix(url, "//") {
+		return false
+	}
+	end := strings.IndexAny(url, "/?#")
+	if end < 0 {
+		end = len(url)
+	}
+	scheme, _, absolute := strings.Cut(url[:end], ":")
+	if !absolute {
+		return true
+	}
+	if !equalFold(scheme, "http") && !equalFold(scheme, "https") {
+		return false
+	}
+	rest := url[len(scheme)+1:]
+	return strings.HasPrefix(rest, "//") && len(rest) > 2 && rest[2] != '/'
+}
+
+// escapeNonASCII percent-encodes the bytes above 0x7f, as a URL in a header needs.
+func escapeNonASCII(s string) string {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s)+2*n)
+	for i := range len(s) {
+		if x := s[i]; x >= 0x80 {
+			b = append(b, '%', upperHex[x>>4], upperHex[x&15])
+		} else {
+			b = append(b, x)
+		}
+	}
+	return string(b)
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// redirectClean answers a path that nearly matched: 308 to the path that does,
+// which dispatch has left in c.raw. It begins with one slash and stays on the host.
+func (c *Ctx) redirectClean() error {
+	b := append(c.scratch[:0], c.raw...)
+	if q := c.rc.URI().QueryString(); len(q) > 0 {
+		b = append(append(b, '?'), q...)
+	}
+	c.scratch = b
+	c.rc.Response.SetStatusCode(fasthttp.StatusPermanentRedirect)
+	c.rc.Response.Header.SetBytesV(fasthttp.HeaderLocation, b)
+	return nil
+}
+
+// bodyWriter appends to a response's body, but for the newline that encoders write
+// at the end.
+type bodyWriter struct {
+	resp    *fasthttp.Response
+	newline bool // one is held back
+}
+
+var _ io.Writer = (*bodyWriter)(nil)
+
+func (w *bodyWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	if n == 0 {
+		return 0, nil
+	}
+	if w.newline {
+		w.resp.AppendBodyString("\n")
+	}
+	w.newline = p[n-1] == '\n'
+	if w.newline {
+		p = p[:n-1]
+	}
+	w.resp.AppendBody(p)
+	return n, nil
+}

@@ -1,0 +1,359 @@
+package geist
+
+import (
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Sentinels of this package; test for them with errors.Is.
+var (
+	// ErrNotFound is what the error handler gets when no route matches: status 404.
+	ErrNotFound = NewError(fasthttp.StatusNotFound, "no route matches the path")
+
+	// ErrMethodNotAllowed is what the error handler gets when routes match the path,
+	// but none the method: status 405. The Allow header is already set.
+	ErrMethodNotAllowed = NewError(fasthttp.StatusMethodNotAllowed, "the path exists, but not for this method")
+
+	// ErrAbort, returned or panicked with by a handler, cuts the connection without
+	// an answer. It is not logged. net/http's ErrAbortHandler is treated alike.
+	ErrAbort = errors.New("geist: connection aborted by the handler")
+
+	// ErrClientGone is the cause (context.Cause) of a Ctx.Context that ended because
+	// the client closed the connection.
+	ErrClientGone = errors.New("geist: the client has gone")
+
+	// ErrRequestDone is the cause of a Ctx.Context that ended with its request.
+	ErrRequestDone = errors.New("geist: the request is done")
+
+	// ErrServerClosed is the cause of a Ctx.Context that was cut by the deadline of
+	// Shutdown, and what Listen and Serve return when called after Shutdown.
+	ErrServerClosed = errors.New("geist: the server is shut down")
+)
+
+// StatusClientClosedRequest (499, as nginx numbers it) is the status that logs and
+// metrics see when a handler failed because its client had gone. Nobody receives it.
+const StatusClientClosedRequest = 499
+
+// Error is an error with the HTTP status that answers it. The default error
+// handler sends it as application/problem+json (RFC 9457). An Error is immutable:
+// With and Wrap return changed copies, so that one may be a package variable, and
+// errors.Is finds the original in each copy. It is safe for many goroutines.
+type Error struct {
+	status  int
+	detail  string
+	cause   error
+	members []member
+	origin  *Error // the Error that this is a copy of; nil for an original
+}
+
+// member is one extension member of a problem document.
+type member struct {
+	name  string
+	value any
+}
+
+// NewError returns an Error with an HTTP status and a sentence for the client. A
+// status outside 400 to 599 becomes 500. An empty detail sends none.
+func NewError(status int, detail string) *Error {
+	if status < 400 || status > 599 {
+		status = fasthttp.StatusInternalServerError
+	}
+	return &Error{status: status, detail: detail}
+}
+
+// With returns a copy with an extension member, which must be encodable as JSON.
+// The names type, title, detail and instance replace that standard member (with
+// the value's text); status cannot be changed and is ignored.
+func (e *Error) With(name string, value any) *Error {
+	c := e.copy()
+	if name == "status" {
+		return c
+	}
+	if name == "detail" {
+		c.detail = fmt.Sprint(value)
+		return c
+	}
+	c.members = append(c.members[:len(c.members):len(c.members)], member{name, value})
+	return c
+}
+
+// Wrap returns a copy with the error that caused it. The cause is found by
+// errors.Is and errors.As and logged; the client never sees it.
+func (e *Error) Wrap(cause error) *Error {
+	c := e.copy()
+	c.cause = cause
+	return c
+}
+
+func (e *Error) copy() *Error {
+	c := *e
+	if c.origin == nil {
+		c.origin = e
+	}
+	return &c
+}
+
+// StatusCode returns the HTTP status, between 400 and 599.
+func (e *Error) StatusCode() int { return e.status }
+
+// Detail returns the sentence for the client.
+func (e *Error) Detail() string { return e.detail }
+
+// Error returns the status, the detail and the cause, for logs.
+func (e *Error) Error() string {
+	s := strconv.Itoa(e.status) + " " + fasthttp.StatusMessage(e.status)
+	if e.detail != "" {
+		s += ": " + e.detail
+	}
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause given to Wrap, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is the Error that e is a copy of.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && e.origin != nil && (t == e.origin || t.origin == e.origin)
+}
+
+// PanicError is what middleware and the error handler get when a handler
+// panicked. Its status is 500; the engine has logged it with the stack.
+type PanicError struct {
+	// Value is what the handler panicked with.
+	Value any
+	// Stack is the goroutine's stack as runtime/debug.Stack prints it.
+	Stack []byte
+}
+
+// Error returns the panic's value as text, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("geist: handler panicked: %v", e.Value) }
+
+// Unwrap returns the value if the handler panicked with an error, else nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// Problem is the document that answers a failed request, RFC 9457. Extension
+// members stand beside these in the JSON.
+type Problem struct {
+	// Type is a URI that names the kind of problem; empty means about:blank.
+	Type string `json:"type,omitempty"`
+	// Title is a short text for the kind, by default the status's reason phrase.
+	Title string `json:"title,omitempty"`
+	// Status is the HTTP status code.
+	Status int `json:"status"`
+	// Detail is a sentence about this occurrence; empty for server errors.
+	Detail string `json:"detail,omitempty"`
+	// Instance is a URI that names this occurrence.
+	Instance string `json:"instance,omitempty"`
+}
+
+// StatusCode returns the HTTP status that answers err: that of the first [Error]
+// in its chain, else 499 if the client has gone, else 500. It is 200 for nil.
+func StatusCode(err error) int {
+	if err == nil {
+		return fasthttp.StatusOK
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.status
+	}
+	if errors.Is(err, ErrClientGone) {
+		return StatusClientClosedRequest
+	}
+	return fasthttp.StatusInternalServerError
+}
+
+// DefaultErrorHandler answers err as application/problem+json. The text of an
+// [Error] is sent; of any other error only the status, since its text was not
+// written for the client. An error handler of one's own may delegate to it.
+func DefaultErrorHandler(c *Ctx, err error) {
+	c.check()
+	status := StatusCode(err)
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = nil
+	}
+	resp := &c.rc.Response
+	resp.SetStatusCode(status)
+	resp.Header.SetContentType("application/problem+json")
+	c.scratch = appendProblem(c.scratch[:0], status, e, c.codec())
+	resp.SetBody(c.scratch)
+}
+
+// appendProblem appends the problem document of e, which may be nil.
+func appendProblem(dst []byte, status int, e *Error, codec Codec) []byte {
+	dst = append(dst, `{"title":`...)
+	dst = appendJSONString(dst, e.standard("title", fasthttp.StatusMessage(status)))
+	dst = append(dst, `,"status":`...)
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	if e != nil && e.detail != "" {
+		dst = append(dst, `,"detail":`...)
+		dst = appendJSONString(dst, e.detail)
+	}
+	if e != nil {
+		dst = e.appendMembers(dst, codec)
+	}
+	return append(dst, '}')
+}
+
+// standard returns the text of a standard member that With has replaced, else fallback.
+func (e *Error) standard(name, fallback string) string {
+	if e != nil {
+		for i := len(e.members) - 1; i >= 0; i-- {
+			if e.members[i].name == name {
+				return memberText(e.members[i].value)
+			}
+		}
+	}
+	return fallback
+}
+
+// appendMembers appends the extension members, the last of each name. A value that
+// cannot be encoded is sent as null, so that the rest of the answer survives.
+func (e *Error) appendMembers(dst []byte, codec Codec) []byte {
+	for i, m := range e.members {
+		if m.name == "title" || shadowed(e.members[i+1:], m.name) {
+			continue
+		}
+		dst = append(dst, ',')
+		dst = appendJSONString(dst, m.name)
+		dst = append(dst, ':')
+		if m.name == "type" || m.name == "instance" {
+			dst = appendJSONString(dst, memberText(m.value))
+			continue
+		}
+		w := sliceWriter{b: dst}
+		if err := codec.Encode(&w, m.value); err != nil {
+			dst = append(dst, "null"...)
+			continue
+		}
+		dst = trimNewline(w.b)
+	}
+	return dst
+}
+
+func shadowed(later []member, name string) bool {
+	for _, m := range later {
+		if m.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func memberText(v any) string {
+	if t, ok := v.(encoding.TextMarshaler); ok {
+		if b, err := t.MarshalText(); err == nil {
+			return string(b)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// sliceWriter appends what is written to b.
+type sliceWriter struct{ b []byte }
+
+func (w *sliceWriter) Write(p []byte) (int, error) {
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+func trimNewline(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		return b[:n-1]
+	}
+	return b
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONString appends s as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD; <, > and & are escaped, so that the document is harmless inside HTML.
+func appendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b < utf8.RuneSelf {
+			i++
+			switch {
+			case b == '"' || b == '\\':
+				dst = append(dst, '\\', b)
+			case b < ' ' || b == '<' || b == '>' || b == '&' || b == 0x7f:
+				dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+			default:
+				dst = append(dst, b)
+			}
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		dst = utf8.AppendRune(dst, r)
+		i += size
+	}
+	return append(dst, '"')
+}
+
+// settle answers err at once, unless it is the error that has been answered
+// already on its way up the chain. An outer middleware that returns another
+// error thereby overwrites the answer.
+func (c *Ctx) settle(err error) {
+	if c.failure != nil && sameError(err, c.failure) {
+		c.failure = err
+		return
+	}
+	c.failure = err
+	if isAbort(err) {
+		c.abort()
+		return
+	}
+	c.rc.Response.ResetBody()
+	if status := StatusCode(err); status >= 500 {
+		if c.clientGone() {
+			c.rc.SetStatusCode(StatusClientClosedRequest)
+			return
+		}
+		c.logFailure(status, err)
+	}
+	c.rc.Response.Header.Del(fasthttp.HeaderContentEncoding)
+	c.errorHandler()(c, err)
+}
+
+// sameError reports whether err is, or wraps, the error that was answered. Errors
+// of types that cannot be compared count as the same when their types are.
+func sameError(err, answered error) bool {
+	t := reflect.TypeOf(answered)
+	if t.Comparable() {
+		return errors.Is(err, answered)
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if reflect.TypeOf(err) == t {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Ctx) logFailure(status int, err error) {
+	attrs := []slog.Attr{
+		slog.String("method", c.Method()),
+		slog.String("route", c.Pattern()),
+		slog.Int("status", status),
+		slog.String("error", err.Error()),
+	}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	}
+	c.engine.set.logger().LogAttrs(context.Background(), slog.LevelError, "request failed", attrs...)
+}

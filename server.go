@@ -1,0 +1,346 @@
+package geist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// server is the part of an Engine that listens and drains.
+type server struct {
+	engine *Engine
+	base   context.Context // parent of every Ctx.Context
+	cancel context.CancelCauseFunc
+	conns  connRegistry
+
+	draining atomic.Bool  // Shutdown has begun: Ready is false
+	closing  atomic.Bool  // answers end their connections
+	idleStop atomic.Int64 // unix nanoseconds after which idle connections are closed
+
+	large largeBodies
+
+	mu        sync.Mutex
+	srv       *fasthttp.Server // guarded by mu; made on first use
+	listeners []net.Listener   // guarded by mu
+	down      bool             // guarded by mu: Shutdown has closed the listeners
+}
+
+func (s *server) init(e *Engine) {
+	s.engine = e
+	s.base, s.cancel = context.WithCancelCause(context.Background())
+}
+
+func (s *server) idleEnd() time.Time { return time.Unix(0, s.idleStop.Load()) }
+
+// Server returns the engine's fasthttp server with the limits of Config, made on
+// first use. It panics with the error of Check, if there is one, and ends
+// registration. Its fields may be changed before it serves; Shutdown drains what it
+// serves, but only connections of Run, Listen and Serve are known well enough to
+// answer every pipelined request.
+func (e *Engine) Server() *fasthttp.Server {
+	if err := e.freeze(); err != nil {
+		panic(err)
+	}
+	return e.live.fasthttp()
+}
+
+// fasthttp returns the server, made on first use.
+func (s *server) fasthttp() *fasthttp.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.srv == nil {
+		set := &s.engine.set
+		s.srv = &fasthttp.Server{
+			Handler:                      s.engine.serve,
+			ErrorHandler:                 s.parseError,
+			Logger:                       serverLog{set},
+			ConnState:                    s.connState,
+			Name:                         set.ServerHeader,
+			NoDefaultServerHeader:        set.ServerHeader == "",
+			NoDefaultContentType:         true,
+			Concurrency:                  set.MaxConns,
+			MaxConnsPerIP:                set.MaxConnsPerIP,
+			MaxRequestsPerConn:           set.MaxRequestsPerConn,
+			MaxRequestBodySize:           set.MaxBodyBytes,
+			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
+			ReadTimeout:                  max(set.ReadTimeout, 0),
+			WriteTimeout:                 max(set.WriteTimeout, 0),
+			IdleTimeout:                  max(set.IdleTimeout, 0),
+			DisablePreParseMultipartForm: true,
+			CloseOnShutdown:              true,
+		}
+	}
+	return s.srv
+}
+
+// Run listens on a TCP address (":8080", "127.0.0.1:0"), prints the banner and
+// serves until SIGINT or SIGTERM, which start a drain of at most
+// Config.ShutdownTimeout; a second signal ends the process at once. It returns nil
+// after a clean drain, else what went wrong, first of all the error of Check.
+func (e *Engine) Run(addr string) error {
+	ln, err := e.listen(addr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if !e.set.DisableBanner {
+		e.banner(os.Stdout, ln.Addr())
+	}
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(ln) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		stop() // from here on a signal has its usual effect
+	}
+	e.set.logger().Info("draining", "timeout", e.set.ShutdownTimeout)
+	deadline, cancel := context.WithTimeout(context.Background(), e.set.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(e.Shutdown(deadline), <-served)
+}
+
+// Listen listens on a TCP address and serves until Shutdown, when it returns nil,
+// or until the listener fails.
+func (e *Engine) Listen(addr string) error {
+	ln, err := e.listen(addr)
+	if err != nil {
+		return err
+	}
+	return e.Serve(ln)
+}
+
+func (e *Engine) listen(addr string) (net.Listener, error) {
+	if err := e.freeze(); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("geist: listen: %w", err)
+	}
+	return ln, nil
+}
+
+// Serve serves the connections of ln, of any kind: TCP, TLS (tls.NewListener),
+// unix. It returns nil after Shutdown, [ErrServerClosed] if called later, and
+// closes ln in any case. Several listeners may be served at once.
+func (e *Engine) Serve(ln net.Listener) error {
+	if err := e.freeze(); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	s := &e.live
+	srv := s.fasthttp()
+	s.mu.Lock()
+	if s.down {
+		s.mu.Unlock()
+		return errors.Join(ErrServerClosed, ln.Close())
+	}
+	s.listeners = append(s.listeners, ln)
+	s.mu.Unlock()
+	for _, f := range e.hooks.listen {
+		f(ln.Addr())
+	}
+	err := srv.Serve(&listener{ln, s})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return l == ln })
+	if s.down {
+		return nil
+	}
+	return errors.Join(err, ignoreClosed(ln.Close()))
+}
+
+// Ready reports whether the engine takes new work: false from the moment
+// Shutdown is called. Readiness endpoints answer 503 then.
+func (e *Engine) Ready() bool { return !e.live.draining.Load() }
+
+// Shutdown ends serving without losing an answer. Ready turns false; after
+// Config.DrainDelay the listeners are closed; requests in progress finish; idle
+// connections may send one more request until Config.DrainIdle has passed; the
+// answers say Connection: close. When ctx ends, what is left is cut: contexts end
+// with [ErrServerClosed], connections are closed, and the error says how many.
+// Then the OnShutdown hooks run. Only the first call does all this; later ones
+// return nil at once.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	s := &e.live
+	if s.draining.Swap(true) {
+		return nil
+	}
+	sleep(ctx, e.set.DrainDelay)
+	err := s.drain(ctx)
+	s.cancel(ErrServerClosed)
+	for _, f := range slices.Backward(e.hooks.shutdown) {
+		err = errors.Join(err, f(ctx))
+	}
+	return err
+}
+
+// drain closes the listeners and waits for the connections to end.
+func (s *server) drain(ctx context.Context) error {
+	s.idleStop.Store(time.Now().Add(max(s.engine.set.DrainIdle, 0)).UnixNano())
+	s.closing.Store(true)
+	s.mu.Lock()
+	s.down = true
+	srv, listeners := s.srv, slices.Clone(s.listeners)
+	s.mu.Unlock()
+	var err error
+	for _, ln := range listeners {
+		err = errors.Join(err, ignoreClosed(ln.Close()))
+	}
+	for _, c := range s.conns.all() {
+		_ = c.inner().SetReadDeadline(time.Unix(1, 0)) // wake it; see conn.go
+	}
+	select {
+	case <-s.conns.wait():
+	case <-ctx.Done():
+		err = errors.Join(err, s.cut(ctx))
+	}
+	if srv != nil {
+		err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
+	}
+	return err
+}
+
+// cut ends what the deadline of a drain has left over.
+func (s *server) cut(ctx context.Context) error {
+	s.cancel(ErrServerClosed)
+	rest := s.conns.all()
+	for _, c := range rest {
+		_ = c.Close()
+	}
+	return fmt.Errorf("geist: shutdown cut %d connections: %w", len(rest), context.Cause(ctx))
+}
+
+// shutdownServer ends what fasthttp runs. Connections that are not ours are
+// waited for; handlers of those that were cut cannot be.
+func shutdownServer(ctx context.Context, srv *fasthttp.Server) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 10*time.Millisecond)
+		defer cancel()
+	}
+	err := srv.ShutdownWithContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil // told by cut
+	}
+	return err
+}
+
+func ignoreClosed(err error) error {
+	if err == nil || errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "closed network connection") {
+		return nil
+	}
+	return err
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// closeConn ends a hijacked connection.
+func closeConn(c net.Conn) { _ = c.Close() }
+
+// parseError answers what fasthttp could not read as a request. Nothing of what
+// was sent is repeated or logged.
+func (s *server) parseError(rc *fasthttp.RequestCtx, err error) {
+	answer := errMalformed
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		answer = errBodyTooLarge
+	case errors.As(err, &timeout) && timeout.Timeout():
+		answer = errReadTimeout
+	default:
+		if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
+			answer = tooLong(err)
+		}
+	}
+	rc.Response.Reset()
+	rc.Response.SetStatusCode(answer.status)
+	rc.Response.Header.SetContentType("application/problem+json")
+	rc.Response.SetBody(appendProblem(nil, answer.status, answer, GoJSON()))
+}
+
+var (
+	errMalformed    = NewError(fasthttp.StatusBadRequest, "the request is malformed")
+	errBodyTooLarge = NewError(fasthttp.StatusRequestEntityTooLarge, "the body is too large")
+	errReadTimeout  = NewError(fasthttp.StatusRequestTimeout, "the request was not received in time")
+)
+
+// tooLong tells a long target from long header fields. fasthttp drops what it has
+// parsed, but its error quotes both ends of the buffer: a line end in them means
+// that the request line was complete.
+func tooLong(err error) *Error {
+	if strings.Contains(err.Error(), `\n`) {
+		return errHeaderTooLong
+	}
+	return errURITooLong
+}
+
+// largeBodies remembers connections whose response buffer one large body has
+// grown, so that it is released when they turn idle instead of kept for ever. fasthttp
+// writes the response after the handler, too late for us to release it there.
+type largeBodies struct {
+	n    atomic.Int64
+	byID sync.Map // net.Conn → *fasthttp.RequestCtx
+}
+
+// noteLarge remembers a connection whose response body is larger than limit.
+func (s *server) noteLarge(rc *fasthttp.RequestCtx, limit int) {
+	resp := &rc.Response
+	if resp.IsBodyStream() || len(resp.Body()) <= limit {
+		return
+	}
+	if _, known := s.large.byID.Swap(rc.Conn(), rc); !known {
+		s.large.n.Add(1)
+	}
+}
+
+// connState is fasthttp's hook: the response has been written when it says idle.
+func (s *server) connState(conn net.Conn, state fasthttp.ConnState) {
+	if s.large.n.Load() == 0 || state == fasthttp.StateActive || state == fasthttp.StateNew {
+		return
+	}
+	v, ok := s.large.byID.LoadAndDelete(conn)
+	if !ok {
+		return
+	}
+	s.large.n.Add(-1)
+	if state == fasthttp.StateIdle { // otherwise the context is somebody else's already
+		v.(*fasthttp.RequestCtx).Response.ReleaseBody(s.engine.set.MaxRetainedBytes)
+	}
+}
+
+// serverLog passes on what fasthttp logs, without the requests' bytes that some of
+// its messages quote.
+type serverLog struct{ set *settings }
+
+func (l serverLog) Printf(format string, args ...any) {
+	if strings.HasPrefix(format, "error when serving connection") {
+		l.set.logger().LogAttrs(context.Background(), slog.LevelDebug, "connection ended with an error")
+		return
+	}
+	l.set.logger().LogAttrs(context.Background(), slog.LevelWarn, fmt.Sprintf(format, args...))
+}
