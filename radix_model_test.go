@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gogeist/geist/internal/routemodel"
 )
@@ -258,7 +257,7 @@ func (c *modelCoverage) check(t *testing.T) {
 	atLeast("routes that conflict", c.conflicts, c.routes, 1)
 }
 
-// modelSeed is GEIST_SEED, or the time's.
+// modelSeed is GEIST_SEED, or 1: a failure of the ordinary build is the same for everyone.
 func modelSeed(t *testing.T) uint64 {
 	if s := os.Getenv("GEIST_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -267,14 +266,14 @@ func modelSeed(t *testing.T) uint64 {
 		}
 		return n
 	}
-	return uint64(time.Now().UnixNano())
+	return 1
 }
 
 func TestRadix_agreesWithModel(t *testing.T) {
 	seed := modelSeed(t)
 	t.Logf("GEIST_SEED=%d", seed)
 	var c modelCoverage
-	extra := []string{"ab3e4567-e89b-12d3-a456-42661417400a", "b1000000-0000-0000-0000-000000000000"}
+	extra := []string{"ab3e4567-e89b-12d3-a456-42661417400a", "b1000000-0000-0000-0000-000000000000", "1999-12-31"}
 	for _, v := range genValues {
 		extra = append(extra, v.values...)
 	}
