@@ -276,16 +276,26 @@ type textMatch struct {
 	base, stop int // the segment is path[base:stop] and the last text
 	cs         *captures
 	k          int
-	dead       [][4]uint64 // dead[j] has bit x: parameters j and later cannot begin at base+x
+	// few[j], beyond its length more, has bit x when parameters j and later cannot begin at base+x.
+	few  [16][4]uint64
+	more [][4]uint64
 }
 
 func (s *segment) matchConstrained(path, orig string, off, stop int, cs *captures, k int) bool {
-	var few [8][4]uint64
-	m := textMatch{seg: s, path: path, orig: orig, base: off, stop: stop, cs: cs, k: k, dead: few[:]}
-	if len(s.params) > len(few) {
-		m.dead = make([][4]uint64, len(s.params))
+	m := textMatch{seg: s, path: path, orig: orig, base: off, stop: stop, cs: cs, k: k}
+	if n := len(s.params) - len(m.few); n > 0 {
+		m.more = make([][4]uint64, n)
 	}
 	return m.from(0, off+len(s.lits[0]))
+}
+
+// dead returns the word and the bit that say whether the parameters from j on, at off, have failed.
+func (m *textMatch) dead(j, off int) (word *uint64, bit uint64) {
+	x := uint(off - m.base)
+	if j < len(m.few) {
+		return &m.few[j][x>>6], 1 << (x & 63)
+	}
+	return &m.more[j-len(m.few)][x>>6], 1 << (x & 63)
 }
 
 // from matches the parameters j and later from off on, the shortest value of each first.
@@ -301,7 +311,7 @@ func (m *textMatch) from(j, off int) bool {
 		m.cs.set(m.k+j, off, m.stop)
 		return true
 	}
-	dead, bit := &m.dead[j][(off-m.base)>>6], uint64(1)<<((off-m.base)&63)
+	dead, bit := m.dead(j, off)
 	if *dead&bit != 0 {
 		return false
 	}

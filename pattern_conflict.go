@@ -78,7 +78,7 @@ func (p *param) common(q *param) (string, bool) {
 		exprs = append(exprs, intervalExpr(ints.lo, ints.hi))
 	}
 	if lens.set {
-		exprs = append(exprs, lens.expr())
+		exprs = append(exprs, lens.expr(`(?s:.)`))
 	}
 	return intersect(exprs, false)
 }

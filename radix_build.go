@@ -141,17 +141,16 @@ func (l *leaf) place(at frozenAt) {
 
 // tabulate builds the table of the children, which are sorted.
 func (n *node) tabulate(kids []*node) {
-	switch len(kids) {
-	case 0:
-	case 1:
-		n.only = kids[0]
-	default:
-		n.min = kids[0].prefix[0]
-		n.table = make([]uint8, int(kids[len(kids)-1].prefix[0])-int(n.min)+1)
-		for i, kid := range kids {
-			n.table[kid.prefix[0]-n.min] = uint8(i + 1)
-		}
-		n.kids = kids
+	if len(n.prefix) > 0 {
+		n.rest = n.prefix[1:]
+	}
+	if len(kids) == 0 {
+		return
+	}
+	n.min = kids[0].prefix[0]
+	n.kids = make([]*node, int(kids[len(kids)-1].prefix[0]-n.min)+1)
+	for _, kid := range kids {
+		n.kids[kid.prefix[0]-n.min] = kid
 	}
 }
 
@@ -177,6 +176,7 @@ func (n *node) freezeEdges(edges []*edgeBuild, at frozenAt, fold bool) {
 		}
 		below.since = len(e.seg.lits[len(e.seg.params)])
 		e.kid.freeze(below, fold)
+		e.skip = min(len(e.kid.prefix), 1)
 	}
 }
 

@@ -47,6 +47,15 @@ func (m *Model) Add(src string) (other string, conflict bool, err error) {
 	return "", false, nil
 }
 
+// Force adds the first n patterns of src without asking whether they conflict.
+func (m *Model) Force(src string, n int) error {
+	variants, err := parse(src, m.custom)
+	for _, segs := range variants[:min(n, len(variants))] {
+		m.routes = append(m.routes, route{src, segs})
+	}
+	return err
+}
+
 // Result is the answer to one lookup.
 type Result struct {
 	Src        string   // the pattern as registered; empty if none matches
