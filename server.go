@@ -64,7 +64,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			Handler:                      s.engine.serve,
 			ErrorHandler:                 s.parseError,
 			Logger:                       serverLog{set},
-				Name:                         set.ServerHeader,
+			Name:                         set.ServerHeader,
 			NoDefaultServerHeader:        set.ServerHeader == "",
 			NoDefaultContentType:         true,
 			Concurrency:                  set.MaxConns,
