@@ -273,7 +273,7 @@ func TestRadix_agreesWithModel(t *testing.T) {
 	seed := modelSeed(t)
 	t.Logf("GEIST_SEED=%d", seed)
 	var c modelCoverage
-	extra := []string{"ab3e4567-e89b-12d3-a456-42661417400a", "b1000000-0000-0000-0000-000000000000", "1999-12-31"}
+	extra := []string{"abcdefab-e89b-12d3-a456-42661417400a", "ab3e4567-e89b-12d3-a456-42661417400a", "b1000000-0000-0000-0000-000000000000", "1999-12-31"}
 	for _, v := range genValues {
 		extra = append(extra, v.values...)
 	}
@@ -339,13 +339,24 @@ func sources(routes []genRoute) (srcs []string) {
 // addToBoth registers src with both and reports whether it conflicts, on which they must agree.
 func addToBoth(t *testing.T, src string, model *routemodel.Model, tr *testTree) bool {
 	t.Helper()
-	want, conflict, err := model.Add(src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ""
+	got, hints := "", []string(nil)
 	if with := tr.register(t, src); with != nil {
 		got = with.src
+		for _, p := range mustPattern(t, src) {
+			if tr.fold {
+				p = p.folded()
+			}
+			if p.key() != with.key() {
+				continue
+			}
+			if path, ok := commonPath(with, p, tr.fold); ok {
+				hints = append(hints, path)
+			}
+		}
+	}
+	want, conflict, err := model.Add(src, hints...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if got != want {
 		t.Fatalf("%q conflicts with %q in the tree, with %q in the model", src, got, want)
