@@ -12,12 +12,12 @@ import (
 )
 
 // modelCustom are the constraints of testCustom, for the model.
-var modelCustom = map[string]func(string) bool{}
-
-func init() {
+func modelCustom() map[string]func(string) bool {
+	m := map[string]func(string) bool{}
 	for _, name := range []string{"even", "hasb"} {
-		modelCustom[name], _ = testCustom(name)
+		m[name], _ = testCustom(name)
 	}
+	return m
 }
 
 // genValues are constraints, "" for none, and values that they accept or nearly accept.
@@ -288,7 +288,7 @@ func TestRadix_agreesWithModel(t *testing.T) {
 // compareWithModel compares tree and model on one route set.
 func compareWithModel(t *testing.T, g *generator, space *routemodel.Space, c *modelCoverage) {
 	g.fold, g.escapes = g.chance(10), g.chance(50)
-	model, tr := routemodel.New(g.fold, modelCustom, space), emptyTestTree(g.fold)
+	model, tr := routemodel.New(g.fold, modelCustom(), space), emptyTestTree(g.fold)
 	var routes []genRoute
 	for range 2 + g.IntN(11) {
 		r := g.route()
@@ -375,7 +375,7 @@ func FuzzRadix(f *testing.F) {
 			t.Skip()
 		}
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), fold: seed%5 == 0}
-		model, tr := routemodel.New(g.fold, modelCustom, routemodel.NewSpace()), emptyTestTree(g.fold)
+		model, tr := routemodel.New(g.fold, modelCustom(), routemodel.NewSpace()), emptyTestTree(g.fold)
 		for range n%16 + 1 {
 			src := g.route().src
 			// Conflicts depend on the values that the model knows; the other test compares them.
