@@ -413,7 +413,7 @@ func (c *compiler) insert(host, method string, p *pattern, ep *endpoint) {
 	}
 	if other, with := t.trees[i].add(p, ep); other != nil {
 		c.problem("%s %s (%s) conflicts with %s %s (%s): %s", method, p, ep.place,
-			other.method, with, other.place, conflictText(p, with, c.engine.set.CaseInsensitive))
+			other.method, with.src, other.place, conflictText(p, with, c.engine.set.CaseInsensitive))
 		return
 	}
 	if method == "GET" {

@@ -84,6 +84,7 @@ func New(config ...Config) *Engine {
 // app.Constraint("even", isEven), "/n/:id<even>" matches only if isEven is true
 // of the decoded value. Name is a parameter name; a built-in cannot be replaced.
 // The function must be safe for many goroutines and quick: it runs while routing.
+// The value is borrowed: copy it to keep it.
 func (e *Engine) Constraint(name string, matches func(value string) bool) {
 	e.mustRegister("Constraint")
 	switch {
