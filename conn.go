@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -37,6 +38,8 @@ type connState struct {
 	counting bool      // used has been counted since a boundary: writing resets nothing
 	deadline time.Time // what fasthttp set last
 	hijacked bool      // somebody else's connection now
+
+	linger atomic.Bool // the client may be sending still: see close
 }
 
 // netConn is a wrapped connection.
@@ -79,13 +82,30 @@ func (c *tcpConn) Write(p []byte) (int, error) { c.wrote(p); return c.TCPConn.Wr
 func (c *tlsConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
 func (c *anyConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
 
-func (c *tcpConn) Close() error { c.live.forget(c); return c.TCPConn.Close() }
-func (c *tlsConn) Close() error { c.live.forget(c); return c.Conn.Close() }
-func (c *anyConn) Close() error { c.live.forget(c); return c.Conn.Close() }
+func (c *tcpConn) Close() error { return c.close(c) }
+func (c *tlsConn) Close() error { return c.close(c) }
+func (c *anyConn) Close() error { return c.close(c) }
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.TCPConn, t) }
 func (c *tlsConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.Conn, t) }
 func (c *anyConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.Conn, t) }
+
+// lingerTime bounds the pause of close.
+const lingerTime = 500 * time.Millisecond
+
+// close ends a connection. If the client may be sending still, the kernel would
+// answer that with a reset, which takes from the client the answer that it has not
+// read yet: so only our side is closed first, and the rest read for a while.
+func (s *connState) close(c netConn) error {
+	inner := c.inner()
+	if half, ok := inner.(interface{ CloseWrite() error }); ok && s.linger.Swap(false) {
+		if half.CloseWrite() == nil && inner.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.Copy(io.Discard, struct{ io.Reader }{inner})
+		}
+	}
+	s.live.forget(c)
+	return inner.Close()
+}
 
 func (s *connState) setDeadline(inner net.Conn, t time.Time) error {
 	s.deadline = t

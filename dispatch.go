@@ -97,6 +97,7 @@ func (c *Ctx) Next() error {
 	switch {
 	case c.index < last:
 		err := c.chain[c.index](c)
+		c.index = last + 1 // a second call must not run what this handler held back
 		if err != nil {
 			c.settle(err)
 		}

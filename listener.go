@@ -56,10 +56,10 @@ func passing(err error) bool {
 
 // admit wraps and registers a connection, or refuses it and returns nil.
 func (l *listener) admit(raw net.Conn) netConn {
-	state := connState{live: l.live}
+	var ip netip.Addr
 	if limit := l.live.engine.set.MaxConnsPerIP; limit > 0 {
-		state.ip = remoteIP(raw)
-		if !l.live.perIP.add(state.ip, limit) {
+		ip = remoteIP(raw)
+		if !l.live.perIP.add(ip, limit) {
 			refuse(raw)
 			return nil
 		}
@@ -67,11 +67,11 @@ func (l *listener) admit(raw net.Conn) netConn {
 	var c netConn
 	switch raw := raw.(type) {
 	case *net.TCPConn:
-		c = &tcpConn{raw, state}
+		c = &tcpConn{raw, connState{live: l.live, ip: ip}}
 	case *tls.Conn:
-		c = &tlsConn{raw, state}
+		c = &tlsConn{raw, connState{live: l.live, ip: ip}}
 	default:
-		c = &anyConn{raw, state}
+		c = &anyConn{raw, connState{live: l.live, ip: ip}}
 	}
 	l.live.conns.add(c)
 	return c
