@@ -193,8 +193,13 @@ func (s *server) lastRequest(rc *fasthttp.RequestCtx) {
 // does not tell: a chunked body.
 func requestSize(req *fasthttp.Request) int {
 	h := &req.Header
-	if h.ContentLength() == -1 || req.IsBodyStream() {
+	if req.IsBodyStream() {
 		return 0
+	}
+	if mayBeChunked(h) {
+		if _, chunked := framing(h.RawHeaders()); chunked {
+			return 0
+		}
 	}
 	line := len(h.Method()) + 1 + len(h.RequestURI()) + 1 + len(h.Protocol()) + len("\r\n")
 	return line + len(h.RawHeaders()) + len(req.Body())

@@ -33,12 +33,15 @@ func (c *Ctx) inspect(e *Engine, method int) *Error {
 		closeAfter(c.rc)
 		return errHTTPVersion
 	}
-	if h.ContentLength() == -1 {
-		if hasContentLength(h.RawHeaders()) {
+	if mayBeChunked(h) {
+		length, chunked := framing(h.RawHeaders())
+		if length && chunked {
 			closeAfter(c.rc)
 			return errTwoFramings
 		}
-		dropTrailers(h)
+		if chunked {
+			dropTrailers(h)
+		}
 	}
 	if err := c.inspectTarget(e, method); err != nil {
 		return err
@@ -167,21 +170,32 @@ func isASCII(b []byte) bool {
 	return ascii
 }
 
-// hasContentLength reports whether raw header fields name Content-Length. fasthttp
-// drops it when the body is chunked, so that only the raw fields tell.
-func hasContentLength(raw []byte) bool {
+// mayBeChunked reports whether the body of a request may have been chunked. A
+// chunked body that was empty has the length 0 once fasthttp has read it.
+func mayBeChunked(h *fasthttp.RequestHeader) bool {
+	n := h.ContentLength()
+	return n == 0 || n == -1
+}
+
+// framing tells which framings raw header fields name. fasthttp drops
+// Content-Length when the body is chunked, and Transfer-Encoding when the body was
+// empty, so that only the raw fields tell.
+func framing(raw []byte) (length, chunked bool) {
 	for len(raw) > 0 {
-		line := raw
-		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
-			line, raw = raw[:i], raw[i+1:]
-		} else {
-			raw = nil
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
+		if len(line) == 0 || line[0]|0x20 != 'c' && line[0]|0x20 != 't' {
+			continue
 		}
-		if name, _, ok := bytes.Cut(line, []byte{':'}); ok && equalFold(unsafestring.String(name), fasthttp.HeaderContentLength) {
-			return true
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		switch {
+		case equalFold(unsafestring.String(name), fasthttp.HeaderContentLength):
+			length = true
+		case equalFold(unsafestring.String(name), fasthttp.HeaderTransferEncoding):
+			chunked = true
 		}
 	}
-	return false
+	return length, chunked
 }
 
 // equalFold compares ASCII without regard to case.
