@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,28 @@ func (w *wire) checkLog(t testing.TB) {
 	}
 	if strings.Contains(text, canary) {
 		t.Errorf("the log repeats the input:\n%s", text)
+	}
+}
+
+// waitForGoroutines waits until no goroutine of an engine or of fasthttp is left,
+// but for those that fasthttp keeps: a clock for good, a janitor for ten seconds.
+func waitForGoroutines(t testing.TB) {
+	t.Helper()
+	stacks := make([]byte, 4<<20)
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		left := 0
+		for s := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			serving := strings.Contains(s, "gogeist/geist.") || strings.Contains(s, "valyala/fasthttp.")
+			if serving && !strings.Contains(s, "updateServerDate") && !strings.Contains(s, "workerPool).Start") {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines are left:\n%s", left, stacks[:runtime.Stack(stacks, true)])
+		}
 	}
 }
 

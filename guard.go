@@ -74,6 +74,7 @@ func oddSegments(target []byte) (n int) {
 // is too large is refused before it is sent.
 func (s *server) expect(rc *fasthttp.RequestCtx) int {
 	if rc.Request.Header.ContentLength() <= s.engine.set.MaxBodyBytes {
+		s.extendWrite(rc)
 		return fasthttp.StatusContinue
 	}
 	s.refuseRequest(rc, errBodyTooLarge)

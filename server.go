@@ -287,6 +287,7 @@ func timedOut(err error) bool {
 // refuseRequest answers in place of the engine a request that was not read to its end,
 // and has the connection closed.
 func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
+	s.extendWrite(rc)
 	rc.Request.ReleaseBody(s.engine.set.MaxRetainedBytes)
 	rc.Response.Reset()
 	rc.Response.SkipBody = rc.IsHead()
@@ -295,6 +296,14 @@ func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
 	rc.Response.SetBody(appendProblem(nil, answer.status, answer, GoJSON()))
 	if answer != errReadTimeout {
 		closeAfter(rc)
+	}
+}
+
+// extendWrite gives what is written outside an answer its time: the deadline is
+// still that of the connection's last answer, and may have passed.
+func (s *server) extendWrite(rc *fasthttp.RequestCtx) {
+	if d := s.engine.set.WriteTimeout; d > 0 && rc.Conn() != nil {
+		_ = rc.Conn().SetWriteDeadline(time.Now().Add(d))
 	}
 }
 
