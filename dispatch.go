@@ -301,7 +301,11 @@ func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 	if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
 		return true
 	}
-	if n := len(clean); n > 1 && clean[n-1] == '/' {
+	n := len(clean)
+	if n == 1 {
+		return false // "//" is no path that a browser could be sent to
+	}
+	if clean[n-1] == '/' {
 		clean = clean[:n-1]
 	} else {
 		clean = append(clean, '/')
