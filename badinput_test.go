@@ -217,6 +217,7 @@ type logCapture struct {
 	mu   sync.Mutex
 	text bytes.Buffer // guarded by mu
 	bad  int          // guarded by mu: records at Error
+	next slog.Handler // guarded by mu; nil for none
 }
 
 func (l *logCapture) Enabled(context.Context, slog.Level) bool { return true }
@@ -227,6 +228,7 @@ func (l *logCapture) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
 		l.bad++
 	}
+	l.pass(context.Background(), r)
 	h := slog.NewTextHandler(&l.text, &slog.HandlerOptions{Level: slog.LevelDebug - 10})
 	return h.Handle(context.Background(), r)
 }

@@ -162,12 +162,13 @@ type Problem struct {
 }
 
 // StatusCode returns the HTTP status that answers err: that of the first [Error]
-// in its chain, else 499 if the client has gone, else 500. It is 200 for nil.
+// in its chain, else 499 if the client has gone, else 500. It is 200 for nil. What
+// a handler panicked with is 500, even if it is an Error.
 func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e := answering(err); e != nil {
 		return e.status
 	}
 	if errors.Is(err, ErrClientGone) {
@@ -176,16 +177,27 @@ func StatusCode(err error) int {
 	return fasthttp.StatusInternalServerError
 }
 
+// answering returns the first Error in the chain of err, unless a handler panicked
+// with it; nil if there is none.
+func answering(err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return nil
+	}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		if inner, _ := errors.AsType[*Error](p); inner == e {
+			return nil
+		}
+	}
+	return e
+}
+
 // DefaultErrorHandler answers err as application/problem+json. The text of an
 // [Error] is sent; of any other error only the status, since its text was not
 // written for the client. An error handler of one's own may delegate to it.
 func DefaultErrorHandler(c *Ctx, err error) {
 	c.check()
-	status := StatusCode(err)
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = nil
-	}
+	status, e := StatusCode(err), answering(err)
 	resp := &c.rc.Response
 	resp.SetStatusCode(status)
 	resp.Header.SetContentType("application/problem+json")
