@@ -46,24 +46,33 @@ func newWire(t testing.TB, cfg geist.Config, register func(app *geist.Engine)) *
 	w.app = geist.New(cfg)
 	w.app.GET("/alive", func(c *geist.Ctx) error { return c.Text(200, "alive") })
 	register(w.app)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = ln.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- w.app.Serve(ln) }()
+	w.addr = serve(t, w.app)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := w.app.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown after the test: %v", err)
 		}
+	})
+	return w
+}
+
+// serve serves app on a loopback port and checks at the test's end that Serve, which
+// somebody has to shut down, returns nil.
+func serve(t testing.TB, app *geist.Engine) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	t.Cleanup(func() {
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return w
+	return ln.Addr().String()
 }
 
 // dial opens a connection that fails the test instead of hanging.
