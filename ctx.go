@@ -218,6 +218,9 @@ func (c *Ctx) release() {
 		c.rs, c.failure = nil, nil
 		c.absolute, c.asterisk = false, false
 		c.hostParam, c.hostValue = "", ""
+		if cap(c.scratch) > c.server.set.MaxRetainedBytes {
+			c.scratch = nil // a problem document has grown it
+		}
 	}
 	c.dots, c.returned = false, false
 	c.server.pool.Put(c)
