@@ -247,10 +247,7 @@ func (c *Ctx) errorHandler() ErrorHandler {
 	if c.ep != nil {
 		return c.ep.onError
 	}
-	if h := c.engine.reg.onError; h != nil {
-		return h
-	}
-	return DefaultErrorHandler
+	return c.server.routes.Load().onError
 }
 
 // Context returns a context that ends when the client leaves (cause

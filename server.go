@@ -24,6 +24,7 @@ type server struct {
 	base   context.Context // parent of every Ctx.Context
 	cancel context.CancelCauseFunc
 	conns  connRegistry
+	perIP  ipCounter
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -64,11 +65,10 @@ func (s *server) fasthttp() *fasthttp.Server {
 			Handler:                      s.engine.serve,
 			ErrorHandler:                 s.parseError,
 			Logger:                       serverLog{set},
-				Name:                         set.ServerHeader,
+			Name:                         set.ServerHeader,
 			NoDefaultServerHeader:        set.ServerHeader == "",
 			NoDefaultContentType:         true,
 			Concurrency:                  set.MaxConns,
-			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
@@ -150,7 +150,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 	for _, f := range e.hooks.listen {
 		f(ln.Addr())
 	}
-	err := srv.Serve(&listener{ln, s})
+	err := srv.Serve(&listener{Listener: ln, live: s})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return l == ln })
