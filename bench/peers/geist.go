@@ -1,5 +1,3 @@
-//go:build geistcore
-
 package peers
 
 import (
