@@ -56,7 +56,7 @@ type Ctx struct {
 	hostBuf   []byte
 	scratch   []byte
 	locals    []local
-	released  string // in debug builds: the route of the request that has ended
+	debugState //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.

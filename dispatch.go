@@ -296,11 +296,11 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // and with its trailing slash added or removed. It answers and returns true if
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
-	var clean []byte
+	clean := c.cleaned[:0]
 	if c.clean {
-		clean = append(c.cleaned[:0], c.raw...)
+		clean = append(clean, c.raw...)
 	} else {
-		clean = cleanPath(c.cleaned[:0], c.raw)
+		clean = cleanPath(clean, c.raw)
 		if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
 			return true
 		}

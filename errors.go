@@ -178,7 +178,7 @@ func StatusCode(err error) int {
 
 // asError returns the first Error in err's chain, or nil.
 func asError(err error) *Error {
-	if e, ok := err.(*Error); ok { // the usual case, without reflection
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the usual case, without reflection; the others follow
 		return e
 	}
 	e, _ := errors.AsType[*Error](err)
@@ -324,7 +324,7 @@ func (c *Ctx) settle(err error) {
 		return
 	}
 	c.failure = err
-	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) {
+	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) { //nolint:errorlint // only Errors without a chain are passed over
 		c.abort()
 		return
 	}
