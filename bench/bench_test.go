@@ -42,7 +42,7 @@ func TestGone(t *testing.T) {
 	}
 	for _, r := range rows {
 		if noticed := r.Never == 0; noticed != (r.Note == "") {
-			t.Errorf("%s: %d in time, %d not; declared: %q", r.Peer, len(r.Millis), r.Never, r.Note)
+			t.Errorf("%s: %d in time, %d not; declared: %q", r.Peer, r.Noticed(), r.Never, r.Note)
 		}
 	}
 }
