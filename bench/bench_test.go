@@ -54,7 +54,7 @@ func benchmark(b *testing.B, prefix string) {
 		if !strings.HasPrefix(s.Name, prefix) {
 			continue
 		}
-		b.Run(strings.TrimPrefix(s.Name[len(prefix):], "/"), func(b *testing.B) {
+		b.Run(strings.TrimPrefix(s.Name, prefix+"/"), func(b *testing.B) {
 			if s.Procs > 0 {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(s.Procs))
 			}
