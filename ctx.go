@@ -42,20 +42,21 @@ type Ctx struct {
 	asterisk  bool  // the target is *
 	hostParam string
 	hostValue string
+	hostTable *table // the routes that hostParam belongs to
 
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server    *Engine // owner of the pool and of the server
-	arena     []byte  // append-only: strings handed out point into it
-	json      bodyWriter
-	knownHost []byte // the last Host that was found valid
-	decoded   []byte // buffers of path, raw and hostName
-	folded    []byte
-	cleaned   []byte
-	hostBuf   []byte
-	scratch   []byte
-	locals    []local
+	server     *Engine // owner of the pool and of the server
+	arena      []byte  // append-only: strings handed out point into it
+	json       bodyWriter
+	knownHost  []byte // the last Host that was found valid
+	decoded    []byte // buffers of path, raw and hostName
+	folded     []byte
+	cleaned    []byte
+	hostBuf    []byte
+	scratch    []byte
+	locals     []local
 	debugState //nolint:unused // debug builds have fields in it
 }
 
@@ -205,7 +206,7 @@ func (c *Ctx) release() {
 	if c.rs != nil || c.failure != nil || c.absolute {
 		c.rs, c.failure = nil, nil
 		c.absolute, c.asterisk = false, false
-		c.hostParam, c.hostValue = "", ""
+		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 	}
 	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)

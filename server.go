@@ -24,7 +24,6 @@ type server struct {
 	base   context.Context // parent of every Ctx.Context
 	cancel context.CancelCauseFunc
 	conns  connRegistry
-	perIP  ipCounter
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -32,8 +31,10 @@ type server struct {
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; made on first use
-	listeners []net.Listener   // guarded by mu
-	down      bool             // guarded by mu: Shutdown has closed the listeners
+	served    bool             // guarded by mu: Serve has been called
+	perIP     int              // guarded by mu; most connections of one address, kept here and not by srv
+	listeners []*listener      // guarded by mu
+	down      bool             // guarded by mu: Shutdown takes no listeners any more
 }
 
 func (s *server) init(e *Engine) {
@@ -52,7 +53,14 @@ func (e *Engine) Server() *fasthttp.Server {
 	if err := e.freeze(); err != nil {
 		panic(err)
 	}
-	return e.live.fasthttp()
+	s := &e.live
+	srv := s.fasthttp()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.served {
+		srv.MaxConnsPerIP = e.set.MaxConnsPerIP
+	}
+	return srv
 }
 
 // fasthttp returns the server, made on first use.
@@ -141,24 +149,44 @@ func (e *Engine) Serve(ln net.Listener) error {
 	}
 	s := &e.live
 	srv := s.fasthttp()
-	s.mu.Lock()
-	if s.down {
-		s.mu.Unlock()
-		return errors.Join(ErrServerClosed, ln.Close())
+	l, err := s.listen(srv, ln)
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
-	s.listeners = append(s.listeners, ln)
-	s.mu.Unlock()
 	for _, f := range e.hooks.listen {
 		f(ln.Addr())
 	}
-	err := srv.Serve(&listener{Listener: ln, live: s})
+	err = srv.Serve(l)
+	close(l.ended)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return l == ln })
+	s.listeners = slices.DeleteFunc(s.listeners, func(o *listener) bool { return o == l })
+	closed := ignoreClosed(ln.Close())
 	if s.down {
 		return nil
 	}
-	return errors.Join(err, ignoreClosed(ln.Close()))
+	return errors.Join(err, closed)
+}
+
+// listen registers a listener that is going to be served. Connections by address
+// are counted here: fasthttp's wrapper would hide them from the drain and from
+// Ctx.Context.
+func (s *server) listen(srv *fasthttp.Server, ln net.Listener) (*listener, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, ErrServerClosed
+	}
+	if !s.served {
+		s.served = true
+		s.perIP = s.engine.set.MaxConnsPerIP
+		if srv.MaxConnsPerIP != 0 {
+			s.perIP, srv.MaxConnsPerIP = srv.MaxConnsPerIP, 0
+		}
+	}
+	l := &listener{Listener: ln, live: s, limit: s.perIP, ended: make(chan struct{})}
+	s.listeners = append(s.listeners, l)
+	return l, nil
 }
 
 // Ready reports whether the engine takes new work: false from the moment
@@ -194,22 +222,59 @@ func (s *server) drain(ctx context.Context) error {
 	s.down = true
 	srv, listeners := s.srv, slices.Clone(s.listeners)
 	s.mu.Unlock()
-	var err error
-	for _, ln := range listeners {
-		err = errors.Join(err, ignoreClosed(ln.Close()))
+	for _, c := range s.conns.all() { // those that come later see closing by themselves
+		c.wake()
 	}
-	for _, c := range s.conns.all() {
-		_ = c.inner().SetReadDeadline(time.Unix(1, 0)) // wake it; see conn.go
-	}
-	select {
-	case <-s.conns.wait():
-	case <-ctx.Done():
-		err = errors.Join(err, s.cut(ctx))
-	}
+	err := errors.Join(stopListeners(ctx, listeners), s.waitConns(ctx))
 	if srv != nil {
 		err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
 	}
 	return err
+}
+
+// stopListeners ends accepting and closes the listeners.
+func stopListeners(ctx context.Context, listeners []*listener) error {
+	var err error
+	for _, l := range listeners {
+		err = errors.Join(err, l.stop())
+	}
+	patience := time.NewTimer(stopPatience)
+	defer patience.Stop()
+	for _, l := range listeners {
+		select {
+		case <-l.ended:
+		case <-patience.C:
+			patience.Reset(0) // nor for the others
+		case <-ctx.Done():
+		}
+		err = errors.Join(err, ignoreClosed(l.Close()))
+	}
+	return err
+}
+
+// stopPatience bounds the wait for an Accept that a deadline does not end, such as
+// one that waits for something else than the network. It is then closed.
+const stopPatience = 250 * time.Millisecond
+
+// waitConns waits for the connections to end, and cuts them when ctx does.
+func (s *server) waitConns(ctx context.Context) error {
+	idle := time.NewTimer(time.Until(s.idleEnd()) + 2*lastLook)
+	defer idle.Stop()
+	for {
+		select {
+		case <-s.conns.wait():
+			return nil
+		case <-ctx.Done():
+			return s.cut(ctx)
+		case <-idle.C:
+			// A deadline does not wake every connection (fasthttputil's pipes).
+			for _, c := range s.conns.all() {
+				if c, ok := c.(*anyConn); ok && c.idle.Load() {
+					_ = c.Close()
+				}
+			}
+		}
+	}
 }
 
 // cut ends what the deadline of a drain has left over.
