@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ import (
 // connState is what a wrapped connection knows of its requests.
 type connState struct {
 	live *server
+	ip   netip.Addr // counted by Config.MaxConnsPerIP; zero if there is no bound
 
 	// Owned by the connection's goroutine.
 	got      int       // bytes read since the last answer was written
@@ -61,31 +63,6 @@ type (
 	}
 )
 
-// listener wraps the connections that another listener accepts and registers them.
-type listener struct {
-	net.Listener
-	live *server
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	state := connState{live: l.live}
-	var c netConn
-	switch raw := raw.(type) {
-	case *net.TCPConn:
-		c = &tcpConn{raw, state}
-	case *tls.Conn:
-		c = &tlsConn{raw, state}
-	default:
-		c = &anyConn{raw, state}
-	}
-	l.live.conns.add(c)
-	return c, nil
-}
-
 func (c *tcpConn) state() *connState { return &c.connState }
 func (c *tlsConn) state() *connState { return &c.connState }
 func (c *anyConn) state() *connState { return &c.connState }
@@ -102,9 +79,9 @@ func (c *tcpConn) Write(p []byte) (int, error) { c.wrote(p); return c.TCPConn.Wr
 func (c *tlsConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
 func (c *anyConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
 
-func (c *tcpConn) Close() error { c.live.conns.remove(c); return c.TCPConn.Close() }
-func (c *tlsConn) Close() error { c.live.conns.remove(c); return c.Conn.Close() }
-func (c *anyConn) Close() error { c.live.conns.remove(c); return c.Conn.Close() }
+func (c *tcpConn) Close() error { c.live.forget(c); return c.TCPConn.Close() }
+func (c *tlsConn) Close() error { c.live.forget(c); return c.Conn.Close() }
+func (c *anyConn) Close() error { c.live.forget(c); return c.Conn.Close() }
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.TCPConn, t) }
 func (c *tlsConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.Conn, t) }
@@ -203,7 +180,7 @@ func requestSize(req *fasthttp.Request) int {
 	return line + len(h.RawHeaders()) + len(req.Body())
 }
 
-// registry is the set of open connections.
+// connRegistry is the set of open connections.
 type connRegistry struct {
 	mu    sync.Mutex
 	conns map[netConn]struct{} // guarded by mu
@@ -219,14 +196,26 @@ func (r *connRegistry) add(c netConn) {
 	r.conns[c] = struct{}{}
 }
 
-func (r *connRegistry) remove(c netConn) {
+// forget ends what is known of a connection. It may be called again.
+func (s *server) forget(c netConn) {
+	if s.conns.remove(c) {
+		s.perIP.remove(c.state().ip)
+	}
+}
+
+// remove takes a connection out and reports whether it was in.
+func (r *connRegistry) remove(c netConn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, known := r.conns[c]; !known {
+		return false
+	}
 	delete(r.conns, c)
 	if len(r.conns) == 0 && r.empty != nil {
 		close(r.empty)
 		r.empty = nil
 	}
+	return true
 }
 
 // wait returns a channel that is closed once there is no connection.

@@ -31,9 +31,12 @@ type Ctx struct {
 	raw    string // path as it was sent
 	caps   captures
 
+	returned bool // dispatch has returned: nothing panicked
+
 	// Set where it applies; reset clears them.
 	rs        *routes
 	failure   error // the error that was answered last
+	clean     bool  // raw needs neither decoding nor cleaning
 	dots      bool  // path has dot segments, so that no route may match it
 	absolute  bool  // the target has absolute-form: it names the host
 	asterisk  bool  // the target is *
@@ -79,8 +82,10 @@ func newCtx(e *Engine) *Ctx {
 // finish ends the request: it recovers what panicked outside an endpoint, runs
 // the closers and hooks, and gives the Ctx back.
 func (c *Ctx) finish() {
-	if v := recover(); v != nil {
-		c.recovered(v)
+	if !c.returned {
+		if v := recover(); v != nil {
+			c.recovered(v)
+		}
 	}
 	e := c.server
 	if len(e.hooks.after) > 0 {
@@ -93,7 +98,14 @@ func (c *Ctx) finish() {
 		e.live.lastRequest(c.rc)
 	}
 	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
-	e.live.noteLarge(c.rc, e.set.MaxRetainedBytes)
+	if resp := &c.rc.Response; !resp.IsBodyStream() {
+		if body := resp.Body(); len(body) > e.set.MaxRetainedBytes {
+			// As a raw body its buffer ends with the answer; fasthttp would keep it for
+			// the next one.
+			resp.SwapBody(nil)
+			resp.SetBodyRaw(body)
+		}
+	}
 	c.release()
 }
 
@@ -195,7 +207,7 @@ func (c *Ctx) release() {
 		c.absolute, c.asterisk = false, false
 		c.hostParam, c.hostValue = "", ""
 	}
-	c.dots = false
+	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)
 }
 
@@ -236,10 +248,7 @@ func (c *Ctx) errorHandler() ErrorHandler {
 	if c.ep != nil {
 		return c.ep.onError
 	}
-	if h := c.engine.reg.onError; h != nil {
-		return h
-	}
-	return DefaultErrorHandler
+	return c.server.routes.Load().onError
 }
 
 // Context returns a context that ends when the client leaves (cause

@@ -16,8 +16,8 @@ func (e *Engine) serve(rc *fasthttp.RequestCtx) {
 	c := e.pool.Get().(*Ctx)
 	c.rc = rc
 	defer c.finish()
-	rc.Response.ReleaseBody(e.set.MaxRetainedBytes)
 	c.dispatch(e)
+	c.returned = true
 }
 
 // dispatch checks the request's target, finds its endpoint and runs the chain.
@@ -26,13 +26,17 @@ func (c *Ctx) dispatch(e *Engine) {
 	h := &req.Header
 	uri := req.URI()
 	raw, query, target := uri.PathOriginal(), uri.QueryString(), h.RequestURI()
+	plain, ascii := scan(raw)
 	rs := e.routes.Load()
-	method := rs.methodIndex(unsafestring.String(h.Method()))
+	method := methodGet
+	if m := unsafestring.String(h.Method()); m != "GET" {
+		method = rs.methodIndex(m)
+	}
 	behind := len(target) - len(raw) // "?" and the query; anything else is odd
 	if method < 0 || len(raw) == 0 || target[0] != '/' || (behind != 0 && behind != len(query)+1) ||
 		len(target) > e.set.MaxURIBytes || len(h.RawHeaders()) > e.set.MaxHeaderBytes ||
 		len(query) >= e.set.MaxFields || h.ContentLength() == -1 || !h.IsHTTP11() ||
-		!isASCII(target) || !bytes.Equal(h.Host(), c.knownHost) {
+		!ascii || len(query) > 0 && !isASCII(query) || !bytes.Equal(h.Host(), c.knownHost) {
 		if err := c.inspect(e, method); err != nil {
 			c.reject(err)
 			return
@@ -44,9 +48,9 @@ func (c *Ctx) dispatch(e *Engine) {
 	}
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
-	// to decode or to clean, so that one comparison finds the common case.
-	if e.plainPaths && bytes.Equal(raw, uri.Path()) && bytes.IndexByte(raw, '%') < 0 {
-		c.path, c.orig = c.raw, c.raw
+	// to clean, so that one comparison finds the common case.
+	if plain && e.plainPaths && bytes.Equal(raw, uri.Path()) {
+		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
 		return
@@ -72,8 +76,14 @@ func (c *Ctx) run(ep *endpoint) {
 	c.ep = ep
 	c.engine = ep.engine
 	c.chain = ep.chain
+	// The error has been answered where it arose.
+	if len(ep.chain) == 1 {
+		c.index = 0
+		_ = c.callEndpoint(ep.chain[0])
+		return
+	}
 	c.index = -1
-	_ = c.Next() // has been answered where it failed
+	_ = c.Next()
 }
 
 // Next runs the rest of the chain and returns its error, which has been answered
@@ -100,13 +110,19 @@ func (c *Ctx) Next() error {
 // callEndpoint runs the last handler. Its panic becomes an error here, so that the
 // middleware around it goes on; a panic in middleware is recovered by finish.
 func (c *Ctx) callEndpoint(h Handler) (err error) {
+	returned := false // asking recover costs more than this flag (BenchmarkCycle)
 	defer func() {
+		if returned {
+			return
+		}
 		if v := recover(); v != nil {
 			err = newPanicError(v)
 			c.settle(err)
 		}
 	}()
-	if err = h(c); err != nil {
+	err = h(c)
+	returned = true
+	if err != nil {
 		c.settle(err)
 	}
 	return err
@@ -280,9 +296,14 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // and with its trailing slash added or removed. It answers and returns true if
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
-	clean := cleanPath(c.cleaned[:0], c.raw)
-	if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
-		return true
+	var clean []byte
+	if c.clean {
+		clean = append(c.cleaned[:0], c.raw...)
+	} else {
+		clean = cleanPath(c.cleaned[:0], c.raw)
+		if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
+			return true
+		}
 	}
 	if n := len(clean); n > 1 && clean[n-1] == '/' {
 		clean = clean[:n-1]
@@ -295,16 +316,12 @@ func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 // tryNear answers with the candidate raw path, if a route has it.
 func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte) bool {
 	c.cleaned = candidate
-	raw := c.raw
-	dots := c.dots
-	c.raw = unsafestring.String(candidate)
-	_ = c.prepare(rs.engine) // its escapes have been decoded before
+	before := c.raw
+	c.setRaw(rs.engine, unsafestring.String(candidate))
 	allow := c.allowed(tables, c.path, c.orig)
 	switch {
 	case allow == 0:
-		c.raw = raw
-		_ = c.prepare(rs.engine)
-		c.dots = dots
+		c.setRaw(rs.engine, before)
 		return false
 	case method < 0 || allow&(1<<method) == 0:
 		c.wrongMethod(tables, c.path, method, allow)
@@ -314,6 +331,16 @@ func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte)
 		c.answer(tables, c.path, 0, (*fallback).redirectEndpoint)
 	}
 	return true
+}
+
+// setRaw makes raw, whose escapes are known to be sound, the path that is matched.
+func (c *Ctx) setRaw(e *Engine, raw string) {
+	c.raw = raw
+	if c.clean && e.plainPaths {
+		c.path, c.orig = raw, raw
+		return
+	}
+	_ = c.prepare(e)
 }
 
 // allowed returns the set of methods, a bit each by index, that have a route for

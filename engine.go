@@ -31,7 +31,7 @@ type Engine struct {
 	parents     []*Engine // engines this one is mounted in
 	problems    []string  // what registration and Config got wrong
 
-	mu       sync.Mutex // guards changing and every build of routes
+	family   *family // engines mounted in one another, this one included
 	changing atomic.Bool
 	serving  atomic.Bool // true: registration outside Change panics
 	routes   atomic.Pointer[routes]
@@ -39,6 +39,13 @@ type Engine struct {
 	pool    sync.Pool // of *Ctx
 	watcher peerwatch.Watcher
 	live    server
+}
+
+// family is a set of engines that are mounted in one another. They are built and
+// changed under one lock, since building one reads those below it.
+type family struct {
+	mu      sync.Mutex
+	members []*Engine
 }
 
 // hooks are the functions that the application asked to be called.
@@ -56,6 +63,7 @@ type hooks struct {
 func New(config ...Config) *Engine {
 	e := &Engine{constraints: map[string]func(string) bool{}}
 	e.scope.engine = e
+	e.family = &family{members: []*Engine{e}}
 	var cfg Config
 	if len(config) > 0 {
 		cfg = config[0]
@@ -76,6 +84,7 @@ func New(config ...Config) *Engine {
 // app.Constraint("even", isEven), "/n/:id<even>" matches only if isEven is true
 // of the decoded value. Name is a parameter name; a built-in cannot be replaced.
 // The function must be safe for many goroutines and quick: it runs while routing.
+// The value is borrowed: copy it to keep it.
 func (e *Engine) Constraint(name string, matches func(value string) bool) {
 	e.mustRegister("Constraint")
 	switch {
@@ -116,21 +125,21 @@ func (e *Engine) MethodNotAllowed(h Handler) {
 // for every request whose framing is sound. An error answers the request at once.
 // Ctx.Param and Ctx.Pattern are not known yet.
 func (e *Engine) BeforeRequest(h Handler) {
-	e.mustRegister("BeforeRequest")
+	e.mustHook("BeforeRequest")
 	e.hooks.before = append(e.hooks.before, h)
 }
 
 // AfterRequest adds a hook that runs when the answer is built, after all
 // middleware and also after panics, in the order of registration.
 func (e *Engine) AfterRequest(f func(c *Ctx)) {
-	e.mustRegister("AfterRequest")
+	e.mustHook("AfterRequest")
 	e.hooks.after = append(e.hooks.after, f)
 }
 
 // OnListen adds a hook that is called with the address of each listener before
 // its first connection is accepted.
 func (e *Engine) OnListen(f func(net.Addr)) {
-	e.mustRegister("OnListen")
+	e.mustHook("OnListen")
 	e.hooks.listen = append(e.hooks.listen, f)
 }
 
@@ -138,14 +147,14 @@ func (e *Engine) OnListen(f func(net.Addr)) {
 // reverse order of registration. Its context is the one given to Shutdown; its
 // error becomes part of Shutdown's.
 func (e *Engine) OnShutdown(f func(context.Context) error) {
-	e.mustRegister("OnShutdown")
+	e.mustHook("OnShutdown")
 	e.hooks.shutdown = append(e.hooks.shutdown, f)
 }
 
 // OnRoute adds a hook that is called for each route when the engine starts to
 // serve, and for each route that a later Change adds.
 func (e *Engine) OnRoute(f func(RouteInfo)) {
-	e.mustRegister("OnRoute")
+	e.mustHook("OnRoute")
 	e.hooks.route = append(e.hooks.route, f)
 }
 
@@ -243,8 +252,8 @@ func (e *CheckError) Error() string {
 // *[CheckError]: bad values, bad patterns, routes without a handler, conflicts with
 // both places, duplicate names, cyclic mounts. Run, Listen and Serve call it.
 func (e *Engine) Check() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.family.mu.Lock()
+	defer e.family.mu.Unlock()
 	_, err := e.build()
 	return err
 }
@@ -253,10 +262,12 @@ func (e *Engine) Check() error {
 // register adds becomes visible to requests all at once, when it returns. If that
 // would make the engine invalid, or if register panics, nothing changes and Change
 // panics, with a *[CheckError] in the first case. Requests are never held up.
-// Change may be called from any goroutine; calls run one after another.
+// Change may be called from any goroutine; calls run one after another. Hooks
+// cannot be added while the engine serves.
 func (e *Engine) Change(register func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	mu := &e.family.mu
+	mu.Lock()
+	defer mu.Unlock()
 	e.changing.Store(true)
 	defer e.changing.Store(false)
 	undo := e.save()
@@ -273,24 +284,34 @@ func (e *Engine) Change(register func()) {
 	done = true
 }
 
-// rebuild makes the changes of e visible wherever it serves. e.mu must be held.
+// rebuild makes the changes of e visible wherever it serves: in itself and in the
+// engines above it, in all of them or in none. The family's lock must be held.
 func (e *Engine) rebuild() error {
 	if !e.serving.Load() {
 		return nil
 	}
-	rs, err := e.build()
-	if err != nil {
-		return err
+	above := []*Engine{e}
+	for i := 0; i < len(above); i++ {
+		for _, parent := range above[i].parents {
+			if !slices.Contains(above, parent) {
+				above = append(above, parent)
+			}
+		}
 	}
-	for _, parent := range e.parents {
-		parent.mu.Lock()
-		err := parent.rebuild()
-		parent.mu.Unlock()
+	built := make([]*routes, len(above))
+	for i, a := range above {
+		rs, err := a.build()
 		if err != nil {
 			return err
 		}
+		built[i] = rs
 	}
-	e.publish(rs)
+	for i, a := range above {
+		if a.routes.Load() != nil { // else it serves only as a part of others
+			a.publish(built[i])
+		}
+		a.markServing()
+	}
 	return nil
 }
 
@@ -326,24 +347,24 @@ func (e *Engine) save() (undo func()) {
 		}
 	}
 	walk(&e.scope)
-	hooks, problems, constraints := e.hooks, e.problems, maps.Clone(e.constraints)
+	problems, constraints := e.problems, maps.Clone(e.constraints)
 	return func() {
 		for _, x := range all {
 			x.s.reg = x.reg
 		}
-		e.hooks, e.problems, e.constraints = hooks, problems, constraints
+		e.problems, e.constraints = problems, constraints
 	}
 }
 
 // freeze checks the engine, builds its routes and ends registration. It may be
 // called again, which costs nothing.
 func (e *Engine) freeze() error {
-	if e.serving.Load() {
+	if e.routes.Load() != nil {
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.serving.Load() {
+	e.family.mu.Lock()
+	defer e.family.mu.Unlock()
+	if e.routes.Load() != nil {
 		return nil
 	}
 	rs, err := e.build()
@@ -357,9 +378,7 @@ func (e *Engine) freeze() error {
 
 // markServing ends registration on e and on what is mounted in it.
 func (e *Engine) markServing() {
-	if e.serving.Swap(true) {
-		return
-	}
+	e.serving.Store(true)
 	var walk func(s *scope)
 	walk = func(s *scope) {
 		for _, m := range s.reg.mounts {
@@ -372,7 +391,8 @@ func (e *Engine) markServing() {
 	walk(&e.scope)
 }
 
-// build compiles the routes of e, or reports all its problems. e.mu must be held.
+// build compiles the routes of e, or reports all its problems. The family's lock
+// must be held.
 func (e *Engine) build() (*routes, error) {
 	rs, problems := compile(e)
 	if len(problems) > 0 {
@@ -387,17 +407,24 @@ func (e *Engine) current() *routes {
 		return rs
 	}
 	if !e.changing.Load() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
+		e.family.mu.Lock()
+		defer e.family.mu.Unlock()
 	}
 	rs, _ := compile(e)
 	return rs
 }
 
-// mountedIn remembers that a change of e must rebuild parent too.
+// mountedIn remembers that a change of e must rebuild parent too, and joins their
+// families.
 func (e *Engine) mountedIn(parent *Engine) {
 	if !slices.Contains(e.parents, parent) {
 		e.parents = append(e.parents, parent)
+	}
+	if old := e.family; old != parent.family {
+		for _, m := range old.members {
+			m.family = parent.family
+		}
+		parent.family.members = append(parent.family.members, old.members...)
 	}
 }
 
@@ -407,6 +434,13 @@ func (e *Engine) problem(text string) { e.problems = append(e.problems, text) }
 func (e *Engine) mustRegister(what string) {
 	if e.serving.Load() && !e.changing.Load() {
 		panic("geist: " + what + " (" + callerPlace() + ") after the engine began to serve: register before, or inside Engine.Change")
+	}
+}
+
+// mustHook panics when the engine serves: hooks are read without a lock.
+func (e *Engine) mustHook(what string) {
+	if e.serving.Load() {
+		panic("geist: " + what + " (" + callerPlace() + ") after the engine began to serve: add hooks before")
 	}
 }
 

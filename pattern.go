@@ -276,16 +276,26 @@ type textMatch struct {
 	base, stop int // the segment is path[base:stop] and the last text
 	cs         *captures
 	k          int
-	dead       [][4]uint64 // dead[j] has bit x: parameters j and later cannot begin at base+x
+	// few[j], beyond its length more, has bit x when parameters j and later cannot begin at base+x.
+	few  [16][4]uint64
+	more [][4]uint64
 }
 
 func (s *segment) matchConstrained(path, orig string, off, stop int, cs *captures, k int) bool {
-	var few [8][4]uint64
-	m := textMatch{seg: s, path: path, orig: orig, base: off, stop: stop, cs: cs, k: k, dead: few[:]}
-	if len(s.params) > len(few) {
-		m.dead = make([][4]uint64, len(s.params))
+	m := textMatch{seg: s, path: path, orig: orig, base: off, stop: stop, cs: cs, k: k}
+	if n := len(s.params) - len(m.few); n > 0 {
+		m.more = make([][4]uint64, n)
 	}
 	return m.from(0, off+len(s.lits[0]))
+}
+
+// dead returns the word and the bit that say whether the parameters from j on, at off, have failed.
+func (m *textMatch) dead(j, off int) (word *uint64, bit uint64) {
+	x := uint(off - m.base)
+	if j < len(m.few) {
+		return &m.few[j][x>>6], 1 << (x & 63)
+	}
+	return &m.more[j-len(m.few)][x>>6], 1 << (x & 63)
 }
 
 // from matches the parameters j and later from off on, the shortest value of each first.
@@ -293,6 +303,20 @@ func (m *textMatch) from(j, off int) bool {
 	if off >= m.stop {
 		return false
 	}
+	word, bit := m.dead(j, off)
+	if *word&bit != 0 {
+		return false
+	}
+	if m.divide(j, off) {
+		return true
+	}
+	*word |= bit
+	return false
+}
+
+// divide tries the ends of parameter j, which begins at off. What follows an end is looked up first
+// when it is known to fail: that is cheaper than a constraint.
+func (m *textMatch) divide(j, off int) bool {
 	p := &m.seg.params[j]
 	if j == len(m.seg.params)-1 {
 		if !p.ok(m.orig[off:m.stop]) {
@@ -301,23 +325,25 @@ func (m *textMatch) from(j, off int) bool {
 		m.cs.set(m.k+j, off, m.stop)
 		return true
 	}
-	dead, bit := &m.dead[j][(off-m.base)>>6], uint64(1)<<((off-m.base)&63)
-	if *dead&bit != 0 {
-		return false
-	}
 	lit := m.seg.lits[j+1]
 	for end := off + 1; end < m.stop; end++ {
 		i := strings.Index(m.path[end:m.stop], lit)
 		if i < 0 {
-			break
+			return false
 		}
 		end += i
-		if p.ok(m.orig[off:end]) && m.from(j+1, end+len(lit)) {
+		next := end + len(lit)
+		if next >= m.stop {
+			return false
+		}
+		if word, bit := m.dead(j+1, next); *word&bit != 0 {
+			continue
+		}
+		if p.ok(m.orig[off:end]) && m.from(j+1, next) {
 			m.cs.set(m.k+j, off, end)
 			return true
 		}
 	}
-	*dead |= bit
 	return false
 }
 

@@ -42,7 +42,8 @@ func (s *segment) expr(fold bool) string {
 	return b.String()
 }
 
-// expr is the language of p: the bounds of its integers if it has any, else its first constraint.
+// expr is the language of p: the bounds of its integers if it has any, else letters of the wanted
+// number, else its first constraint.
 func (p *param) expr() string {
 	ints, lens := bounds{math.MinInt64, math.MaxInt64, false}, bounds{1, math.MaxInt64, false}
 	for _, c := range p.cons {
@@ -56,10 +57,14 @@ func (p *param) expr() string {
 	if ints.set {
 		return intervalExpr(ints.lo, ints.hi)
 	}
-	if own := p.limits(); len(own) > 0 {
-		return own[0]
+	own := p.limits()
+	switch {
+	case len(own) == 0:
+		return lens.expr(`(?s:.)`)
+	case slices.Contains(own, alphaExpr):
+		return lens.expr(`[A-Za-z]`)
 	}
-	return lens.expr()
+	return own[0]
 }
 
 // limits are the languages of the constraints that are no intervals. Custom ones have none.
@@ -80,15 +85,15 @@ func (p *param) limits() []string {
 	return exprs
 }
 
-// expr is the language of the texts with so many characters; regexp counts to 1,000 only.
-func (b *bounds) expr() string {
+// expr is the language of so many characters of a class; regexp counts to 1,000 only.
+func (b *bounds) expr(class string) string {
 	switch {
 	case b.lo > 1000:
-		return `(?s:.{1000,})`
+		return class + `{1000,}`
 	case b.hi > 1000:
-		return fmt.Sprintf(`(?s:.{%d,})`, b.lo)
+		return fmt.Sprintf(`%s{%d,}`, class, max(b.lo, 1))
 	}
-	return fmt.Sprintf(`(?s:.{%d,%d})`, b.lo, b.hi)
+	return fmt.Sprintf(`%s{%d,%d}`, class, max(b.lo, 1), b.hi)
 }
 
 // intervalExpr is the language of the integers lo..hi, leading zeros included. The bounds of int64

@@ -26,7 +26,7 @@ type tree struct {
 	root   *node
 	fold   bool
 	routes []route
-	byKey  map[string][]int // routes that could conflict: same pattern.key
+	byKey  map[string][]int // routes that could conflict, see pattern.conflictKeys
 }
 
 // route is what was added: the pattern, folded if the tree is, and the caller's value.
@@ -69,20 +69,18 @@ func (cs *captures) setSpill(i int, s span) {
 	cs.spill[i] = s
 }
 
-// node is a piece of static text and what may follow it.
+// node is a piece of static text and what may follow it. Its first byte is judged on the way in, by
+// the table of the node above; after a parameter nothing but a slash can stand there.
 type node struct {
-	prefix string
-	leaf   *leaf // the route that ends here
-	edges  *edge // parameters that may begin here, best first
-	fail   *edge // where to go on when nothing below matches
-	only   *node // the child, when there is just one
-
-	// Children when there are several: kids[table[b-min]-1] for the byte b after prefix.
+	rest  string  // the text without its first byte
+	kids  []*node // static children: kids[b-min] for the byte b, nil where there is none
 	min   byte
-	table []uint8
-	kids  []*node
+	leaf  *leaf // the route that ends here
+	edges *edge // parameters that may begin here, best first
+	fail  *edge // where to go on when nothing below matches
 
-	build *nodeBuild // nil once frozen
+	prefix string // the whole text
+	build  *nodeBuild
 }
 
 type edgeKind uint8
@@ -99,6 +97,7 @@ type edge struct {
 	k     uint16 // parameters captured before it
 	since int    // static bytes between the last of them and this segment
 	kid   *node  // what follows the segment; nil for a wildcard
+	skip  int    // 1 if kid's text has a first byte, which must be a slash
 	leaf  *leaf  // the wildcard's route
 	next  *edge  // where to go on when this edge does not lead to a match
 	seg   *segment
@@ -118,20 +117,29 @@ func newTree(foldCase bool) *tree {
 	return &tree{fold: foldCase, byKey: map[string][]int{}}
 }
 
-// add adds a route. If the pattern conflicts with one added before, it returns that one's endpoint
-// and pattern and leaves the tree as it was.
+// add adds a route. If the pattern conflicts with one added before, it returns the first such
+// one's endpoint and pattern and leaves the tree as it was.
 func (t *tree) add(p *pattern, v *endpoint) (other *endpoint, with *pattern) {
 	q := p
 	if t.fold {
 		q = p.folded()
 	}
-	key := q.key()
-	for _, i := range t.byKey[key] {
-		if r := t.routes[i]; q.overlaps(r.pat, t.fold) {
-			return r.ep, r.pat
+	find, store := q.conflictKeys()
+	first := len(t.routes)
+	for _, key := range find {
+		for _, i := range t.byKey[key] {
+			if i < first && q.overlaps(t.routes[i].pat, t.fold) {
+				first = i
+			}
 		}
 	}
-	t.byKey[key] = append(t.byKey[key], len(t.routes))
+	if first < len(t.routes) {
+		r := &t.routes[first]
+		return r.ep, r.pat
+	}
+	for _, key := range store {
+		t.byKey[key] = append(t.byKey[key], first)
+	}
 	t.routes = append(t.routes, route{q, v})
 	return nil, nil
 }
@@ -194,76 +202,69 @@ func segmentEnd(path string, off int) int {
 }
 
 // walk searches from the edge e on, or from the root when e is nil.
-// Long on purpose: it is the state machine described above.
+// Long on purpose: it is the state machine described above, and calls would cost more than its work.
 func (t *tree) walk(path, orig string, cs *captures, e *edge) *leaf {
-	if len(path) > maxPath || t.root == nil {
+	if len(path) > maxPath || len(path) == 0 || path[0] != '/' || t.root == nil {
 		return nil
 	}
-	n, i := t.root, 0
-	for {
-		if e == nil {
-			p := n.prefix
-			if len(path)-i >= len(p) && path[i:i+len(p)] == p {
-				i += len(p)
-				if i < len(path) {
-					if n.only != nil {
-						n = n.only
-						continue
-					}
-					if kid := n.child(path[i]); kid != nil {
-						n = kid
-						continue
-					}
-					if e = n.edges; e == nil {
-						e = n.fail
-					}
-				} else if n.leaf != nil {
-					return n.leaf
-				} else {
-					e = n.fail
-				}
-			} else {
-				e = n.fail
-			}
-			if e == nil {
-				return nil
-			}
+	n, i, end := t.root, 1, 0
+	if e != nil {
+		goto resume
+	}
+static: // the first byte of n matched, i is behind it and may be one behind the end
+	if p := n.rest; len(p) > 0 {
+		if len(path)-i < len(p) || path[i:i+len(p)] != p {
+			e = n.fail
+			goto resume
 		}
-		i = e.since
-		if e.k > 0 {
-			s := cs.at(int(e.k) - 1)
-			i += int(s.off) + int(s.len)
+		i += len(p)
+	}
+	if i >= len(path) {
+		if i == len(path) && n.leaf != nil {
+			return n.leaf
 		}
-		if e.kind == edgeWild {
-			if i < len(path) {
-				cs.set(int(e.k), i, len(path))
-				return e.leaf
-			}
-		} else if end := segmentEnd(path, i); end > i {
-			if e.kind == edgePlain {
-				cs.set(int(e.k), i, end)
-				n, i, e = e.kid, end, nil
-				continue
-			}
-			if e.seg.match(path, orig, i, end, cs, int(e.k)) {
-				n, i, e = e.kid, end, nil
-				continue
-			}
-		}
-		if e = e.next; e == nil {
-			return nil
+		e = n.fail
+		goto resume
+	}
+	if c := int(path[i] - n.min); c < len(n.kids) {
+		if kid := n.kids[c]; kid != nil {
+			n = kid
+			i++
+			goto static
 		}
 	}
-}
-
-// child returns the static child for the byte b.
-func (n *node) child(b byte) *node {
-	if i := int(b) - int(n.min); uint(i) < uint(len(n.table)) {
-		if x := n.table[i]; x > 0 {
-			return n.kids[x-1]
-		}
+	if e = n.edges; e != nil {
+		goto try
 	}
-	return nil
+	e = n.fail
+resume: // e begins behind the last parameter captured before it
+	if e == nil {
+		return nil
+	}
+	i = e.since
+	if e.k > 0 {
+		s := cs.at(int(e.k) - 1)
+		i += int(s.off) + int(s.len)
+	}
+try: // e begins at i
+	if e.kind == edgeWild {
+		if i < len(path) {
+			cs.set(int(e.k), i, len(path))
+			return e.leaf
+		}
+		e = e.next
+		goto resume
+	}
+	end = segmentEnd(path, i)
+	if end > i && (e.kind == edgePlain || e.seg.match(path, orig, i, end, cs, int(e.k))) {
+		if e.kind == edgePlain {
+			cs.set(int(e.k), i, end)
+		}
+		n, i = e.kid, end+e.skip
+		goto static
+	}
+	e = e.next
+	goto resume
 }
 
 // freeze builds the tables. Afterwards the tree never changes and any number of goroutines may

@@ -141,17 +141,16 @@ func (l *leaf) place(at frozenAt) {
 
 // tabulate builds the table of the children, which are sorted.
 func (n *node) tabulate(kids []*node) {
-	switch len(kids) {
-	case 0:
-	case 1:
-		n.only = kids[0]
-	default:
-		n.min = kids[0].prefix[0]
-		n.table = make([]uint8, int(kids[len(kids)-1].prefix[0])-int(n.min)+1)
-		for i, kid := range kids {
-			n.table[kid.prefix[0]-n.min] = uint8(i + 1)
-		}
-		n.kids = kids
+	if len(n.prefix) > 0 {
+		n.rest = n.prefix[1:]
+	}
+	if len(kids) == 0 {
+		return
+	}
+	n.min = kids[0].prefix[0]
+	n.kids = make([]*node, int(kids[len(kids)-1].prefix[0]-n.min)+1)
+	for _, kid := range kids {
+		n.kids[kid.prefix[0]-n.min] = kid
 	}
 }
 
@@ -177,6 +176,7 @@ func (n *node) freezeEdges(edges []*edgeBuild, at frozenAt, fold bool) {
 		}
 		below.since = len(e.seg.lits[len(e.seg.params)])
 		e.kid.freeze(below, fold)
+		e.skip = min(len(e.kid.prefix), 1)
 	}
 }
 
@@ -184,10 +184,14 @@ func (n *node) freezeEdges(edges []*edgeBuild, at frozenAt, fold bool) {
 // lookup but never its result.
 const maxRivalChecks = 64
 
-// hasRival reports whether an edge after edges[i] has equal rank and can match the same values.
+// hasRival reports whether an edge after edges[i] has equal rank and can match the same values. The
+// order by shape is one by first text: those whose text extends that of edges[i] follow it at once.
 func hasRival(edges []*edgeBuild, i int, fold bool) bool {
 	e := edges[i]
 	for j := i + 1; j < len(edges) && edges[j].rank == e.rank; j++ {
+		if !strings.HasPrefix(edges[j].seg.lits[0], e.seg.lits[0]) {
+			break
+		}
 		if j-i > maxRivalChecks || segmentsOverlap(e.seg, edges[j].seg, fold) {
 			return true
 		}

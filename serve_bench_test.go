@@ -72,3 +72,36 @@ func BenchmarkCycle(b *testing.B) {
 		run(b, app.Server())
 	})
 }
+
+func BenchmarkHandler(b *testing.B) {
+	prepare := func() *fasthttp.RequestCtx {
+		var req fasthttp.Request
+		req.Header.SetMethod("GET")
+		req.SetRequestURI("/plain")
+		req.Header.SetHost("localhost:8080")
+		var rc fasthttp.RequestCtx
+		rc.Init(&req, nil, nil)
+		rc.Request.Header.SetProtocol("HTTP/1.1")
+		rc.URI()
+		return &rc
+	}
+	b.Run("raw", func(b *testing.B) {
+		rc := prepare()
+		h := func(ctx *fasthttp.RequestCtx) {
+			ctx.Response.Header.SetContentType("text/plain; charset=utf-8")
+			ctx.Response.SetBodyString("hello")
+		}
+		for b.Loop() {
+			h(rc)
+		}
+	})
+	b.Run("geist", func(b *testing.B) {
+		app := New()
+		app.GET("/plain", func(c *Ctx) error { return c.Text(200, "hello") })
+		h := app.Handler()
+		rc := prepare()
+		for b.Loop() {
+			h(rc)
+		}
+	})
+}

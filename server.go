@@ -24,12 +24,11 @@ type server struct {
 	base   context.Context // parent of every Ctx.Context
 	cancel context.CancelCauseFunc
 	conns  connRegistry
+	perIP  ipCounter
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
 	idleStop atomic.Int64 // unix nanoseconds after which idle connections are closed
-
-	large largeBodies
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; made on first use
@@ -66,12 +65,10 @@ func (s *server) fasthttp() *fasthttp.Server {
 			Handler:                      s.engine.serve,
 			ErrorHandler:                 s.parseError,
 			Logger:                       serverLog{set},
-			ConnState:                    s.connState,
 			Name:                         set.ServerHeader,
 			NoDefaultServerHeader:        set.ServerHeader == "",
 			NoDefaultContentType:         true,
 			Concurrency:                  set.MaxConns,
-			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
@@ -153,7 +150,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 	for _, f := range e.hooks.listen {
 		f(ln.Addr())
 	}
-	err := srv.Serve(&listener{ln, s})
+	err := srv.Serve(&listener{Listener: ln, live: s})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return l == ln })
@@ -297,40 +294,6 @@ func tooLong(err error) *Error {
 		return errHeaderTooLong
 	}
 	return errURITooLong
-}
-
-// largeBodies remembers connections whose response buffer one large body has
-// grown, so that it is released when they turn idle instead of kept for ever. fasthttp
-// writes the response after the handler, too late for us to release it there.
-type largeBodies struct {
-	n    atomic.Int64
-	byID sync.Map // net.Conn → *fasthttp.RequestCtx
-}
-
-// noteLarge remembers a connection whose response body is larger than limit.
-func (s *server) noteLarge(rc *fasthttp.RequestCtx, limit int) {
-	resp := &rc.Response
-	if resp.IsBodyStream() || len(resp.Body()) <= limit {
-		return
-	}
-	if _, known := s.large.byID.Swap(rc.Conn(), rc); !known {
-		s.large.n.Add(1)
-	}
-}
-
-// connState is fasthttp's hook: the response has been written when it says idle.
-func (s *server) connState(conn net.Conn, state fasthttp.ConnState) {
-	if s.large.n.Load() == 0 || state == fasthttp.StateActive || state == fasthttp.StateNew {
-		return
-	}
-	v, ok := s.large.byID.LoadAndDelete(conn)
-	if !ok {
-		return
-	}
-	s.large.n.Add(-1)
-	if state == fasthttp.StateIdle { // otherwise the context is somebody else's already
-		v.(*fasthttp.RequestCtx).Response.ReleaseBody(s.engine.set.MaxRetainedBytes)
-	}
 }
 
 // serverLog passes on what fasthttp logs, without the requests' bytes that some of

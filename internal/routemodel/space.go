@@ -53,7 +53,7 @@ func (s *Space) fill(a, b *segment, i int, sofar string, fold bool) bool {
 		_, two := b.match(sofar, fold, true)
 		return one && two
 	}
-	values := append(b.guesses(), s.values...)
+	values := append(s.guesses(b), s.values...)
 	if len(a.params) > 2 {
 		values = values[:min(len(values), 40)]
 	}
@@ -65,24 +65,43 @@ func (s *Space) fill(a, b *segment, i int, sofar string, fold bool) bool {
 	return false
 }
 
-// guesses are values that lie around the texts of s, so that another segment with such a value may
-// match s.
-func (s *segment) guesses() []string {
+// guesses are the values that stretches of b can have, so that a parameter of another segment may
+// cover them: "a:x-:y" has "a", "a1", "1", "1-", "a1-", "-1" and so on.
+func (s *Space) guesses(b *segment) []string {
 	var out []string
-	first, last := s.texts[0], s.texts[len(s.params)]
-	for _, filler := range []string{"x", "1"} {
-		inner := filler
-		for _, mid := range s.texts[1:len(s.params)] {
-			inner += mid + filler
+	for i, text := range b.texts {
+		for cut := range len(text) + 1 {
+			s.extend(b, i, text[cut:], &out)
 		}
-		for i := range len(first) + 1 {
-			out = append(out, first[i:]+filler, first[i:]+inner)
-			for j := range len(last) + 1 {
-				out = append(out, first[i:]+inner+last[:j])
+	}
+	return out
+}
+
+// extend adds sofar, which ends where the parameter i begins, and what can follow it in b.
+func (s *Space) extend(b *segment, i int, sofar string, out *[]string) {
+	if sofar != "" {
+		*out = append(*out, sofar)
+	}
+	if i == len(b.params) {
+		return
+	}
+	text := b.texts[i+1]
+	for _, filler := range s.fillers(&b.params[i]) {
+		for cut := range len(text) {
+			*out = append(*out, sofar+filler+text[:cut])
+		}
+		s.extend(b, i+1, sofar+filler+text, out)
+	}
+}
+
+// fillers are some values that p accepts.
+func (s *Space) fillers(p *param) []string {
+	var out []string
+	for _, v := range append([]string{"x", "1"}, s.values...) {
+		if p.accepts(v, true) {
+			if out = append(out, v); len(out) == 2 {
+				break
 			}
-		}
-		for j := range len(last) + 1 {
-			out = append(out, filler+last[:j], inner+last[:j])
 		}
 	}
 	return out
