@@ -55,8 +55,8 @@ type conn struct {
 	br       *bufio.Reader
 }
 
-// serverAddr is the address that in-memory engines listen at.
-var serverAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 80), Port: 80}
+// serverAddr returns the address that in-memory engines listen at.
+func serverAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 80), Port: 80} }
 
 // newSession serves app and returns once it accepts connections.
 func newSession(app *geist.Engine, cfg Config) (*session, error) {
@@ -73,7 +73,7 @@ func newSession(app *geist.Engine, cfg Config) (*session, error) {
 		return nil, fmt.Errorf("Config.RemoteAddr: %w", err)
 	}
 	s := &session{
-		app: app, cfg: cfg, ln: memconn.Listen(serverAddr), served: make(chan error, 1),
+		app: app, cfg: cfg, ln: memconn.Listen(serverAddr()), served: make(chan error, 1),
 		idle: map[string][]*conn{}, conns: map[*conn]struct{}{}, port: 1024,
 	}
 	if cfg.Jar {
