@@ -1,6 +1,9 @@
 package geist_test
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // waitOr waits for done; after a time that no correct run needs it closes over, so that a handler
 // that waits for something that never comes ends, and the test fails instead of hanging.
@@ -13,3 +16,6 @@ func waitOr(done <-chan struct{}, over chan struct{}) {
 		close(over)
 	}
 }
+
+// discard is a logger for tests whose errors are meant.
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
