@@ -1,3 +1,5 @@
+// Long on purpose: what registration promises, one table or scene a promise.
+
 package geist_test
 
 import (
