@@ -33,38 +33,53 @@ func main() {
 }
 
 // run serves until Ctrl-C or SIGTERM and returns once nothing is left undone.
-func run(args []string) (err error) {
+func run(args []string) error {
 	flags := flag.NewFlagSet("taskboard", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	path := flags.String("db", "", "SQLite `file` to keep the tasks in (default: a new one in a temporary directory)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *path == "" {
-		dir, err := os.MkdirTemp("", "taskboard-")
-		if err != nil {
-			return err
-		}
-		*path = filepath.Join(dir, "tasks.db")
+	if *path != "" {
+		_, err := serve(*addr, *path)
+		return err
 	}
-	store, err := board.Open(context.Background(), *path)
+	dir, err := os.MkdirTemp("", "taskboard-")
 	if err != nil {
 		return err
 	}
-	first, err := store.NextID(context.Background())
+	served, err := serve(*addr, filepath.Join(dir, "tasks.db"))
+	if !served {
+		err = errors.Join(err, os.RemoveAll(dir)) // nobody has had the chance to keep anything there
+	}
+	return err
+}
+
+// serve runs the service on a database and reports whether it came to serve at all.
+func serve(addr, path string) (served bool, err error) {
+	ctx := context.Background()
+	store, err := board.Open(ctx, path)
 	if err != nil {
-		return errors.Join(err, store.Close())
+		return false, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }() // where Run never came to OnShutdown
+	first, err := store.NextID(ctx)
+	if err != nil {
+		return false, err
 	}
 	app, err := newApp(store)
 	if err != nil {
-		return errors.Join(err, store.Close())
+		return false, err
 	}
-	app.OnListen(func(a net.Addr) { tour(os.Stdout, a, *path, first) })
-	if err := app.Run(*addr); err != nil {
-		return errors.Join(explain(err, *addr), store.Close())
+	app.OnListen(func(a net.Addr) {
+		served = true
+		tour(os.Stdout, a, path, first)
+	})
+	if err := app.Run(addr); err != nil {
+		return served, explain(err, addr)
 	}
-	fmt.Println("stopped; the tasks are in", *path)
-	return nil
+	fmt.Println("stopped; the tasks are in", path)
+	return served, nil
 }
 
 // newApp puts the service together.
@@ -90,8 +105,8 @@ func explain(err error, addr string) error {
 	return err
 }
 
-// tour prints what to try. Each curl line works as it is printed, in this order.
-// first is the id that the next task will have.
+// tour prints what to try. Each curl line works as it is printed, in this order:
+// first is the id that the next task will have. A test performs them.
 func tour(w io.Writer, addr net.Addr, path string, first int64) {
 	base := "http://" + addr.String()
 	fmt.Fprintf(w, `tasks are kept in %[1]s
