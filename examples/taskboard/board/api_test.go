@@ -331,3 +331,14 @@ func TestHealth(t *testing.T) {
 		t.Errorf("body = %s", a.body)
 	}
 }
+
+func TestHealth_withoutDatabase(t *testing.T) {
+	s := newService(t)
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := s.want(503, "GET", "/healthz", "")
+	if p := decode[problem](t, a); p.Detail == "" || strings.Contains(a.body, "sql") {
+		t.Errorf("answer = %s, want only what a client may know", a.body)
+	}
+}

@@ -18,9 +18,10 @@ import (
 
 // service is a board on a free port, for one test.
 type service struct {
-	tb   testing.TB
-	base string
-	http *http.Client
+	tb    testing.TB
+	store *Store
+	base  string
+	http  *http.Client
 }
 
 // startService serves the database at path until the test ends, or until stop.
@@ -59,7 +60,7 @@ func startService(tb testing.TB, path string) (s *service, stop func()) {
 		}
 	}
 	tb.Cleanup(stop)
-	return &service{tb, "http://" + ln.Addr().String(), client}, stop
+	return &service{tb, store, "http://" + ln.Addr().String(), client}, stop
 }
 
 // newService serves an empty board.

@@ -117,7 +117,7 @@ func (p *problems) text(pointer, s string, shortest, longest int) string {
 	case n < shortest:
 		p.add(pointer, "must not be empty")
 	case n > longest:
-		p.add(pointer, fmt.Sprintf("must be at most %d characters", longest))
+		p.add(pointer, fmt.Sprintf("must be at most %d characters long", longest))
 	case strings.ContainsFunc(s, unicode.IsControl):
 		p.add(pointer, "must be one line without control characters")
 	}

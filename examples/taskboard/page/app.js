@@ -199,6 +199,7 @@ editorForm.onsubmit = async (e) => {
     load();
   } catch (err) {
     wrong(err.errors?.length ? err.errors : [{ pointer: "", detail: err.message }]);
+    if (err.status === 412 || err.status === 404) load(); // what Cancel leads back to is fresh
   }
 };
 
@@ -206,7 +207,7 @@ editorForm.onsubmit = async (e) => {
 function wrong(errors) {
   for (const line of editor.querySelectorAll(".wrong")) {
     const mine = errors.filter(({ pointer }) => (pointer.split("/")[1] ?? "") === line.dataset.field);
-    line.textContent = mine.length ? `${line.dataset.field} ${mine[0].detail}`.trim() : "";
+    line.textContent = mine.map(({ detail }) => detail).join("; ");
   }
 }
 
