@@ -157,7 +157,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int) (tasks []*Task, m
 		return nil, false, fmt.Errorf("list tasks: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err tells what went wrong
-	tasks = []*Task{} // not nil: JSON shows no tasks as []
+	tasks = []*Task{}  // not nil: JSON shows no tasks as []
 	for rows.Next() {
 		if len(tasks) == limit {
 			return tasks, true, nil
