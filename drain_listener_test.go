@@ -94,8 +94,8 @@ func quiet(cfg geist.Config) *geist.Engine {
 	return geist.New(cfg)
 }
 
-// serve serves ln until Shutdown, whose effect on Serve it checks at the end of the test.
-func serve(t *testing.T, app *geist.Engine, ln net.Listener) {
+// serveLoop serves ln until Shutdown, whose effect on Serve it checks at the end of the test.
+func serveLoop(t *testing.T, app *geist.Engine, ln net.Listener) {
 	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
@@ -108,14 +108,14 @@ func serve(t *testing.T, app *geist.Engine, ln net.Listener) {
 }
 
 // mustDial connects, with a deadline that ends a test that hangs.
-func mustDial(t *testing.T, dial func() (net.Conn, error)) *client {
+func mustDial(t *testing.T, dial func() (net.Conn, error)) *drainClient {
 	t.Helper()
 	c, err := dial()
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
 	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-	return &client{c, bufio.NewReader(c), t}
+	return &drainClient{c, bufio.NewReader(c), t}
 }
 
 // shutdownWithin calls Shutdown with a deadline.
@@ -140,18 +140,18 @@ func TestShutdown_listeners(t *testing.T) {
 			})
 			app.GET("/echo/:v", func(c *geist.Ctx) error { return c.Text(200, c.Param("v")) })
 			ln := listen(t)
-			serve(t, app, ln)
+			serveLoop(t, app, ln)
 			busy, idle, unused := mustDial(t, ln.dial), mustDial(t, ln.dial), mustDial(t, ln.dial)
-			for _, c := range []*client{idle, unused} {
-				c.send(get("/echo/1"))
+			for _, c := range []*drainClient{idle, unused} {
+				c.send(getRequest("/echo/1"))
 				c.wants("1", false)
 			}
-			busy.send(get("/wait"))
+			busy.send(getRequest("/wait"))
 			<-entered
 			done := make(chan error, 1)
 			go func() { done <- shutdownWithin(t, app, 20*time.Second) }()
 			waitNotReady(app)
-			idle.send(get("/echo/2"))
+			idle.send(getRequest("/echo/2"))
 			idle.wants("2", true)
 			unused.wantsEOF()
 			close(release)
@@ -161,7 +161,7 @@ func TestShutdown_listeners(t *testing.T) {
 			}
 			if c, err := ln.dial(); err == nil {
 				_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
-				_, _ = io.WriteString(c, get("/echo/3"))
+				_, _ = io.WriteString(c, getRequest("/echo/3"))
 				if b, _ := io.ReadAll(c); len(b) > 0 {
 					t.Errorf("a connection after Shutdown was answered: %q", b)
 				}
@@ -204,11 +204,11 @@ func TestShutdown_backlogIsAnswered(t *testing.T) {
 	app := quiet(geist.Config{DrainIdle: -1})
 	app.GET("/echo/:v", func(c *geist.Ctx) error { return c.Text(200, c.Param("v")) })
 	tcp := listenTCP(t)
-	serve(t, app, &backlogListener{TCPListener: tcp.Listener.(*net.TCPListener), gate: make(chan struct{})})
-	var clients []*client
+	serveLoop(t, app, &backlogListener{TCPListener: tcp.Listener.(*net.TCPListener), gate: make(chan struct{})})
+	var clients []*drainClient
 	for range 50 {
 		c := mustDial(t, tcp.dial)
-		c.send(get("/echo/x"))
+		c.send(getRequest("/echo/x"))
 		clients = append(clients, c)
 	}
 	if err := shutdownWithin(t, app, 20*time.Second); err != nil {
@@ -223,12 +223,12 @@ func TestShutdown_backlogIsAnswered(t *testing.T) {
 func TestShutdown_severalListeners(t *testing.T) {
 	app := quiet(geist.Config{DrainIdle: -1})
 	app.GET("/echo/:v", func(c *geist.Ctx) error { return c.Text(200, c.Param("v")) })
-	var idle []*client
+	var idle []*drainClient
 	for range 3 {
 		ln := listenTCP(t)
-		serve(t, app, ln)
+		serveLoop(t, app, ln)
 		c := mustDial(t, ln.dial)
-		c.send(get("/echo/1"))
+		c.send(getRequest("/echo/1"))
 		c.wants("1", false)
 		idle = append(idle, c)
 	}
@@ -254,7 +254,7 @@ func TestShutdown_hooksAndCallsAfterIt(t *testing.T) {
 		})
 	}
 	tcp := listenTCP(t)
-	serve(t, app, tcp)
+	serveLoop(t, app, tcp)
 	c := mustDial(t, tcp.dial)
 	c.send("GET / HTTP/1.0\r\n\r\n") // it serves
 	_, _ = io.ReadAll(c)
@@ -285,7 +285,7 @@ func TestShutdown_handshake(t *testing.T) {
 	app := quiet(geist.Config{DrainIdle: 10 * time.Second})
 	app.GET("/echo/:v", func(c *geist.Ctx) error { return c.Text(200, c.Param("v")) })
 	tcp := listenTCP(t)
-	serve(t, app, tls.NewListener(tcp.Listener, &tls.Config{Certificates: []tls.Certificate{testCertificate()}}))
+	serveLoop(t, app, tls.NewListener(tcp.Listener, &tls.Config{Certificates: []tls.Certificate{testCertificate()}}))
 	raw := mustDial(t, tcp.dial)
 	for geist.OpenConns(app) == 0 {
 		time.Sleep(100 * time.Microsecond)
@@ -294,8 +294,8 @@ func TestShutdown_handshake(t *testing.T) {
 	go func() { done <- shutdownWithin(t, app, 20*time.Second) }()
 	waitNotReady(app)
 	secure := tls.Client(raw.Conn, &tls.Config{InsecureSkipVerify: true})
-	c := &client{secure, bufio.NewReader(secure), t}
-	c.send(get("/echo/x"))
+	c := &drainClient{secure, bufio.NewReader(secure), t}
+	c.send(getRequest("/echo/x"))
 	c.wants("x", true)
 	_ = c.Close()
 	if err := <-done; err != nil {

@@ -57,7 +57,7 @@ func drainApp() *geist.Engine {
 
 // exchange writes a batch and reads its answers. It reports whether the connection
 // may be used again.
-func (r *drainRound) exchange(c *client, due *bool, batch []string, want []string) bool {
+func (r *drainRound) exchange(c *drainClient, due *bool, batch []string, want []string) bool {
 	_, err := io.WriteString(c, strings.Join(batch, ""))
 	if err == nil && !r.begun.Load() {
 		*due = true
@@ -79,7 +79,7 @@ func (r *drainRound) exchange(c *client, due *bool, batch []string, want []strin
 }
 
 // answer reads one answer and reports whether more may follow on the connection.
-func (r *drainRound) answer(c *client, body string, failed *error) bool {
+func (r *drainRound) answer(c *drainClient, body string, failed *error) bool {
 	var a probeAnswer
 	if err := a.read(c.br, false); err != nil {
 		if len(a.header) > 0 || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -109,7 +109,7 @@ func (r *drainRound) loop(perConn, pipeline int) {
 			return
 		}
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		c := &client{Conn: conn, br: bufio.NewReader(conn)}
+		c := &drainClient{Conn: conn, br: bufio.NewReader(conn)}
 		due := false
 		for i := 0; i < perConn; i++ {
 			var batch, want []string
@@ -141,7 +141,7 @@ func (r *drainRound) stall(ready *sync.WaitGroup, before, interim, after, want s
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	c := &client{Conn: conn, br: bufio.NewReader(conn)}
+	c := &drainClient{Conn: conn, br: bufio.NewReader(conn)}
 	_, err = io.WriteString(c, before)
 	got := make([]byte, len(interim))
 	if err == nil && interim != "" {
@@ -210,7 +210,7 @@ func TestShutdown_underLoad(t *testing.T) {
 		rounds = 9
 	}
 	kinds := []string{"tcp", "tls", "unix"}
-	goroutines, files := settledGoroutines(), openFiles()
+	goroutines, files := settledGoroutines(), countFiles()
 	var answered, slow, lost, truncated int64
 	for i := range rounds {
 		kind := kinds[i%len(kinds)]
@@ -227,12 +227,12 @@ func TestShutdown_underLoad(t *testing.T) {
 	if slow == 0 {
 		t.Error("coverage: no slow client was answered")
 	}
-	settle(t, "goroutines", goroutines, settledGoroutines)
-	settle(t, "open files", files, openFiles)
+	settlesAt(t, "goroutines", goroutines, settledGoroutines)
+	settlesAt(t, "open files", files, countFiles)
 }
 
-// settle waits until count is back at base.
-func settle(t *testing.T, what string, base int, count func() int) {
+// settlesAt waits until count is back at base.
+func settlesAt(t *testing.T, what string, base int, count func() int) {
 	t.Helper()
 	end := time.Now().Add(10 * time.Second)
 	for count() > base {
@@ -257,8 +257,8 @@ func settledGoroutines() int {
 	return n
 }
 
-// openFiles counts descriptors where the system tells, else it returns 0.
-func openFiles() int {
+// countFiles counts descriptors where the system tells, else it returns 0.
+func countFiles() int {
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return 0

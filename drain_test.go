@@ -106,25 +106,25 @@ func inBubble(t *testing.T, cfg geist.Config, f func(d *drainTest)) {
 	})
 }
 
-// client is a connection with a reader.
-type client struct {
+// drainClient is a connection with a reader.
+type drainClient struct {
 	net.Conn
 	br *bufio.Reader
 	t  *testing.T
 }
 
-func (d *drainTest) dial() *client {
+func (d *drainTest) dial() *drainClient {
 	d.t.Helper()
 	c, err := d.ln.dial()
 	if err != nil {
 		d.t.Fatalf("dial: %v", err)
 	}
-	return &client{c, bufio.NewReader(c), d.t}
+	return &drainClient{c, bufio.NewReader(c), d.t}
 }
 
-func get(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n" }
+func getRequest(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n" }
 
-func (c *client) send(s string) {
+func (c *drainClient) send(s string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c, s); err != nil {
 		c.t.Fatalf("write %q: %v", s, err)
@@ -132,7 +132,7 @@ func (c *client) send(s string) {
 }
 
 // wants reads an answer and compares body and Connection: close.
-func (c *client) wants(body string, closes bool) {
+func (c *drainClient) wants(body string, closes bool) {
 	c.t.Helper()
 	var a probeAnswer
 	if err := a.read(c.br, false); err != nil {
@@ -144,7 +144,7 @@ func (c *client) wants(body string, closes bool) {
 }
 
 // wantsEOF reads the end of the connection.
-func (c *client) wantsEOF() {
+func (c *drainClient) wantsEOF() {
 	c.t.Helper()
 	if b, err := io.ReadAll(c.br); len(b) != 0 || err != nil {
 		c.t.Fatalf("read = %q, %v, want the end", b, err)
@@ -178,7 +178,7 @@ func (d *drainTest) ends(done <-chan error) {
 func TestShutdown_inFlightIsAnswered(t *testing.T) {
 	inBubble(t, geist.Config{}, func(d *drainTest) {
 		c := d.dial()
-		c.send(get("/wait"))
+		c.send(getRequest("/wait"))
 		<-d.entered
 		done := d.shutdown(time.Minute)
 		if d.app.Ready() {
@@ -197,14 +197,14 @@ func TestShutdown_inFlightIsAnswered(t *testing.T) {
 func TestShutdown_idleAnswersOneMore(t *testing.T) {
 	inBubble(t, geist.Config{}, func(d *drainTest) {
 		used, fresh := d.dial(), d.dial()
-		used.send(get("/echo/1"))
+		used.send(getRequest("/echo/1"))
 		used.wants("1", false)
 		done := d.shutdown(time.Minute)
 		time.Sleep(time.Second) // fake
-		used.send(get("/echo/2"))
+		used.send(getRequest("/echo/2"))
 		used.wants("2", true)
 		used.wantsEOF()
-		fresh.send(get("/echo/3"))
+		fresh.send(getRequest("/echo/3"))
 		fresh.wants("3", true)
 		fresh.wantsEOF()
 		d.ends(done)
@@ -226,7 +226,7 @@ func TestShutdown_drainIdle(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, geist.Config{DrainIdle: tt.idle}, func(d *drainTest) {
 				used, fresh := d.dial(), d.dial()
-				used.send(get("/echo/1"))
+				used.send(getRequest("/echo/1"))
 				used.wants("1", false)
 				start := time.Now()
 				done := d.shutdown(tt.timeout)
@@ -249,9 +249,9 @@ func TestShutdown_pipeline(t *testing.T) {
 	}
 	chunked := "POST /echo/c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n"
 	half := func(s string, n int) (string, string) { return s[:len(s)-n], s[len(s)-n:] }
-	one := get("/echo/1")
-	padded := strings.Replace(get("/echo/2"), "\r\n\r\n", "\r\nX: "+strings.Repeat("x", len(one)-5)+"\r\n\r\n", 1) // twice as long as one
-	head2, tail2 := half(get("/echo/2"), 9)
+	one := getRequest("/echo/1")
+	padded := strings.Replace(getRequest("/echo/2"), "\r\n\r\n", "\r\nX: "+strings.Repeat("x", len(one)-5)+"\r\n\r\n", 1) // twice as long as one
+	head2, tail2 := half(getRequest("/echo/2"), 9)
 	headBody, tailBody := half(post("2", "body"), 2)
 	headPad, tailPad := half(padded, len(one))
 	headChunk, tailChunk := half(chunked, 8)
@@ -264,7 +264,7 @@ func TestShutdown_pipeline(t *testing.T) {
 		{"part of a header", one + head2, tail2, []string{"1"}, []string{"2"}},
 		{"part of a body", one + headBody, tailBody, nil, []string{"1", "2body"}},
 		{"part of a chunked body", one + headChunk, tailChunk, nil, []string{"1", "cxyz"}},
-		{"sizes that coincide", one + headPad, tailPad + get("/echo/3"), []string{"1"}, []string{"2", "3"}},
+		{"sizes that coincide", one + headPad, tailPad + getRequest("/echo/3"), []string{"1"}, []string{"2", "3"}},
 		{"part behind a chunked body", chunked + head2, tail2, []string{"cxyz"}, []string{"2"}},
 		{"only a part", head2, tail2, nil, []string{"2"}},
 		{"only a part of a second request", one, "", []string{"1"}, nil},
@@ -297,9 +297,9 @@ func TestShutdown_pipelineInOrder(t *testing.T) {
 	for _, cfg := range []geist.Config{{}, {MaxConnsPerIP: 5}} {
 		inBubble(t, cfg, func(d *drainTest) {
 			c := d.dial()
-			batch := get("/wait")
+			batch := getRequest("/wait")
 			for i := range 200 { // more than fasthttp's write buffer holds
-				batch += get(fmt.Sprint("/echo/", i))
+				batch += getRequest(fmt.Sprint("/echo/", i))
 			}
 			go c.send(batch)
 			<-d.entered
@@ -318,8 +318,8 @@ func TestShutdown_pipelineInOrder(t *testing.T) {
 func TestShutdown_deadlineCuts(t *testing.T) {
 	inBubble(t, geist.Config{}, func(d *drainTest) {
 		a, b := d.dial(), d.dial()
-		a.send(get("/hang"))
-		b.send(get("/hang"))
+		a.send(getRequest("/hang"))
+		b.send(getRequest("/hang"))
 		<-d.entered
 		<-d.entered
 		done := d.shutdown(5 * time.Second)
@@ -348,9 +348,9 @@ func TestShutdown_drainDelay(t *testing.T) {
 		}
 		time.Sleep(9 * time.Second) // fake
 		c := d.dial()
-		c.send(get("/echo/new"))
+		c.send(getRequest("/echo/new"))
 		c.wants("new", false)
-		old.send(get("/echo/old"))
+		old.send(getRequest("/echo/old"))
 		old.wants("old", false)
 		c.wantsEOF()
 		old.wantsEOF()
