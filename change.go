@@ -66,7 +66,8 @@ func (e *Engine) mountedIn(parent *Engine) {
 // panics, nothing changes and Change panics, with a *[CheckError] in the first case.
 // Requests are never held up. Change may be called from any goroutine; calls run one
 // after another, so that register must not call Change itself, neither of this
-// engine nor of one that is mounted in it or that it is mounted in.
+// engine nor of one that is mounted in it or that it is mounted in. Hooks cannot be
+// added while the engine serves.
 func (e *Engine) Change(register func()) {
 	f := e.lock()
 	defer f.mu.Unlock()
@@ -180,7 +181,7 @@ func (e *Engine) save() (undo func()) {
 		}
 	}
 	walk(&e.scope)
-	hooks, problems, constraints := e.hooks, e.problems, maps.Clone(e.constraints)
+	problems, constraints := e.problems, maps.Clone(e.constraints)
 	return func() {
 		for _, x := range scopes {
 			x.s.reg = x.reg
@@ -188,6 +189,6 @@ func (e *Engine) save() (undo func()) {
 		for i, r := range originals {
 			*r = routes[i]
 		}
-		e.hooks, e.problems, e.constraints = hooks, problems, constraints
+		e.problems, e.constraints = problems, constraints
 	}
 }

@@ -63,6 +63,8 @@ type routes struct {
 	custom map[string]int
 	method []string // names by index
 
+	onError ErrorHandler // for requests that fail before they are routed
+
 	infos  []RouteInfo
 	origin []*Route // of infos, one to one
 	named  map[string][]*pattern
@@ -128,7 +130,6 @@ type level struct {
 	onError  ErrorHandler
 	notFound Handler
 	notAllow Handler
-	place    string
 }
 
 // compile builds the routes of e and returns every problem it meets.
@@ -151,6 +152,7 @@ func compileAt(e *Engine, at level, stack []*Engine, problems *[]string) *routes
 	}
 	c.collectMethods(e)
 	at.host = ""
+	c.routes.onError = c.onError(level{onError: nearer(e.reg.onError, at.onError)})
 	c.table("") // even an engine without routes answers 404
 	c.walk(&e.scope, at)
 	c.finish()
@@ -194,7 +196,13 @@ func (c *compiler) addMethod(m string) {
 	}
 	c.routes.method = append(slices.Clone(c.routes.method), m)
 	c.routes.custom[m] = len(c.routes.method) - 1
+	if len(c.routes.method) == maxMethods+1 {
+		c.problem("routes use more than %d methods, the last one %q: use fewer", maxMethods, m)
+	}
 }
+
+// maxMethods is how many methods a set of methods has room for.
+const maxMethods = 64
 
 func (c *compiler) problem(format string, args ...any) {
 	*c.problems = append(*c.problems, fmt.Sprintf(format, args...))
@@ -221,9 +229,7 @@ func (c *compiler) walk(s *scope, at level) {
 	}
 	at.prefix += s.prefix
 	at.chain = slices.Concat(at.chain, s.chain())
-	if s.reg.onError != nil {
-		at.onError = s.reg.onError
-	}
+	at.onError = nearer(s.reg.onError, at.onError)
 	if s.reg.notFound != nil {
 		at.notFound = s.reg.notFound
 	}
@@ -298,6 +304,14 @@ func (c *compiler) fallback(at level, prefix string) *fallback {
 		options:    end((*Ctx).NoContent),
 		redirect:   end((*Ctx).redirectClean),
 	}
+}
+
+// nearer returns the nearer of two error handlers.
+func nearer(own, inherited ErrorHandler) ErrorHandler {
+	if own != nil {
+		return own
+	}
+	return inherited
 }
 
 func (c *compiler) onError(at level) ErrorHandler {
@@ -398,7 +412,7 @@ func (c *compiler) insert(host, method string, p *pattern, ep *endpoint) {
 	}
 	if other, with := t.trees[i].add(p, ep); other != nil {
 		c.problem("%s %s (%s) conflicts with %s %s (%s): %s", method, p, ep.place,
-			other.method, with, other.place, conflictText(p, with, c.engine.set.CaseInsensitive))
+			other.method, with.src, other.place, conflictText(p, with, c.engine.set.CaseInsensitive))
 		return
 	}
 	if method == "GET" {

@@ -134,7 +134,8 @@ type Config struct {
 	// MaxConns bounds the connections that are served at once (503). Zero means 262,144.
 	MaxConns int
 
-	// MaxConnsPerIP bounds the connections of one IP address (429). Zero means no bound.
+	// MaxConnsPerIP bounds the connections of one IP address (429, or on TLS a closed
+	// connection). Zero means no bound. It applies to connections of Run, Listen and Serve.
 	MaxConnsPerIP int
 
 	// MaxRequestsPerConn bounds the requests of one connection, the last of which is

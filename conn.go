@@ -14,25 +14,34 @@ import (
 )
 
 // This file wraps the connections of listeners that the engine serves itself, so
-// that a drain knows exactly what each of them is doing:
+// that timeouts cost next to nothing and a drain knows exactly what each connection
+// is doing:
 //
 //   - A connection is at a boundary when no byte has been read of a request that is
-//     not being handled yet. Only there may a drain end it.
+//     not being handled yet. Only there may a drain end it, and only there does
+//     Config.IdleTimeout apply; elsewhere it is Config.ReadTimeout.
 //   - Shutdown wakes all blocked reads with an expired deadline. Each connection's
 //     own goroutine then decides: within a request it goes on reading under its own
 //     deadline; at a boundary it waits for one more request until Config.DrainIdle
 //     has passed, and then reads EOF.
 //
-// What tells a boundary is arithmetic: bytes read less the sizes of the requests
-// that were handled. Where a size is not known (chunked bodies), fasthttp's own
-// order tells: it sets one read deadline before it waits for the first byte of a
-// request, which it does with an empty buffer only, and another one after it.
+// What tells a boundary is the size of the buffer that fasthttp reads into: between
+// a request that has been handled and the next, its reader offers the whole of it
+// exactly when it holds nothing.
 //
-//	"GET /a …" "GET /b …" "GET /"     three reads in one, the third in part
-//	 handled    handled    pending: a drain must wait for the rest
+//	"GET /a …" "GET /b …" "GET /"     one read: two requests and a part of the third
+//	 handled    handled    kept       the next read is offered less than the buffer
 //
-// The fields that a connection's goroutine alone touches need no lock, and an
-// undisturbed server pays a plain load a read (BenchmarkServe_loopback).
+// Whether an answer is the last one must be known earlier, when it is written. That
+// takes arithmetic: bytes read less the sizes of the requests that were handled. Where
+// a size is not known (chunked bodies), nothing is claimed.
+//
+// fasthttp would look at the clock and set a deadline three times a request; its
+// own timeouts are off for these connections. Here a deadline is set only before
+// an actual read or write, and while the clock shows the same tick not again
+// (docs/design/005-timeouts.md).
+//
+// The fields that a connection's goroutine alone touches need no lock.
 
 // connState is what a wrapped connection knows of its requests.
 type connState struct {
@@ -40,12 +49,19 @@ type connState struct {
 	addr netip.Addr // counted in connRegistry.perAddr; zero if it is not
 
 	// Owned by the connection's goroutine.
-	pending   int       // bytes read of requests that are not being handled yet
-	unsure    bool      // pending is not known: a chunked body was among it
-	deadlines int       // read deadlines set since the last request began to be handled
-	deadline  time.Time // the last of them
-	hijacked  bool      // somebody else's connection now
+	pending  int       // bytes read of requests that are not being handled yet
+	unsure   bool      // pending is not known: a chunked body was among it
+	between  bool      // no byte has been read since a request was handled
+	seen     bool      // a request has been handled
+	hijacked bool      // somebody else's connection now
+	deadline time.Time // of reading, as it is set
+	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
+	written  bool      // something was written since the last read
+	armedOut int64     // the clock when the deadline of writing was set
 }
+
+// inRequest is connState.armed while the deadline is that of a request.
+const inRequest = -1
 
 // netConn is a wrapped connection.
 type netConn interface {
@@ -95,7 +111,7 @@ func (c *anyConn) Read(p []byte) (int, error) {
 	if c.hijacked {
 		return c.Conn.Read(p)
 	}
-	c.idle.Store(c.boundary() || c.deadlines == 1)
+	c.idle.Store(c.boundary(p))
 	defer c.idle.Store(false)
 	return c.read(anyReader{c.Conn, c}, p)
 }
@@ -107,6 +123,10 @@ type anyReader struct {
 }
 
 func (r anyReader) SetReadDeadline(t time.Time) error { return r.c.lockedDeadline(t) }
+
+func (c *tcpConn) Write(p []byte) (int, error) { c.armWrite(c.TCPConn); return c.TCPConn.Write(p) }
+func (c *tlsConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
+func (c *anyConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 
 func (c *tcpConn) Close() error { c.live.conns.remove(c); return c.TCPConn.Close() }
 func (c *tlsConn) Close() error { c.live.conns.remove(c); return c.Conn.Close() }
@@ -133,9 +153,61 @@ func (c *anyConn) lockedDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
+// noteDeadline notes a deadline that was set for the rest of a request.
 func (s *connState) noteDeadline(t time.Time) {
 	s.deadline = t
-	s.deadlines++
+	s.armed = inRequest
+}
+
+func (c *tcpConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+func (c *tlsConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *anyConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// armWrite bounds writing an answer, from its first byte on. What is written later
+// without a read between is part of it, or has a deadline of its own.
+func (s *connState) armWrite(inner net.Conn) {
+	if s.hijacked || s.written {
+		return
+	}
+	s.written = true
+	if now := s.live.clock.nanos(); now != s.armedOut {
+		s.armedOut = now
+		_ = inner.SetWriteDeadline(deadline(now, s.live.writeTimeout)) // a closed connection fails to write
+	}
+}
+
+// armRead bounds the wait for a request, or for the rest of one.
+func (s *connState) armRead(inner net.Conn, boundary bool) error {
+	if !boundary {
+		if s.armed == inRequest {
+			return nil
+		}
+		s.armed = inRequest
+		s.deadline = deadline(time.Now().UnixNano(), s.live.readTimeout)
+		return inner.SetReadDeadline(s.deadline)
+	}
+	now := s.live.clock.nanos()
+	if now == s.armed {
+		return nil
+	}
+	timeout := s.live.idleTimeout
+	if !s.seen {
+		timeout = s.live.readTimeout
+	}
+	s.armed = now
+	s.deadline = deadline(now, timeout)
+	return inner.SetReadDeadline(s.deadline)
 }
 
 // expired is a deadline in the past.
@@ -155,8 +227,12 @@ func (c *tlsConn) wake() {
 	_ = c.Conn.SetReadDeadline(t)
 }
 
-// Handshake is called by fasthttp before the first read, after it has set a deadline.
+// Handshake is called by fasthttp before the first read. It counts as a part of
+// the first request.
 func (c *tlsConn) Handshake() error {
+	if err := c.Conn.SetDeadline(deadline(time.Now().UnixNano(), c.live.readTimeout)); err != nil {
+		return err
+	}
 	if c.live.closing.Load() {
 		c.wake()
 	}
@@ -169,34 +245,49 @@ func (c *tlsConn) Handshake() error {
 // drains: an expired deadline would drop what has arrived already.
 const lastLook = 20 * time.Millisecond
 
-// read reads from the wrapped connection. The order matters: fasthttp has set its
-// deadline before, then closing is looked at; Shutdown sets closing, then wakes.
+// read reads from the wrapped connection. The order matters: the deadline is set
+// first, then closing is looked at; Shutdown sets closing, then wakes.
 // So either this read sees closing, or it is woken.
 func (s *connState) read(inner net.Conn, p []byte) (int, error) {
 	if s.hijacked {
 		return inner.Read(p)
 	}
-	if s.deadlines == 1 { // fasthttp waits for the first byte of a request
+	boundary := s.boundary(p)
+	if boundary {
 		s.pending, s.unsure = 0, false
+	}
+	if err := s.armRead(inner, boundary); err != nil {
+		return 0, err
 	}
 	if !s.live.closing.Load() {
 		n, err := inner.Read(p)
-		s.pending += n
-		if n > 0 || !isTimeout(err) || !s.live.closing.Load() {
+		if n > 0 {
+			s.took(n)
+			return n, err
+		}
+		if !isTimeout(err) || !s.live.closing.Load() {
 			return n, err
 		}
 	}
-	return s.readDraining(inner, p)
+	return s.readDraining(inner, p, boundary)
 }
 
-// boundary reports whether nothing has been read of a request to come. Without
-// deadlines, a chunked body leaves no way to tell, and is taken to have been last.
-func (s *connState) boundary() bool { return s.pending <= 0 || s.unsure && s.deadlines == 0 }
+// took notes that bytes of a request have been read.
+func (s *connState) took(n int) {
+	s.pending += n
+	s.between, s.written = false, false
+}
+
+// boundary reports whether nothing has been read of a request to come, given the
+// buffer that is to be read into: the whole of fasthttp's if that is empty, or, if
+// it saves memory, a single byte.
+func (s *connState) boundary(p []byte) bool {
+	return s.between && (len(p) == s.live.bufferSize || len(p) == 1)
+}
 
 // readDraining reads while the server drains.
-func (s *connState) readDraining(inner net.Conn, p []byte) (int, error) {
+func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, error) {
 	limit := s.deadline
-	boundary := s.boundary()
 	if end := s.live.idleEnd(); boundary && (limit.IsZero() || end.Before(limit)) {
 		limit = end
 		if soon := time.Now().Add(lastLook); limit.Before(soon) {
@@ -208,8 +299,12 @@ func (s *connState) readDraining(inner net.Conn, p []byte) (int, error) {
 			return 0, err
 		}
 		n, err := inner.Read(p)
-		s.pending += n
-		if n > 0 || !isTimeout(err) {
+		if n > 0 {
+			s.took(n)
+			s.armed = 0 // the deadline was that of the drain
+			return n, err
+		}
+		if !isTimeout(err) {
 			return n, err
 		}
 		if !limit.IsZero() && !time.Now().Before(limit) {
@@ -244,7 +339,10 @@ func stateOf(conn net.Conn) *connState {
 
 // handle notes that a request begins to be handled, which a handler may change.
 func (s *connState) handle(req *fasthttp.Request) {
-	s.deadlines = 0
+	s.between, s.seen = true, true
+	if s.armed == inRequest {
+		s.armed = 0
+	}
 	if size := requestSize(req); size == 0 {
 		s.unsure = true
 	} else if !s.unsure {

@@ -36,6 +36,7 @@ type Ctx struct {
 	// Set where it applies; reset clears them.
 	rs        *routes
 	failure   error // the error that was answered last
+	clean     bool  // raw needs neither decoding nor cleaning
 	dots      bool  // path has dot segments, so that no route may match it
 	absolute  bool  // the target has absolute-form: it names the host
 	asterisk  bool  // the target is *
@@ -46,17 +47,17 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server    *Engine // owner of the pool and of the server
-	arena     []byte  // append-only: strings handed out point into it
-	json      bodyWriter
-	knownHost []byte // the last Host that was found valid
-	decoded   []byte // buffers of path, raw and hostName
-	folded    []byte
-	cleaned   []byte
-	hostBuf   []byte
-	scratch   []byte
-	locals    []local
-	released  string // in debug builds: the route of the request that has ended
+	server     *Engine // owner of the pool and of the server
+	arena      []byte  // append-only: strings handed out point into it
+	json       bodyWriter
+	knownHost  []byte // the last Host that was found valid
+	decoded    []byte // buffers of path, raw and hostName
+	folded     []byte
+	cleaned    []byte
+	hostBuf    []byte
+	scratch    []byte
+	locals     []local
+	debugState //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -207,7 +208,7 @@ func (c *Ctx) release() {
 		c.absolute, c.asterisk = false, false
 		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 	}
-	c.dots, c.returned = false, false
+	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)
 }
 
@@ -248,10 +249,7 @@ func (c *Ctx) errorHandler() ErrorHandler {
 	if c.ep != nil {
 		return c.ep.onError
 	}
-	if h := c.engine.reg.onError; h != nil {
-		return h
-	}
-	return DefaultErrorHandler
+	return c.server.routes.Load().onError
 }
 
 // Context returns a context that ends when the client leaves (cause

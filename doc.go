@@ -1,2 +1,66 @@
-// Package geist is a web framework for latency-critical and real-time APIs on fasthttp.
+// Package geist is a web framework for latency-critical and real-time APIs, on
+// fasthttp.
+//
+//	app := geist.New()
+//	app.GET("/hello/:name", func(c *geist.Ctx) error {
+//		return c.JSON(200, geist.Map{"hello": c.Param("name")})
+//	})
+//	log.Fatal(app.Run(":8080"))
+//
+// # Handlers
+//
+// Middleware and endpoints are one type, [Handler]: func(c *Ctx) error. Middleware
+// calls [Ctx.Next] and returns its error; returning without it stops the chain. The
+// chain of a route is the middleware of the engine, of its groups from the outside
+// in, and of the route, whatever the order of registration. It also runs for 404,
+// 405, automatic OPTIONS answers and redirects, with the middleware of the deepest
+// group whose prefix the path has.
+//
+// # Errors
+//
+// A handler fails by returning an error or by panicking. The nearest error handler
+// ([Engine.OnError]) answers at once; then the error travels up through Next, so
+// that middleware sees it together with the final [Ctx.ResponseStatus]. Headers set
+// before stay. The default answers application/problem+json: the text of an
+// [Error], which was written for the client, and nothing of any other error.
+//
+// # Patterns
+//
+//	/users/:id                one segment, never empty
+//	/users/:id?               optional, last segment only
+//	/files/*path              the rest of the path, never empty
+//	/files/:name.:ext         text around parameters; shortest match first
+//	/users/:id<int>           constraints: int, uuid, alpha, date, min(n), max(n),
+//	                          range(a,b), len(n), len(a,b), minlen(n), maxlen(n),
+//	                          regex(re), several joined by ";", and those that
+//	                          Engine.Constraint adds
+//	/a\:b                     \: and \* are literal
+//
+// Where several patterns match a path, the first segment in which they differ
+// decides: fixed text beats text with parameters (the longer text first), which
+// beats a constrained parameter (int, uuid and date; then other built-in
+// constraints; then custom; then regex), which beats a plain parameter, which beats
+// a wildcard. A branch that leads nowhere is left for the next best one. Two
+// patterns of equal rank that can match one path are a conflict, which is reported
+// at start with both places. The order of registration never matters.
+//
+// Matching is by decoded segment: an encoded slash does not separate segments, so
+// /a%2Fb is one segment with the value "a/b".
+//
+// # Lifetimes and goroutines
+//
+//   - Strings that a [Ctx] returns stay valid for ever (unless Config.UnsafeStrings
+//     says otherwise). Byte slices that it returns ([Ctx.Body]) are borrowed: valid
+//     until the handler returns.
+//   - A Ctx belongs to the goroutine that runs its handler and is dead when the
+//     request ends. Goroutines that outlive the handler take strings and
+//     [Ctx.Context] with them, never the Ctx.
+//   - Under -race or -tags geistdebug, using a dead Ctx panics with the route's
+//     name, and borrowed bytes are overwritten.
+//   - An [Engine] is configured by one goroutine; once it serves it is safe for all,
+//     and [Engine.Change] registers more.
+//
+// # Packages
+//
+//	geisttest            tests of an application, in memory, without a port
 package geist

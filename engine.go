@@ -75,6 +75,7 @@ func New(config ...Config) *Engine {
 // app.Constraint("even", isEven), "/n/:id<even>" matches only if isEven is true
 // of the decoded value. Name is a parameter name; a built-in cannot be replaced.
 // The function must be safe for many goroutines and quick: it runs while routing.
+// The value is borrowed: copy it to keep it.
 func (e *Engine) Constraint(name string, matches func(value string) bool) {
 	e.mustRegister("Constraint")
 	switch {
@@ -115,21 +116,21 @@ func (e *Engine) MethodNotAllowed(h Handler) {
 // for every request whose framing is sound. An error answers the request at once.
 // Ctx.Param and Ctx.Pattern are not known yet.
 func (e *Engine) BeforeRequest(h Handler) {
-	e.mustRegister("BeforeRequest")
+	e.mustHook("BeforeRequest")
 	e.hooks.before = append(e.hooks.before, h)
 }
 
 // AfterRequest adds a hook that runs when the answer is built, after all
 // middleware and also after panics, in the order of registration.
 func (e *Engine) AfterRequest(f func(c *Ctx)) {
-	e.mustRegister("AfterRequest")
+	e.mustHook("AfterRequest")
 	e.hooks.after = append(e.hooks.after, f)
 }
 
 // OnListen adds a hook that is called with the address of each listener before
 // its first connection is accepted.
 func (e *Engine) OnListen(f func(net.Addr)) {
-	e.mustRegister("OnListen")
+	e.mustHook("OnListen")
 	e.hooks.listen = append(e.hooks.listen, f)
 }
 
@@ -137,14 +138,14 @@ func (e *Engine) OnListen(f func(net.Addr)) {
 // reverse order of registration. Its context is the one given to Shutdown; its
 // error becomes part of Shutdown's.
 func (e *Engine) OnShutdown(f func(context.Context) error) {
-	e.mustRegister("OnShutdown")
+	e.mustHook("OnShutdown")
 	e.hooks.shutdown = append(e.hooks.shutdown, f)
 }
 
 // OnRoute adds a hook that is called for each route when the engine starts to
 // serve, and for each route that a later Change adds.
 func (e *Engine) OnRoute(f func(RouteInfo)) {
-	e.mustRegister("OnRoute")
+	e.mustHook("OnRoute")
 	e.hooks.route = append(e.hooks.route, f)
 }
 
@@ -291,6 +292,13 @@ func (e *Engine) problem(text string) { e.problems = append(e.problems, text) }
 func (e *Engine) mustRegister(what string) {
 	if e.serving.Load() && !e.changing.Load() {
 		panic("geist: " + what + " (" + callerPlace() + ") after the engine began to serve: register before, or inside Engine.Change")
+	}
+}
+
+// mustHook panics when the engine serves: hooks are read without a lock.
+func (e *Engine) mustHook(what string) {
+	if e.serving.Load() {
+		panic("geist: " + what + " (" + callerPlace() + ") after the engine began to serve: add hooks before")
 	}
 }
 

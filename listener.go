@@ -2,10 +2,15 @@ package geist
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"reflect"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // listener wraps the connections that another listener accepts and registers them.
@@ -28,13 +33,18 @@ const backlogLook = 10 * time.Millisecond
 // Accept returns the next connection. It fails with net.ErrClosed once the drain
 // has emptied the backlog.
 func (l *listener) Accept() (net.Conn, error) {
-	for {
+	for pause := time.Duration(0); ; {
 		raw, err := l.Listener.Accept()
 		switch {
 		case err == nil:
+			pause = 0
 			if c := l.wrap(raw); c != nil {
 				return c, nil
 			}
+		case passing(err) && !l.stopping.Load():
+			pause = min(max(2*pause, 5*time.Millisecond), maxAcceptPause)
+			l.live.engine.set.logger().Warn("accepting a connection failed, trying again", "error", err, "pause", pause)
+			time.Sleep(pause)
 		case !l.stopping.Load() || !isTimeout(err):
 			return nil, err
 		case l.looks == 2:
@@ -44,6 +54,20 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = l.deadline().SetDeadline(time.Now().Add(backlogLook))
 		}
 	}
+}
+
+// maxAcceptPause bounds the pause after accepting has failed for want of resources.
+const maxAcceptPause = time.Second
+
+// passing reports whether a failure to accept may pass by itself, as a lack of file
+// descriptors does. fasthttp would stop serving.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // stop ends accepting: soon where Accept can be told to by a deadline, else at once.
@@ -92,7 +116,7 @@ const maxListenerWrappers = 4
 
 // wrap registers a connection, or refuses it and returns nil.
 func (l *listener) wrap(raw net.Conn) net.Conn {
-	state := connState{live: l.live}
+	state := connState{live: l.live, between: true}
 	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && l.limit > 0 {
 		state.addr = tcp.AddrPort().Addr().Unmap()
 	}
@@ -116,10 +140,13 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 // connection would need a handshake, which must not hold up those that wait.
 func refuse(raw net.Conn) {
 	if _, ok := raw.(*tls.Conn); !ok {
-		_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = raw.Write([]byte("HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+		body := appendProblem(nil, errTooManyConns.status, errTooManyConns, GoJSON())
+		_ = raw.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // it fits into an empty socket buffer
+		_, _ = fmt.Fprintf(raw, "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}
 	_ = raw.Close()
 }
+
+var errTooManyConns = NewError(fasthttp.StatusTooManyRequests, "too many connections from this address")
 
 var _ net.Listener = (*listener)(nil)

@@ -303,6 +303,20 @@ func (m *textMatch) from(j, off int) bool {
 	if off >= m.stop {
 		return false
 	}
+	word, bit := m.dead(j, off)
+	if *word&bit != 0 {
+		return false
+	}
+	if m.divide(j, off) {
+		return true
+	}
+	*word |= bit
+	return false
+}
+
+// divide tries the ends of parameter j, which begins at off. What follows an end is looked up first
+// when it is known to fail: that is cheaper than a constraint.
+func (m *textMatch) divide(j, off int) bool {
 	p := &m.seg.params[j]
 	if j == len(m.seg.params)-1 {
 		if !p.ok(m.orig[off:m.stop]) {
@@ -311,23 +325,25 @@ func (m *textMatch) from(j, off int) bool {
 		m.cs.set(m.k+j, off, m.stop)
 		return true
 	}
-	dead, bit := m.dead(j, off)
-	if *dead&bit != 0 {
-		return false
-	}
 	lit := m.seg.lits[j+1]
 	for end := off + 1; end < m.stop; end++ {
 		i := strings.Index(m.path[end:m.stop], lit)
 		if i < 0 {
-			break
+			return false
 		}
 		end += i
-		if p.ok(m.orig[off:end]) && m.from(j+1, end+len(lit)) {
+		next := end + len(lit)
+		if next >= m.stop {
+			return false
+		}
+		if word, bit := m.dead(j+1, next); *word&bit != 0 {
+			continue
+		}
+		if p.ok(m.orig[off:end]) && m.from(j+1, next) {
 			m.cs.set(m.k+j, off, end)
 			return true
 		}
 	}
-	*dead |= bit
 	return false
 }
 

@@ -2,8 +2,36 @@ package geist
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
+
+// maxIndexedText bounds how much of a text conflictKeys looks at.
+const maxIndexedText = 16
+
+// conflictKeys returns the keys under which the patterns stand that p may conflict with, and those
+// under which p itself is to be found. Without text around parameters both are p.key. With it, the
+// text that the first such segment begins with is looked at as well, because it must begin with
+// the other's or the other way round: ten thousand routes "/f1-:id", "/f2-:id" and so on must not
+// be compared each with each.
+//
+//	"/ab:x"  find  key=  key=a  key=ab  key>ab     store  key=ab  key>  key>a
+func (p *pattern) conflictKeys() (find, store []string) {
+	key := p.key()
+	i := slices.IndexFunc(p.segs, func(s segment) bool { return !s.static() && !s.wild && !s.whole() })
+	if i < 0 {
+		return []string{key}, []string{key}
+	}
+	text := p.segs[i].lits[0]
+	text = text[:min(len(text), maxIndexedText)]
+	for n := range len(text) + 1 {
+		find = append(find, key+"\x00="+text[:n])
+		if n < len(text) {
+			store = append(store, key+"\x00>"+text[:n])
+		}
+	}
+	return append(find, key+"\x00>"+text), append(store, key+"\x00="+text)
+}
 
 // overlaps reports whether p and q, which have equal keys, can match one same path. Where that
 // cannot be decided simply, as for custom constraints, they are assumed to.

@@ -26,7 +26,7 @@ type tree struct {
 	root   *node
 	fold   bool
 	routes []route
-	byKey  map[string][]int // routes that could conflict: same pattern.key
+	byKey  map[string][]int // routes that could conflict, see pattern.conflictKeys
 }
 
 // route is what was added: the pattern, folded if the tree is, and the caller's value.
@@ -117,20 +117,29 @@ func newTree(foldCase bool) *tree {
 	return &tree{fold: foldCase, byKey: map[string][]int{}}
 }
 
-// add adds a route. If the pattern conflicts with one added before, it returns that one's endpoint
-// and pattern and leaves the tree as it was.
+// add adds a route. If the pattern conflicts with one added before, it returns the first such
+// one's endpoint and pattern and leaves the tree as it was.
 func (t *tree) add(p *pattern, v *endpoint) (other *endpoint, with *pattern) {
 	q := p
 	if t.fold {
 		q = p.folded()
 	}
-	key := q.key()
-	for _, i := range t.byKey[key] {
-		if r := t.routes[i]; q.overlaps(r.pat, t.fold) {
-			return r.ep, r.pat
+	find, store := q.conflictKeys()
+	first := len(t.routes)
+	for _, key := range find {
+		for _, i := range t.byKey[key] {
+			if i < first && q.overlaps(t.routes[i].pat, t.fold) {
+				first = i
+			}
 		}
 	}
-	t.byKey[key] = append(t.byKey[key], len(t.routes))
+	if first < len(t.routes) {
+		r := &t.routes[first]
+		return r.ep, r.pat
+	}
+	for _, key := range store {
+		t.byKey[key] = append(t.byKey[key], first)
+	}
 	t.routes = append(t.routes, route{q, v})
 	return nil, nil
 }
@@ -198,7 +207,8 @@ func (t *tree) walk(path, orig string, cs *captures, e *edge) *leaf {
 	if len(path) > maxPath || len(path) == 0 || path[0] != '/' || t.root == nil {
 		return nil
 	}
-	n, i, end := t.root, 1, 0
+	n, i := t.root, 1
+	var end int
 	if e != nil {
 		goto resume
 	}

@@ -184,10 +184,14 @@ func (n *node) freezeEdges(edges []*edgeBuild, at frozenAt, fold bool) {
 // lookup but never its result.
 const maxRivalChecks = 64
 
-// hasRival reports whether an edge after edges[i] has equal rank and can match the same values.
+// hasRival reports whether an edge after edges[i] has equal rank and can match the same values. The
+// order by shape is one by first text: those whose text extends that of edges[i] follow it at once.
 func hasRival(edges []*edgeBuild, i int, fold bool) bool {
 	e := edges[i]
 	for j := i + 1; j < len(edges) && edges[j].rank == e.rank; j++ {
+		if !strings.HasPrefix(edges[j].seg.lits[0], e.seg.lits[0]) {
+			break
+		}
 		if j-i > maxRivalChecks || segmentsOverlap(e.seg, edges[j].seg, fold) {
 			return true
 		}

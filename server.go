@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -29,10 +30,15 @@ type server struct {
 	closing  atomic.Bool  // answers end their connections
 	idleStop atomic.Int64 // unix nanoseconds after which idle connections are closed
 
+	// Frozen by the first Serve; see conn.go.
+	clock                                  coarseClock
+	readTimeout, writeTimeout, idleTimeout time.Duration
+	bufferSize                             int // of fasthttp's readers
+
 	mu        sync.Mutex
-	srv       *fasthttp.Server // guarded by mu; made on first use
-	served    bool             // guarded by mu: Serve has been called
-	perIP     int              // guarded by mu; most connections of one address, kept here and not by srv
+	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
+	own       *fasthttp.Server // guarded by mu; what Serve uses, made from srv by the first call
+	perIP     int              // guarded by mu; most connections of one address
 	listeners []*listener      // guarded by mu
 	down      bool             // guarded by mu: Shutdown takes no listeners any more
 }
@@ -45,22 +51,16 @@ func (s *server) init(e *Engine) {
 func (s *server) idleEnd() time.Time { return time.Unix(0, s.idleStop.Load()) }
 
 // Server returns the engine's fasthttp server with the limits of Config, made on
-// first use. It panics with the error of Check, if there is one, and ends
-// registration. Its fields may be changed before it serves; Shutdown drains what it
-// serves, but only connections of Run, Listen and Serve are known well enough to
-// answer every pipelined request.
+// first use, to be embedded. It panics with the error of Check, if there is one, and
+// ends registration. Its fields may be changed before it serves; the first Run,
+// Listen or Serve takes them over too. Shutdown drains what it serves, but only
+// connections of Run, Listen and Serve are known well enough to answer every
+// pipelined request.
 func (e *Engine) Server() *fasthttp.Server {
 	if err := e.freeze(); err != nil {
 		panic(err)
 	}
-	s := &e.live
-	srv := s.fasthttp()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.served {
-		srv.MaxConnsPerIP = e.set.MaxConnsPerIP
-	}
-	return srv
+	return e.live.fasthttp()
 }
 
 // fasthttp returns the server, made on first use.
@@ -77,6 +77,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			NoDefaultServerHeader:        set.ServerHeader == "",
 			NoDefaultContentType:         true,
 			Concurrency:                  set.MaxConns,
+			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
@@ -132,7 +133,8 @@ func (e *Engine) listen(addr string) (net.Listener, error) {
 	if err := e.freeze(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", addr)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("geist: listen: %w", err)
 	}
@@ -147,8 +149,7 @@ func (e *Engine) Serve(ln net.Listener) error {
 		return errors.Join(err, ln.Close())
 	}
 	s := &e.live
-	srv := s.fasthttp()
-	l, err := s.listen(srv, ln)
+	srv, l, err := s.listen(ln)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -167,25 +168,42 @@ func (e *Engine) Serve(ln net.Listener) error {
 	return errors.Join(err, closed)
 }
 
-// listen registers a listener that is going to be served. Connections by address
-// are counted here: fasthttp's wrapper would hide them from the drain and from
-// Ctx.Context.
-func (s *server) listen(srv *fasthttp.Server, ln net.Listener) (*listener, error) {
+// listen registers a listener that is going to be served, and returns it with the
+// server for it.
+func (s *server) listen(ln net.Listener) (*fasthttp.Server, *listener, error) {
+	srv := s.fasthttp()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down {
-		return nil, ErrServerClosed
+		return nil, nil, ErrServerClosed
 	}
-	if !s.served {
-		s.served = true
-		s.perIP = s.engine.set.MaxConnsPerIP
-		if srv.MaxConnsPerIP != 0 {
-			s.perIP, srv.MaxConnsPerIP = srv.MaxConnsPerIP, 0
-		}
+	if s.own == nil {
+		s.own = s.takeOver(srv)
 	}
 	l := &listener{Listener: ln, live: s, limit: s.perIP, ended: make(chan struct{})}
 	s.listeners = append(s.listeners, l)
-	return l, nil
+	return s.own, l, nil
+}
+
+// takeOver returns a copy of srv, as its user may have changed it, without what our
+// connections do themselves: their timeouts, and the count by address, for which
+// fasthttp's wrapper would hide them.
+func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
+	own := new(fasthttp.Server)
+	from, to := reflect.ValueOf(srv).Elem(), reflect.ValueOf(own).Elem()
+	for i := range from.NumField() {
+		if from.Type().Field(i).IsExported() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	s.readTimeout, s.writeTimeout, s.idleTimeout = srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout
+	if s.idleTimeout <= 0 {
+		s.idleTimeout = s.readTimeout // as fasthttp has it
+	}
+	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
+	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
+	s.bufferSize = srv.ReadBufferSize
+	return own
 }
 
 // Ready reports whether the engine takes new work: false from the moment
@@ -219,14 +237,16 @@ func (s *server) drain(ctx context.Context) error {
 	s.closing.Store(true)
 	s.mu.Lock()
 	s.down = true
-	srv, listeners := s.srv, slices.Clone(s.listeners)
+	servers, listeners := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners)
 	s.mu.Unlock()
 	for _, c := range s.conns.all() { // those that come later see closing by themselves
 		c.wake()
 	}
 	err := errors.Join(stopListeners(ctx, listeners), s.waitConns(ctx))
-	if srv != nil {
-		err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
+	for _, srv := range servers {
+		if srv != nil {
+			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
+		}
 	}
 	return err
 }

@@ -19,12 +19,13 @@
 // the other systems is used.
 //
 // Elsewhere: one goroutine for each watch that outlived the delay; it waits for the socket to
-// become readable and looks with MSG_PEEK. It is weaker in four points:
+// become readable and looks with MSG_PEEK. It is weaker in these points:
 //
 //   - Stop clears the connection's read deadline (it interrupts the wait by an expired one).
 //     fasthttp sets its deadlines anew for each request.
 //   - A leave behind unread bytes is seen only when they have been read; until then, the socket is
-//     looked at every 100 ms.
+//     looked at every 100 ms. So a TLS client that ends with close_notify, which stays unread, is
+//     not seen to leave; one that merely vanishes is.
 //   - A read of the connection by the handler (a streamed body) and the wait exclude each other;
 //     both go on as soon as bytes arrive.
 //   - Once the read deadline that the server has set expires during the request, the socket is

@@ -21,8 +21,8 @@ const (
 // A Watch is one observation of one connection, made by Watcher.Watch and ended by Stop.
 type Watch struct {
 	state atomic.Uint32
-	fd    int32  // guarded by w.mu; the descriptor in the epoll set
-	gen   int32  // guarded by w.mu; tells apart registrations of the same number
+	fd    int32 // guarded by w.mu; the descriptor in the epoll set
+	gen   int32 // guarded by w.mu; tells apart registrations of the same number
 	w     *Watcher
 	next  *Watch // while pending: the list's next; while live: the next watch of the same socket
 	conn  net.Conn

@@ -7,7 +7,7 @@ import (
 )
 
 // defaultDelay is long enough that most handlers end sooner and short enough that, with the tick
-// (a watch waits between one and one and a half delays), a leave is told well within 10 ms.
+// (a watch waits for one to one and a half delays), a leave is told well within 10 ms.
 const defaultDelay = 4 * time.Millisecond
 
 // A Watcher watches connections. The zero value is ready; an Engine owns one. There is nothing to
@@ -16,7 +16,7 @@ const defaultDelay = 4 * time.Millisecond
 // All methods may be called from any goroutine. A Watcher must not be copied after first use.
 type Watcher struct {
 	// Delay is how long a watch is left alone before it is registered with the system: what ends
-	// sooner makes no system call. A watch is registered after at least Delay and at most
+	// sooner makes no system call. A watch is registered after at least Delay and usually at most
 	// 1.5 × Delay. Zero means 4ms, a negative value as soon as possible; it must not change after the first Watch.
 	Delay time.Duration
 

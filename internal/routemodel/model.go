@@ -29,8 +29,10 @@ func New(fold bool, custom map[string]func(string) bool, space *Space) *Model {
 }
 
 // Add adds the one or two patterns of src. When one of them conflicts with an earlier route it adds
-// neither that one nor what follows, and returns that route's source and true.
-func (m *Model) Add(src string) (other string, conflict bool, err error) {
+// neither that one nor what follows, and returns that route's source and true. A hint is a raw path
+// that two routes are said to match; it counts if they do, for the values that the space knows do
+// not show every conflict.
+func (m *Model) Add(src string, hints ...string) (other string, conflict bool, err error) {
 	variants, err := parse(src, m.custom)
 	if err != nil {
 		return "", false, err
@@ -38,7 +40,7 @@ func (m *Model) Add(src string) (other string, conflict bool, err error) {
 	for _, segs := range variants {
 		r := route{src, segs}
 		for _, old := range m.routes {
-			if m.conflict(&r, &old) {
+			if m.conflict(&r, &old, hints) {
 				return old.src, true, nil
 			}
 		}
@@ -66,14 +68,7 @@ type Result struct {
 
 // Find looks a raw path up.
 func (m *Model) Find(raw string) Result {
-	segs := strings.Split(raw, "/")[1:]
-	for i := range segs {
-		text, err := url.PathUnescape(segs[i])
-		if err != nil {
-			return Result{}
-		}
-		segs[i] = text
-	}
+	segs := decode(raw)
 	var best *route
 	var res Result
 	for i := range m.routes {
@@ -89,6 +84,25 @@ func (m *Model) Find(raw string) Result {
 	}
 	res.Backtracks = best != nil && m.greedy(segs) != best
 	return res
+}
+
+// decode splits a raw path, which begins with a slash, and decodes its segments; nil if it cannot.
+func decode(raw string) []string {
+	segs := strings.Split(raw, "/")[1:]
+	for i := range segs {
+		text, err := url.PathUnescape(segs[i])
+		if err != nil {
+			return nil
+		}
+		segs[i] = text
+	}
+	return segs
+}
+
+// matches reports whether r matches a raw path.
+func (m *Model) matches(r *route, raw string) bool {
+	_, ok := m.match(r, decode(raw))
+	return ok
 }
 
 // greedy takes the best segment at each step and never goes back.
@@ -164,13 +178,18 @@ func beats(a, b *segment) bool {
 }
 
 // conflict reports whether a and b have equal ranks throughout and a path that both match.
-func (m *Model) conflict(a, b *route) bool {
+func (m *Model) conflict(a, b *route, hints []string) bool {
 	if len(a.segs) != len(b.segs) {
 		return false
 	}
 	for i := range a.segs {
 		if a.segs[i].rank() != b.segs[i].rank() {
 			return false
+		}
+	}
+	for _, hint := range hints {
+		if m.matches(a, hint) && m.matches(b, hint) {
+			return true
 		}
 	}
 	for i := range a.segs {
