@@ -87,8 +87,9 @@ type (
 	anyConn struct {
 		net.Conn
 		connState
-		idle atomic.Bool // a read waits at a boundary
-		mu   sync.Mutex  // one deadline at a time: unlike the kernel's, other connections may need it
+		reader net.Conn    // an anyReader; made once, since it is used as an interface
+		idle   atomic.Bool // a read waits at a boundary
+		mu     sync.Mutex  // one deadline at a time: unlike the kernel's, other connections may need it
 	}
 )
 
@@ -113,7 +114,7 @@ func (c *anyConn) Read(p []byte) (int, error) {
 	}
 	c.idle.Store(c.boundary(p))
 	defer c.idle.Store(false)
-	return c.read(anyReader{c.Conn, c}, p)
+	return c.read(c.reader, p)
 }
 
 // anyReader reads from the accepted connection and sets deadlines under the lock.

@@ -127,7 +127,9 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 	case *tls.Conn:
 		c = &tlsConn{Conn: raw, connState: state}
 	default:
-		c = &anyConn{Conn: raw, connState: state}
+		a := &anyConn{Conn: raw, connState: state}
+		a.reader = anyReader{raw, a}
+		c = a
 	}
 	if !l.live.conns.add(c, l.limit) {
 		refuse(raw)
