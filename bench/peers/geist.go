@@ -45,7 +45,8 @@ func geistHandler(s Spec, r tables.Route) geist.Handler {
 			return nil
 		}
 	case JSON:
-		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, Value) }
+		user := NewUser()
+		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, user) }
 	case Wait:
 		return func(c *geist.Ctx) error { s.Wait(c.Context()); return c.Text(http.StatusOK, Body) }
 	default:

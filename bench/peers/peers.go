@@ -31,7 +31,7 @@ const (
 	Params
 	// Text answers with Body as text.
 	Text
-	// JSON answers with Value.
+	// JSON answers with what NewUser makes.
 	JSON
 	// Wait calls Spec.Wait with the request's context, then answers with Body.
 	Wait
@@ -53,9 +53,12 @@ type User struct {
 	Tags   []string `json:"tags"`
 }
 
-// Value is what JSON handlers answer with. Nobody writes to it.
-var Value = &User{ID: 583231, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
-	Scores: []int{7, 42, 1347}, Tags: []string{"go", "web"}}
+// NewUser returns what JSON handlers answer with. They make it once and answer with
+// the same pointer each time.
+func NewUser() *User {
+	return &User{ID: 583231, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
+		Scores: []int{7, 42, 1347}, Tags: []string{"go", "web"}}
+}
 
 // A Sink takes what a handler has read. It belongs to one application and is
 // written by one request at a time.

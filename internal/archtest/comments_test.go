@@ -3,12 +3,14 @@ package archtest
 import (
 	"go/ast"
 	"go/token"
+	"strings"
 	"testing"
 )
 
 // checkComments wants a comment on every package, and on every exported name that a
 // user can reach: in packages that can be imported, types, functions, methods,
-// constants, variables, fields and the methods of interfaces.
+// constants, variables, fields and the methods of interfaces. In the programs of the
+// repository, which nobody imports, the comment of a type or a group is enough.
 func checkComments(r *repo) []string {
 	var problems []string
 	for _, p := range r.packages {
@@ -24,10 +26,16 @@ func checkComments(r *repo) []string {
 			problems = append(problems, r.at(source[0].syntax.Package, "package %s has no comment", p.dir))
 		}
 		if !p.isInternal() && !p.isMain() {
-			problems = append(problems, (&commentCheck{repo: r, reach: reachable(source)}).run(source)...)
+			problems = append(problems, (&commentCheck{repo: r, reach: reachable(source), program: p.isProgram()}).run(source)...)
 		}
 	}
 	return problems
+}
+
+// isProgram reports whether p belongs to a program of the repository.
+func (p *pkg) isProgram() bool {
+	top, _, _ := strings.Cut(p.dir, "/")
+	return top == "bench" || top == "examples" || top == "cmd"
 }
 
 // says reports whether a comment says anything: directives such as //go:embed do not.
@@ -110,6 +118,7 @@ func typeName(t ast.Expr) string {
 type commentCheck struct {
 	repo     *repo
 	reach    map[string]bool
+	program  bool
 	problems []string
 }
 
@@ -147,7 +156,7 @@ func (c *commentCheck) function(d *ast.FuncDecl) {
 // says holds for none of the names inside by itself.
 func (c *commentCheck) group(d *ast.GenDecl) {
 	var above *ast.CommentGroup
-	if d.Lparen == token.NoPos {
+	if d.Lparen == token.NoPos || c.program {
 		above = d.Doc
 	}
 	for _, spec := range d.Specs {
@@ -158,7 +167,7 @@ func (c *commentCheck) group(d *ast.GenDecl) {
 			}
 		case *ast.TypeSpec:
 			c.want(s.Name, "", above, s.Doc, s.Comment)
-			if c.reach[s.Name.Name] {
+			if c.reach[s.Name.Name] && !c.program {
 				c.members(s.Name.Name+".", s.Type)
 			}
 		}
