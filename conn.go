@@ -58,6 +58,8 @@ type connState struct {
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
 	written  bool      // something was written since the last read
 	armedOut int64     // the clock when the deadline of writing was set
+
+	linger atomic.Bool // the client may be sending still: see close
 }
 
 // inRequest is connState.armed while the deadline is that of a request.
@@ -117,8 +119,8 @@ func (c *anyConn) Read(p []byte) (int, error) {
 	return c.read(c.in, p)
 }
 
-func newAnyConn(raw net.Conn, state connState) *anyConn {
-	c := &anyConn{Conn: raw, connState: state}
+func newAnyConn(raw net.Conn) *anyConn {
+	c := &anyConn{Conn: raw}
 	c.in = anyReader{raw, c}
 	return c
 }
@@ -135,9 +137,25 @@ func (c *tcpConn) Write(p []byte) (int, error) { c.armWrite(c.TCPConn); return c
 func (c *tlsConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 func (c *anyConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 
-func (c *tcpConn) Close() error { c.live.conns.remove(c); return c.TCPConn.Close() }
-func (c *tlsConn) Close() error { c.live.conns.remove(c); return c.Conn.Close() }
-func (c *anyConn) Close() error { c.live.conns.remove(c); return c.Conn.Close() }
+func (c *tcpConn) Close() error { return c.close(c, c.TCPConn) }
+func (c *tlsConn) Close() error { return c.close(c, c.Conn) }
+func (c *anyConn) Close() error { return c.close(c, c.Conn) }
+
+// lingerTime bounds the pause of close.
+const lingerTime = 500 * time.Millisecond
+
+// close ends a connection. If the client may be sending still, the kernel would
+// answer that with a reset, which takes from the client the answer that it has not
+// read yet: so only our side is closed first, and the rest read for a while.
+func (s *connState) close(c netConn, inner net.Conn) error {
+	if half, ok := inner.(interface{ CloseWrite() error }); ok && s.linger.Swap(false) {
+		if half.CloseWrite() == nil && inner.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.Copy(io.Discard, struct{ io.Reader }{inner})
+		}
+	}
+	s.live.conns.remove(c)
+	return inner.Close()
+}
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error {
 	c.noteDeadline(t)

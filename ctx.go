@@ -86,6 +86,8 @@ func (c *Ctx) finish() {
 	if !c.returned {
 		if v := recover(); v != nil {
 			c.recovered(v)
+		} else {
+			c.exited()
 		}
 	}
 	e := c.server
@@ -100,9 +102,9 @@ func (c *Ctx) finish() {
 	}
 	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
 	if resp := &c.rc.Response; !resp.IsBodyStream() {
-		if body := resp.Body(); len(body) > e.set.MaxRetainedBytes {
+		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes {
 			// As a raw body its buffer ends with the answer; fasthttp would keep it for
-			// the next one.
+			// the next one. A buffer may be large although the answer is small.
 			resp.SwapBody(nil)
 			resp.SetBodyRaw(body)
 		}
@@ -125,6 +127,17 @@ func (c *Ctx) recovered(v any) {
 	}
 	c.settle(err)
 }
+
+// exited closes the connection of a handler that has ended its goroutine
+// (runtime.Goexit, which testing's FailNow calls): nobody is left to answer.
+func (c *Ctx) exited() {
+	c.logFailure(fasthttp.StatusInternalServerError, errGoexit)
+	if conn := c.rc.Conn(); conn != nil {
+		_ = conn.Close()
+	}
+}
+
+var errGoexit = errors.New("geist: a handler called runtime.Goexit: return an error instead")
 
 // newPanicError wraps what a handler panicked with, and where.
 func newPanicError(v any) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // serve answers one GET / by a handler and returns the answer.
-func serve(t *testing.T, h geist.Handler) *geisttest.Response {
+func answerTo(t *testing.T, h geist.Handler) *geisttest.Response {
 	t.Helper()
 	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
 	app.GET("/", h)
@@ -46,7 +46,7 @@ func TestCtx_answers(t *testing.T) {
 		{"Status far out of range", func(c *geist.Ctx) error { return c.Text(1000, "y") }, 500, "text/plain; charset=utf-8", "y"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			resp := serve(t, test.handler).Status(test.status).BodyIs(test.body)
+			resp := answerTo(t, test.handler).Status(test.status).BodyIs(test.body)
 			if test.status != 204 && test.typ != "" {
 				resp.HasHeader("Content-Type", test.typ)
 			}
@@ -62,7 +62,7 @@ func TestCtx_answers(t *testing.T) {
 }
 
 func TestCtx_responseHeaders(t *testing.T) {
-	resp := serve(t, func(c *geist.Ctx) error {
+	resp := answerTo(t, func(c *geist.Ctx) error {
 		c.SetHeader("x-one", "1")
 		c.SetHeader("X-One", "2")
 		c.AddHeader("X-Two", "1")
@@ -188,7 +188,7 @@ func TestCtx_redirect(t *testing.T) {
 		{404, "/a", 500, ""},
 	} {
 		t.Run(fmt.Sprintf("%d %q", test.code, test.url), func(t *testing.T) {
-			resp := serve(t, func(c *geist.Ctx) error { return c.Redirect(test.code, test.url) }).Status(test.status)
+			resp := answerTo(t, func(c *geist.Ctx) error { return c.Redirect(test.code, test.url) }).Status(test.status)
 			if test.want == "" {
 				resp.NoHeader("Location")
 				return
@@ -246,7 +246,7 @@ func TestCtx_setCookie(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var err error
-			resp := serve(t, func(c *geist.Ctx) error { err = c.SetCookie(test.cookie); return c.NoContent() }).Status(204)
+			resp := answerTo(t, func(c *geist.Ctx) error { err = c.SetCookie(test.cookie); return c.NoContent() }).Status(204)
 			if test.want == "" {
 				if resp.NoHeader("Set-Cookie"); err == nil {
 					t.Errorf("SetCookie(%+v) = nil, want an error", test.cookie)
@@ -265,7 +265,7 @@ func TestCtx_setCookie(t *testing.T) {
 }
 
 func TestCtx_cookiesAdd(t *testing.T) {
-	resp := serve(t, func(c *geist.Ctx) error {
+	resp := answerTo(t, func(c *geist.Ctx) error {
 		_ = c.SetCookie(geist.Cookie{Name: "a", Value: "1"})
 		_ = c.SetCookie(geist.Cookie{Name: "b", Value: "2"})
 		_ = c.SetCookie(geist.Cookie{Name: "a", Value: "3", Path: "/x"})

@@ -38,7 +38,7 @@ func (c *Ctx) dispatch(e *Engine) {
 	behind := len(target) - len(raw) // "?" and the query; anything else is odd
 	if method < 0 || len(raw) == 0 || target[0] != '/' || (behind != 0 && behind != len(query)+1) ||
 		len(target) > e.set.MaxURIBytes || len(h.RawHeaders()) > e.set.MaxHeaderBytes ||
-		len(query) >= e.set.MaxFields || h.ContentLength() == -1 || !h.IsHTTP11() ||
+		len(query) >= e.set.MaxFields || mayBeChunked(h) || !h.IsHTTP11() ||
 		!ascii || len(query) > 0 && !isASCII(query) || !bytes.Equal(h.Host(), c.knownHost) {
 		if err := c.inspect(e, method); err != nil {
 			c.reject(err)
@@ -311,7 +311,7 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 	clean := c.cleaned[:0]
-	if c.clean {
+	if c.clean && strings.IndexByte(c.raw, '\\') < 0 { // which a Location must not hold
 		clean = append(clean, c.raw...)
 	} else {
 		clean = cleanPath(clean, c.raw)

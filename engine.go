@@ -116,21 +116,27 @@ func (e *Engine) MethodNotAllowed(h Handler) {
 // for every request whose framing is sound. An error answers the request at once.
 // Ctx.Param and Ctx.Pattern are not known yet.
 func (e *Engine) BeforeRequest(h Handler) {
-	e.mustHook("BeforeRequest")
+	if !e.mustHook("BeforeRequest", h == nil) {
+		return
+	}
 	e.hooks.before = append(e.hooks.before, h)
 }
 
 // AfterRequest adds a hook that runs when the answer is built, after all
 // middleware and also after panics, in the order of registration.
 func (e *Engine) AfterRequest(f func(c *Ctx)) {
-	e.mustHook("AfterRequest")
+	if !e.mustHook("AfterRequest", f == nil) {
+		return
+	}
 	e.hooks.after = append(e.hooks.after, f)
 }
 
 // OnListen adds a hook that is called with the address of each listener before
 // its first connection is accepted.
 func (e *Engine) OnListen(f func(net.Addr)) {
-	e.mustHook("OnListen")
+	if !e.mustHook("OnListen", f == nil) {
+		return
+	}
 	e.hooks.listen = append(e.hooks.listen, f)
 }
 
@@ -139,14 +145,18 @@ func (e *Engine) OnListen(f func(net.Addr)) {
 // the one given to Shutdown; its error becomes part of Shutdown's. Run does not call
 // Shutdown when it fails to start.
 func (e *Engine) OnShutdown(f func(context.Context) error) {
-	e.mustHook("OnShutdown")
+	if !e.mustHook("OnShutdown", f == nil) {
+		return
+	}
 	e.hooks.shutdown = append(e.hooks.shutdown, f)
 }
 
 // OnRoute adds a hook that is called for each route when the engine starts to
 // serve, and for each route that a later Change adds.
 func (e *Engine) OnRoute(f func(RouteInfo)) {
-	e.mustHook("OnRoute")
+	if !e.mustHook("OnRoute", f == nil) {
+		return
+	}
 	e.hooks.route = append(e.hooks.route, f)
 }
 
@@ -296,11 +306,16 @@ func (e *Engine) mustRegister(what string) {
 	}
 }
 
-// mustHook panics when the engine serves: hooks are read without a lock.
-func (e *Engine) mustHook(what string) {
+// mustHook panics when the engine serves: hooks are read without a lock. It
+// reports whether to add the hook, which a nil function is not worth.
+func (e *Engine) mustHook(what string, isNil bool) bool {
 	if e.serving.Load() {
 		panic("geist: " + what + " (" + callerPlace() + ") after the engine began to serve: add hooks before")
 	}
+	if isNil {
+		e.problem(what + " was given a nil function (" + callerPlace() + "): pass a function")
+	}
+	return !isNil
 }
 
 // Handler returns the engine as a fasthttp handler, to be embedded in a foreign

@@ -162,7 +162,8 @@ type Problem struct {
 }
 
 // StatusCode returns the HTTP status that answers err: that of the first [Error]
-// in its chain, else 499 if the client has gone, else 500. It is 200 for nil.
+// in its chain, else 499 if the client has gone, else 500. It is 200 for nil. What
+// a handler panicked with is 500, even if it is an Error.
 func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
@@ -176,15 +177,21 @@ func StatusCode(err error) int {
 	return fasthttp.StatusInternalServerError
 }
 
-// asError returns the first Error in err's chain, or nil.
+// asError returns the first Error in err's chain, unless a handler panicked with it;
+// nil if there is none.
 func asError(err error) *Error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the usual case, without reflection; the others follow
 		return e
 	}
-	if _, ok := errors.AsType[*PanicError](err); ok {
-		return nil // whatever the handler panicked with
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return nil
 	}
-	e, _ := errors.AsType[*Error](err)
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		if inner, _ := errors.AsType[*Error](p); inner == e {
+			return nil
+		}
+	}
 	return e
 }
 

@@ -125,11 +125,16 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 	var c netConn
 	switch raw := raw.(type) {
 	case *net.TCPConn:
-		c = &tcpConn{raw, state}
+		c = &tcpConn{TCPConn: raw}
 	case *tls.Conn:
-		c = &tlsConn{Conn: raw, connState: state}
+		c = &tlsConn{Conn: raw}
 	default:
-		c = newAnyConn(raw, state)
+		c = newAnyConn(raw)
+	}
+	st := c.state()
+	st.live, st.between = l.live, true
+	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && l.limit > 0 {
+		st.addr = tcp.AddrPort().Addr().Unmap()
 	}
 	if !l.live.conns.add(c, l.limit) {
 		refuse(raw)

@@ -72,6 +72,8 @@ func (s *server) fasthttp() *fasthttp.Server {
 		s.srv = &fasthttp.Server{
 			Handler:                      s.engine.serve,
 			ErrorHandler:                 s.parseError,
+			HeaderReceived:               s.headerReceived,
+			ExpectHandler:                s.expect,
 			Logger:                       serverLog{set},
 			Name:                         set.ServerHeader,
 			NoDefaultServerHeader:        set.ServerHeader == "",
@@ -301,6 +303,7 @@ func (s *server) cut(ctx context.Context) error {
 	s.cancel(ErrServerClosed)
 	rest := s.conns.all()
 	for _, c := range rest {
+		c.state().linger.Store(false) // at once
 		_ = c.Close()
 	}
 	return fmt.Errorf("geist: shutdown cut %d connections: %w", len(rest), context.Cause(ctx))
@@ -347,22 +350,55 @@ func closeConn(c net.Conn) { _ = c.Close() }
 // parseError answers what fasthttp could not read as a request. Nothing of what
 // was sent is repeated or logged.
 func (s *server) parseError(rc *fasthttp.RequestCtx, err error) {
-	answer := errMalformed
-	var timeout interface{ Timeout() bool }
-	switch {
+	switch _, small := errors.AsType[*fasthttp.ErrSmallBuffer](err); {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		answer = errBodyTooLarge
-	case errors.As(err, &timeout) && timeout.Timeout():
-		answer = errReadTimeout
+		s.refuseRequest(rc, errBodyTooLarge)
+	case small:
+		s.refuseRequest(rc, tooLong(err.Error()))
+	case timedOut(err):
+		s.refuseRequest(rc, errReadTimeout)
 	default:
-		if _, ok := errors.AsType[*fasthttp.ErrSmallBuffer](err); ok {
-			answer = tooLong(err)
-		}
+		s.refuseRequest(rc, errMalformed)
 	}
+}
+
+// timedOut reports whether reading ended with its deadline. Some of fasthttp's
+// errors hide their cause, so that the end of the text has to tell.
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout() || strings.HasSuffix(err.Error(), os.ErrDeadlineExceeded.Error())
+}
+
+// refuseRequest answers in place of the engine a request that was not read to its end,
+// and has the connection closed.
+func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
+	s.extendWrite(rc)
+	rc.Request.ReleaseBody(s.engine.set.MaxRetainedBytes)
 	rc.Response.Reset()
+	rc.Response.SkipBody = rc.IsHead()
 	rc.Response.SetStatusCode(answer.status)
 	rc.Response.Header.SetContentType("application/problem+json")
 	rc.Response.SetBody(appendProblem(nil, answer.status, answer, GoJSON()))
+	if answer != errReadTimeout {
+		closeAfter(rc)
+	}
+}
+
+// extendWrite gives what is written outside an answer its time: the deadline is
+// still that of the connection's last answer, and may have passed.
+func (s *server) extendWrite(rc *fasthttp.RequestCtx) {
+	if d := s.engine.set.WriteTimeout; d > 0 && rc.Conn() != nil {
+		_ = rc.Conn().SetWriteDeadline(time.Now().Add(d))
+	}
+}
+
+// closeAfter has the connection closed behind the answer, with a pause in which
+// the client can read the answer although it may not have sent everything.
+func closeAfter(rc *fasthttp.RequestCtx) {
+	rc.SetConnectionClose()
+	if c, ok := rc.Conn().(netConn); ok {
+		c.state().linger.Store(true)
+	}
 }
 
 var (
@@ -372,10 +408,16 @@ var (
 )
 
 // tooLong tells a long target from long header fields. fasthttp drops what it has
-// parsed, but its error quotes both ends of the buffer: a line end in them means
-// that the request line was complete.
-func tooLong(err error) *Error {
-	if strings.Contains(err.Error(), `\n`) {
+// parsed, but its error quotes both ends of the buffer: a line end in them, or
+// another space than the one behind the method, means that the request line was
+// complete. A target has neither.
+func tooLong(text string) *Error {
+	_, quote, ok := strings.Cut(text, "contents: ")
+	if !ok || strings.HasPrefix(text, "error when reading response") { // that is, trailers
+		return errHeaderTooLong
+	}
+	quote = strings.ReplaceAll(quote, `\\`, "")
+	if strings.Contains(quote, `\n`) || strings.Count(quote, " ") > 1 {
 		return errHeaderTooLong
 	}
 	return errURITooLong

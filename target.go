@@ -12,17 +12,18 @@ import (
 
 // What a request with an unsound target or framing is answered with.
 var (
-	errPathEscape    = NewError(fasthttp.StatusBadRequest, "the path holds a malformed escape")
-	errBadTarget     = NewError(fasthttp.StatusBadRequest, "the request target is malformed")
-	errNonASCII      = NewError(fasthttp.StatusBadRequest, "the request target holds bytes that must be escaped")
-	errFragment      = NewError(fasthttp.StatusBadRequest, "the request target holds a fragment")
-	errBadHost       = NewError(fasthttp.StatusBadRequest, "the Host header is malformed")
-	errTwoFramings   = NewError(fasthttp.StatusBadRequest, "the body is framed by both Content-Length and Transfer-Encoding")
-	errTooManyFields = NewError(fasthttp.StatusBadRequest, "the query has too many fields")
-	errURITooLong    = NewError(fasthttp.StatusRequestURITooLong, "the request target is too long")
-	errHeaderTooLong = NewError(fasthttp.StatusRequestHeaderFieldsTooLarge, "the header fields are too long")
-	errMethodUnknown = NewError(fasthttp.StatusNotImplemented, "the method is not known")
-	errHTTPVersion   = NewError(fasthttp.StatusHTTPVersionNotSupported, "only HTTP/1.0 and HTTP/1.1 are served")
+	errPathEscape      = NewError(fasthttp.StatusBadRequest, "the path holds a malformed escape")
+	errBadTarget       = NewError(fasthttp.StatusBadRequest, "the request target is malformed")
+	errNonASCII        = NewError(fasthttp.StatusBadRequest, "the request target holds bytes that must be escaped")
+	errFragment        = NewError(fasthttp.StatusBadRequest, "the request target holds a fragment")
+	errBadHost         = NewError(fasthttp.StatusBadRequest, "the Host header is malformed")
+	errTwoFramings     = NewError(fasthttp.StatusBadRequest, "the body is framed by both Content-Length and Transfer-Encoding")
+	errTooManyFields   = NewError(fasthttp.StatusBadRequest, "the query has too many fields")
+	errTooManySegments = NewError(fasthttp.StatusBadRequest, "the path has too many empty or dot segments")
+	errURITooLong      = NewError(fasthttp.StatusRequestURITooLong, "the request target is too long")
+	errHeaderTooLong   = NewError(fasthttp.StatusRequestHeaderFieldsTooLarge, "the header fields are too long")
+	errMethodUnknown   = NewError(fasthttp.StatusNotImplemented, "the method is not known")
+	errHTTPVersion     = NewError(fasthttp.StatusHTTPVersionNotSupported, "only HTTP/1.0 and HTTP/1.1 are served")
 )
 
 // inspect is the slow path of dispatch: it decides what is wrong with a request
@@ -30,12 +31,18 @@ var (
 func (c *Ctx) inspect(e *Engine, method int) *Error {
 	h := &c.rc.Request.Header
 	if !h.IsHTTP11() && string(h.Protocol()) != "HTTP/1.0" {
-		c.rc.SetConnectionClose()
+		closeAfter(c.rc)
 		return errHTTPVersion
 	}
-	if h.ContentLength() == -1 && hasContentLength(h.RawHeaders()) {
-		c.rc.SetConnectionClose()
-		return errTwoFramings
+	if mayBeChunked(h) {
+		length, chunked := framing(h.RawHeaders())
+		if length && chunked {
+			closeAfter(c.rc)
+			return errTwoFramings
+		}
+		if chunked {
+			dropTrailers(h)
+		}
 	}
 	if err := c.inspectTarget(e, method); err != nil {
 		return err
@@ -57,11 +64,14 @@ func (c *Ctx) inspect(e *Engine, method int) *Error {
 // inspectTarget checks the request target and, since it depends on the target's
 // form, the method (RFC 9112 §3.2).
 func (c *Ctx) inspectTarget(e *Engine, method int) *Error {
-	target := c.rc.Request.Header.RequestURI()
+	h := &c.rc.Request.Header
+	target := h.RequestURI()
 	uri := c.rc.URI()
 	switch {
-	case len(target) > e.set.MaxURIBytes:
+	case len(target) > e.set.MaxURIBytes || string(target) == targetTooLong:
 		return errURITooLong
+	case string(target) == targetTooDeep:
+		return errTooManySegments
 	case !isASCII(target):
 		return errNonASCII
 	case bytes.IndexByte(target, '#') >= 0:
@@ -69,6 +79,7 @@ func (c *Ctx) inspectTarget(e *Engine, method int) *Error {
 	case method < 0:
 		return errMethodUnknown
 	case target[0] == '/':
+		originForm(h, uri)
 		return nil
 	case string(target) == "*":
 		return c.inspectAsterisk(method)
@@ -79,10 +90,33 @@ func (c *Ctx) inspectTarget(e *Engine, method int) *Error {
 	}
 	c.absolute = true
 	scheme := string(uri.Scheme())
-	if scheme != "http" && scheme != "https" || bytes.IndexByte(target, '@') >= 0 && len(uri.Username()) > 0 || !validHost(uri.Host()) {
+	if scheme != "http" && scheme != "https" || hasUserInfo(target) || !validHost(uri.Host()) {
 		return errBadTarget
 	}
+	if len(uri.PathOriginal()) == 0 {
+		uri.SetPath("/")
+	}
 	return nil
+}
+
+// originForm makes the path what was sent. fasthttp takes what stands behind two
+// slashes for a host when no Host field was sent or "://" follows anywhere, and
+// would have "//x/admin?://" served as "/admin".
+func originForm(h *fasthttp.RequestHeader, uri *fasthttp.URI) {
+	path, _, _ := bytes.Cut(h.RequestURI(), []byte{'?'})
+	if len(path) != len(uri.PathOriginal()) {
+		uri.SetPathBytes(path)
+		uri.SetHostBytes(h.Host())
+	}
+}
+
+// hasUserInfo reports whether an absolute target names a user, even an empty one.
+func hasUserInfo(target []byte) bool {
+	_, rest, _ := bytes.Cut(target, []byte("://"))
+	if i := bytes.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return bytes.IndexByte(rest, '@') >= 0
 }
 
 // inspectAsterisk answers OPTIONS *, which asks about the server as a whole. Other
@@ -137,21 +171,32 @@ func isASCII(b []byte) bool {
 	return ascii
 }
 
-// hasContentLength reports whether raw header fields name Content-Length. fasthttp
-// drops it when the body is chunked, so that only the raw fields tell.
-func hasContentLength(raw []byte) bool {
+// mayBeChunked reports whether the body of a request may have been chunked. A
+// chunked body that was empty has the length 0 once fasthttp has read it.
+func mayBeChunked(h *fasthttp.RequestHeader) bool {
+	n := h.ContentLength()
+	return n == 0 || n == -1
+}
+
+// framing tells which framings raw header fields name. fasthttp drops
+// Content-Length when the body is chunked, and Transfer-Encoding when the body was
+// empty, so that only the raw fields tell.
+func framing(raw []byte) (length, chunked bool) {
 	for len(raw) > 0 {
-		line := raw
-		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
-			line, raw = raw[:i], raw[i+1:]
-		} else {
-			raw = nil
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
+		if len(line) == 0 || line[0]|0x20 != 'c' && line[0]|0x20 != 't' {
+			continue
 		}
-		if name, _, ok := bytes.Cut(line, []byte{':'}); ok && equalFold(unsafestring.String(name), fasthttp.HeaderContentLength) {
-			return true
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		switch {
+		case equalFold(unsafestring.String(name), fasthttp.HeaderContentLength):
+			length = true
+		case equalFold(unsafestring.String(name), fasthttp.HeaderTransferEncoding):
+			chunked = true
 		}
 	}
-	return false
+	return length, chunked
 }
 
 // equalFold compares ASCII without regard to case.
