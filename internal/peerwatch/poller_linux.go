@@ -119,7 +119,7 @@ func (w *Watcher) removeLocked(t *Watch) {
 	t.next = nil
 	if p.watched[t.fd] == nil {
 		// Control fails when the connection is closed; then the kernel has removed it already.
-		t.raw.Control(func(fd uintptr) { p.ctl(syscall.EPOLL_CTL_DEL, int(fd), nil) })
+		t.raw.Control(func(fd uintptr) { _ = p.ctl(syscall.EPOLL_CTL_DEL, int(fd), nil) })
 	}
 	if len(p.watched) == 0 {
 		p.lingerLocked()
