@@ -41,7 +41,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: setup ## run the taskboard example and say where it listens
+demo: ## run the taskboard example and say where it listens
 	@cd examples && go run ./taskboard
 
 .PHONY: test
@@ -105,15 +105,7 @@ bench: $(BENCHSTAT) ## benchmarks, COUNT times: BENCH=Radix COUNT=6
 
 .PHONY: fuzz
 fuzz: setup ## every fuzz target for FUZZTIME: FUZZ=Radix FUZZTIME=5m
-	@for m in $(MODULES); do (cd "$$m" && \
-		grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
-			[ "$$m" != . ] || [ "$$(cd "$$dir" && go list -m)" = "$$(go list -m)" ] || continue; \
-			for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2 | grep -E '$(FUZZ)' || true); do \
-				$(step) "fuzzing $$target in $$m/$$dir for $(FUZZTIME)"; \
-				go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir"; \
-			done; \
-		done); \
-	done
+	@FUZZ='$(FUZZ)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
 
 .PHONY: fmt
 fmt: ## format all Go files

@@ -8,7 +8,8 @@ import (
 
 // checkComments wants a comment on every package, and on every exported name that a
 // user can reach: in packages that can be imported, types, functions, methods,
-// constants, variables, fields and the methods of interfaces.
+// constants, variables, fields and the methods of interfaces. The programs of floor 4
+// are no API: there, the comment of a type or a group is enough for its members.
 func checkComments(r *repo) []string {
 	var problems []string
 	for _, p := range r.packages {
@@ -24,7 +25,7 @@ func checkComments(r *repo) []string {
 			problems = append(problems, r.at(source[0].syntax.Package, "package %s has no comment", p.dir))
 		}
 		if !p.isInternal() && !p.isMain() {
-			problems = append(problems, (&commentCheck{repo: r, reach: reachable(source)}).run(source)...)
+			problems = append(problems, newCommentCheck(r, p).run(source)...)
 		}
 	}
 	return problems
@@ -110,7 +111,13 @@ func typeName(t ast.Expr) string {
 type commentCheck struct {
 	repo     *repo
 	reach    map[string]bool
+	members  bool // ask for comments inside types and groups
 	problems []string
+}
+
+func newCommentCheck(r *repo, p *pkg) *commentCheck {
+	at, _ := floorOf(p.dir)
+	return &commentCheck{repo: r, reach: reachable(p.source()), members: at.number < 4}
 }
 
 func (c *commentCheck) run(files []*sourceFile) []string {
@@ -147,7 +154,7 @@ func (c *commentCheck) function(d *ast.FuncDecl) {
 // says holds for none of the names inside by itself.
 func (c *commentCheck) group(d *ast.GenDecl) {
 	var above *ast.CommentGroup
-	if d.Lparen == token.NoPos {
+	if d.Lparen == token.NoPos || !c.members {
 		above = d.Doc
 	}
 	for _, spec := range d.Specs {
@@ -158,14 +165,14 @@ func (c *commentCheck) group(d *ast.GenDecl) {
 			}
 		case *ast.TypeSpec:
 			c.want(s.Name, "", above, s.Doc, s.Comment)
-			if c.reach[s.Name.Name] {
-				c.members(s.Name.Name+".", s.Type)
+			if c.members && c.reach[s.Name.Name] {
+				c.inside(s.Name.Name+".", s.Type)
 			}
 		}
 	}
 }
 
-func (c *commentCheck) members(qualifier string, t ast.Expr) {
+func (c *commentCheck) inside(qualifier string, t ast.Expr) {
 	var fields *ast.FieldList
 	switch t := t.(type) {
 	case *ast.StructType:
@@ -181,7 +188,7 @@ func (c *commentCheck) members(qualifier string, t ast.Expr) {
 		for _, name := range f.Names {
 			c.want(name, qualifier, f.Doc, f.Comment)
 			if name.IsExported() {
-				c.members(qualifier+name.Name+".", f.Type)
+				c.inside(qualifier+name.Name+".", f.Type)
 			}
 		}
 	}
@@ -233,6 +240,12 @@ func f() {}
 			"examples/chat/main.go": "// Command chat is.\npackage main\nfunc F() {}\n",
 			"hub/a_test.go":         "package hub\nfunc TestX() {}\n",
 		}, nil},
+		{"a program's types", map[string]string{
+			"bench/peers/a.go": "// Package peers is.\npackage peers\n// T is.\ntype T struct{ A int }\n// Limits.\nconst (\n\tA = 1\n)\n",
+		}, nil},
+		{"a program's functions", map[string]string{
+			"bench/peers/a.go": "// Package peers is.\npackage peers\nfunc F() {}\n",
+		}, []string{"F has no comment"}},
 		{"package", map[string]string{"internal/x/a.go": "package x\n"}, []string{"internal/x/a.go:1: package internal/x has no comment"}},
 		{"function", one("func F() {}\n"), []string{"hub/a.go:3: F has no comment"}},
 		{"directive only", one("//go:noinline\nfunc F() {}\n"), []string{"F has no comment"}},
