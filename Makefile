@@ -42,6 +42,7 @@ help: ## list the targets
 
 .PHONY: demo
 demo: ## run the taskboard example and say where it listens
+	@[ -d examples/taskboard ] || { echo "examples/taskboard is not in this tree"; exit 1; }
 	@cd examples && go run ./taskboard
 
 .PHONY: test
