@@ -87,13 +87,13 @@ func (k *Cookie) validate() error {
 	case k.Domain != "" && !validHost([]byte(strings.TrimPrefix(k.Domain, "."))) || strings.ContainsRune(k.Domain, ':'):
 		return fmt.Errorf("the domain is not a host name")
 	case !k.Expires.IsZero() && k.Expires.Year() < 1601:
-		return fmt.Errorf("Expires lies before 1601, which RFC 6265 forbids")
+		return fmt.Errorf("the time in Expires lies before 1601, which RFC 6265 forbids")
 	case k.SameSite > SameSiteNone:
 		return fmt.Errorf("SameSite is %d: use one of the constants", k.SameSite)
 	case k.SameSite == SameSiteNone && !k.Secure:
 		return fmt.Errorf("SameSite=None needs Secure")
 	case k.Partitioned && !k.Secure:
-		return fmt.Errorf("Partitioned needs Secure")
+		return fmt.Errorf("the attribute Partitioned needs Secure")
 	}
 	return k.validatePrefix()
 }

@@ -36,6 +36,7 @@ type Ctx struct {
 	// Set where it applies; reset clears them.
 	rs        *routes
 	failure   error // the error that was answered last
+	clean     bool  // raw needs neither decoding nor cleaning
 	dots      bool  // path has dot segments, so that no route may match it
 	absolute  bool  // the target has absolute-form: it names the host
 	asterisk  bool  // the target is *
@@ -55,7 +56,7 @@ type Ctx struct {
 	hostBuf   []byte
 	scratch   []byte
 	locals    []local
-	released  string // in debug builds: the route of the request that has ended
+	debugState //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -206,7 +207,7 @@ func (c *Ctx) release() {
 		c.absolute, c.asterisk = false, false
 		c.hostParam, c.hostValue = "", ""
 	}
-	c.dots, c.returned = false, false
+	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)
 }
 

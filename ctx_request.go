@@ -158,10 +158,10 @@ func escaped(b []byte) bool {
 // standard does: what is not an escape stands for itself.
 func appendUnescaped(dst, src []byte) []byte {
 	for i := 0; i < len(src); i++ {
-		switch b := src[i]; {
-		case b == '+':
+		switch b := src[i]; b {
+		case '+':
 			dst = append(dst, ' ')
-		case b == '%':
+		case '%':
 			if x, ok := unescape(unsafestring.String(src[i:])); ok {
 				dst = append(dst, x)
 				i += 2

@@ -50,7 +50,7 @@ func (c *Ctx) dispatch(e *Engine) {
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, so that one comparison finds the common case.
 	if plain && e.plainPaths && bytes.Equal(raw, uri.Path()) {
-		c.path, c.orig = c.raw, c.raw
+		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
 		return
@@ -296,9 +296,14 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // and with its trailing slash added or removed. It answers and returns true if
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
-	clean := cleanPath(c.cleaned[:0], c.raw)
-	if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
-		return true
+	clean := c.cleaned[:0]
+	if c.clean {
+		clean = append(clean, c.raw...)
+	} else {
+		clean = cleanPath(clean, c.raw)
+		if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
+			return true
+		}
 	}
 	if n := len(clean); n > 1 && clean[n-1] == '/' {
 		clean = clean[:n-1]
@@ -311,16 +316,12 @@ func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 // tryNear answers with the candidate raw path, if a route has it.
 func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte) bool {
 	c.cleaned = candidate
-	raw := c.raw
-	dots := c.dots
-	c.raw = unsafestring.String(candidate)
-	_ = c.prepare(rs.engine) // its escapes have been decoded before
+	before := c.raw
+	c.setRaw(rs.engine, unsafestring.String(candidate))
 	allow := c.allowed(tables, c.path, c.orig)
 	switch {
 	case allow == 0:
-		c.raw = raw
-		_ = c.prepare(rs.engine)
-		c.dots = dots
+		c.setRaw(rs.engine, before)
 		return false
 	case method < 0 || allow&(1<<method) == 0:
 		c.wrongMethod(tables, c.path, method, allow)
@@ -330,6 +331,16 @@ func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte)
 		c.answer(tables, c.path, 0, (*fallback).redirectEndpoint)
 	}
 	return true
+}
+
+// setRaw makes raw, whose escapes are known to be sound, the path that is matched.
+func (c *Ctx) setRaw(e *Engine, raw string) {
+	c.raw = raw
+	if c.clean && e.plainPaths {
+		c.path, c.orig = raw, raw
+		return
+	}
+	_ = c.prepare(e)
 }
 
 // allowed returns the set of methods, a bit each by index, that have a route for

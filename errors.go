@@ -167,7 +167,7 @@ func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e := asError(err); e != nil {
 		return e.status
 	}
 	if errors.Is(err, ErrClientGone) {
@@ -176,16 +176,21 @@ func StatusCode(err error) int {
 	return fasthttp.StatusInternalServerError
 }
 
+// asError returns the first Error in err's chain, or nil.
+func asError(err error) *Error {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the usual case, without reflection; the others follow
+		return e
+	}
+	e, _ := errors.AsType[*Error](err)
+	return e
+}
+
 // DefaultErrorHandler answers err as application/problem+json. The text of an
 // [Error] is sent; of any other error only the status, since its text was not
 // written for the client. An error handler of one's own may delegate to it.
 func DefaultErrorHandler(c *Ctx, err error) {
 	c.check()
-	status := StatusCode(err)
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = nil
-	}
+	e, status := asError(err), StatusCode(err)
 	resp := &c.rc.Response
 	resp.SetStatusCode(status)
 	resp.Header.SetContentType("application/problem+json")
@@ -284,24 +289,29 @@ const hexDigits = "0123456789abcdef"
 // U+FFFD; <, > and & are escaped, so that the document is harmless inside HTML.
 func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	done := 0 // s[:done] has been appended
 	for i := 0; i < len(s); {
 		b := s[i]
-		if b < utf8.RuneSelf {
+		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&' {
 			i++
-			switch {
-			case b == '"' || b == '\\':
-				dst = append(dst, '\\', b)
-			case b < ' ' || b == '<' || b == '>' || b == '&' || b == 0x7f:
-				dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
-			default:
-				dst = append(dst, b)
-			}
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		dst = utf8.AppendRune(dst, r)
+		dst = append(dst, s[done:i]...)
+		size := 1
+		switch {
+		case b >= utf8.RuneSelf:
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			dst = utf8.AppendRune(dst, r)
+		case b == '"' || b == '\\':
+			dst = append(dst, '\\', b)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+		}
 		i += size
+		done = i
 	}
+	dst = append(dst, s[done:]...)
 	return append(dst, '"')
 }
 
@@ -314,7 +324,7 @@ func (c *Ctx) settle(err error) {
 		return
 	}
 	c.failure = err
-	if isAbort(err) {
+	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) { //nolint:errorlint // only Errors without a chain are passed over
 		c.abort()
 		return
 	}
@@ -326,7 +336,9 @@ func (c *Ctx) settle(err error) {
 		}
 		c.logFailure(status, err)
 	}
-	c.rc.Response.Header.Del(fasthttp.HeaderContentEncoding)
+	if h := &c.rc.Response.Header; len(h.ContentEncoding()) > 0 {
+		h.Del(fasthttp.HeaderContentEncoding)
+	}
 	c.errorHandler()(c, err)
 }
 

@@ -124,7 +124,8 @@ func (e *Engine) listen(addr string) (net.Listener, error) {
 	if err := e.freeze(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", addr)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("geist: listen: %w", err)
 	}

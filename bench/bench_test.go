@@ -42,7 +42,7 @@ func TestGone(t *testing.T) {
 	}
 	for _, r := range rows {
 		if noticed := r.Never == 0; noticed != (r.Note == "") {
-			t.Errorf("%s: %d in time, %d not; declared: %q", r.Peer, len(r.Millis), r.Never, r.Note)
+			t.Errorf("%s: %d in time, %d not; declared: %q", r.Peer, r.Noticed(), r.Never, r.Note)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func benchmark(b *testing.B, prefix string) {
 		if !strings.HasPrefix(s.Name, prefix) {
 			continue
 		}
-		b.Run(strings.TrimPrefix(s.Name[len(prefix):], "/"), func(b *testing.B) {
+		b.Run(strings.TrimPrefix(s.Name, prefix+"/"), func(b *testing.B) {
 			if s.Procs > 0 {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(s.Procs))
 			}

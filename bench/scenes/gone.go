@@ -17,20 +17,33 @@ import (
 // goneLimit is how long a handler waits for its context to end.
 const goneLimit = time.Second
 
-// maxStay bounds how long a client stays after its handler has begun to wait.
-const maxStay = 40 * time.Millisecond
+// A phase says how long clients stay after their handler has begun to wait.
+// Both matter: a detector may set its watch up late, to spare handlers that are
+// short, and then notices an early leaver later than a late one.
+type phase struct {
+	name       string
+	from, upTo time.Duration
+}
+
+var phases = [2]phase{
+	{"early (0.2–4 ms)", 200 * time.Microsecond, 4 * time.Millisecond},
+	{"late (10–40 ms)", 10 * time.Millisecond, 40 * time.Millisecond},
+}
 
 // A GoneRow is how long one peer takes to notice that a client has left.
 type GoneRow struct {
 	Peer   string
-	Millis []float64 // of the trials that ended in time
-	Never  int       // trials that did not end within the limit
+	Millis [len(phases)][]float64 // of the trials that ended in time, by phase
+	Never  int                    // trials that did not end within the limit
 	Note   string
 }
 
+// Noticed is the number of trials that ended in time.
+func (r GoneRow) Noticed() int { return len(r.Millis[0]) + len(r.Millis[1]) }
+
 // Gone measures, over loopback, the time from a client's close to the end of the
-// context that its handler waits on. Peers take turns; one whose context never
-// ends is tried twice.
+// context that its handler waits on, in as many trials of each phase. Peers take
+// turns; one whose context never ends is tried twice.
 func Gone(trials int) ([]GoneRow, error) {
 	var rows []GoneRow
 	var servers []*goneServer
@@ -45,40 +58,55 @@ func Gone(trials int) ([]GoneRow, error) {
 	}
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for range trials {
-		// How long a client stays is drawn anew, so that trials do not fall into step
-		// with a detector that polls. All peers of a round get the same.
-		stay := 2*time.Millisecond + time.Duration(rnd.Int64N(int64(maxStay)))
-		for i, s := range servers {
-			if rows[i].Never >= 2 {
-				continue
-			}
-			took, err := s.trial(stay)
-			switch {
-			case err != nil:
-				return nil, fmt.Errorf("%s: %w", rows[i].Peer, err)
-			case took >= goneLimit:
-				rows[i].Never++
-			default:
-				rows[i].Millis = append(rows[i].Millis, float64(took.Nanoseconds())/1e6)
+		for k, ph := range phases {
+			// Drawn anew, so that trials do not fall into step with a detector that
+			// polls. All peers of a round get the same.
+			stay := ph.from + time.Duration(rnd.Int64N(int64(ph.upTo-ph.from)))
+			for i, s := range servers {
+				if err := s.try(&rows[i], k, stay); err != nil {
+					return nil, fmt.Errorf("%s: %w", rows[i].Peer, err)
+				}
 			}
 		}
 	}
 	return rows, nil
 }
 
+// try adds one trial of a phase to the row.
+func (g *goneServer) try(row *GoneRow, phase int, stay time.Duration) error {
+	if row.Never >= 2 {
+		return nil
+	}
+	took, err := g.trial(stay)
+	switch {
+	case err != nil:
+		return err
+	case took >= goneLimit:
+		row.Never++
+	default:
+		row.Millis[phase] = append(row.Millis[phase], float64(took.Nanoseconds())/1e6)
+	}
+	return nil
+}
+
 // WriteGone writes the rows as a Markdown table.
 func WriteGone(w io.Writer, rows []GoneRow) {
-	fmt.Fprintln(w, "| contender | trials | median, ms | 95 % | 99th percentile, ms | not noticed within", goneLimit, "|")
-	fmt.Fprintln(w, "| --- | --: | --: | --: | --: | --- |")
+	fmt.Fprintln(w, "| contender | client leaves | trials | median, ms | 95 % | 99th percentile, ms | not within", goneLimit, "|")
+	fmt.Fprintln(w, "| --- | --- | --: | --: | --: | --: | --- |")
 	for _, r := range rows {
-		if len(r.Millis) == 0 {
-			fmt.Fprintf(w, "| %s | %d | – | – | – | never: %s |\n", r.Peer, r.Never, r.Note)
+		if r.Noticed() == 0 {
+			fmt.Fprintf(w, "| %s | – | %d | – | – | – | %d: %s |\n", r.Peer, r.Never, r.Never, r.Note)
 			continue
 		}
-		e := measure.Median(r.Millis)
-		s := slices.Sorted(slices.Values(r.Millis))
-		fmt.Fprintf(w, "| %s | %d | %.3f | %.3f–%.3f | %.3f | %d |\n", r.Peer, len(r.Millis)+r.Never,
-			e.Median, e.Low, e.High, s[len(s)*99/100], r.Never)
+		for k, ph := range phases {
+			s := slices.Sorted(slices.Values(r.Millis[k]))
+			if len(s) == 0 {
+				continue
+			}
+			e := measure.Median(s)
+			fmt.Fprintf(w, "| %s | %s | %d | %.3f | %.3f–%.3f | %.3f | %d |\n", r.Peer, ph.name, len(s),
+				e.Median, e.Low, e.High, s[len(s)*99/100], r.Never)
+		}
 	}
 }
 

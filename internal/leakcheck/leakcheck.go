@@ -46,7 +46,7 @@ func run(tests func() int, patience time.Duration, out io.Writer) int {
 		return code // tests that were cut short leave goroutines, which would hide why
 	}
 	if left := wait(before, patience); len(left) > 0 {
-		fmt.Fprint(out, report(left))
+		_, _ = fmt.Fprint(out, report(left))
 		return 1
 	}
 	return 0

@@ -114,7 +114,7 @@ type unixListener struct {
 
 func listenUnix(t testing.TB) *unixListener {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "peerwatch") // t.TempDir can be too long for a socket's path
+	dir, err := os.MkdirTemp("", "peerwatch") //nolint:usetesting // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)
 	}
