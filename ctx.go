@@ -46,16 +46,16 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server    *Engine // owner of the pool and of the server
-	arena     []byte  // append-only: strings handed out point into it
-	json      bodyWriter
-	knownHost []byte // the last Host that was found valid
-	decoded   []byte // buffers of path, raw and hostName
-	folded    []byte
-	cleaned   []byte
-	hostBuf   []byte
-	scratch   []byte
-	locals    []local
+	server     *Engine // owner of the pool and of the server
+	arena      []byte  // append-only: strings handed out point into it
+	json       bodyWriter
+	knownHost  []byte // the last Host that was found valid
+	decoded    []byte // buffers of path, raw and hostName
+	folded     []byte
+	cleaned    []byte
+	hostBuf    []byte
+	scratch    []byte
+	locals     []local
 	debugState //nolint:unused // debug builds have fields in it
 }
 
