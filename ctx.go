@@ -42,6 +42,7 @@ type Ctx struct {
 	asterisk  bool  // the target is *
 	hostParam string
 	hostValue string
+	hostTable *table // the routes that hostParam belongs to
 
 	cold cold // what few requests use
 
@@ -205,7 +206,7 @@ func (c *Ctx) release() {
 	if c.rs != nil || c.failure != nil || c.absolute {
 		c.rs, c.failure = nil, nil
 		c.absolute, c.asterisk = false, false
-		c.hostParam, c.hostValue = "", ""
+		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 	}
 	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)

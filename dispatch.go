@@ -13,6 +13,9 @@ import (
 // serve answers one request: it is the handler that fasthttp calls. Whatever can
 // be decided at registration has been; what is rare stands in functions of its own.
 func (e *Engine) serve(rc *fasthttp.RequestCtx) {
+	if st := stateOf(rc.Conn()); st != nil {
+		st.handle(&rc.Request)
+	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = rc
 	defer c.finish()
@@ -187,6 +190,7 @@ func (c *Ctx) route(rs *routes, method int) {
 	if method >= 0 && !c.dots {
 		for _, t := range tables[:n] {
 			if ep := c.find(t, method, c.path, c.orig); ep != nil {
+				c.ofHost(rs, t)
 				c.enter(ep, method)
 				return
 			}
@@ -233,7 +237,7 @@ func (c *Ctx) hostTables(rs *routes, tables *[3]*table) int {
 	}
 	for i := range rs.labels {
 		if label, ok := rs.labels[i].match(host); ok {
-			c.hostParam, c.hostValue = rs.labels[i].name, label
+			c.hostParam, c.hostValue, c.hostTable = rs.labels[i].name, label, rs.labels[i].table
 			tables[n] = rs.labels[i].table
 			n++
 			break
@@ -241,6 +245,14 @@ func (c *Ctx) hostTables(rs *routes, tables *[3]*table) int {
 	}
 	tables[n] = rs.def
 	return n + 1
+}
+
+// ofHost forgets the label of the request's host if the table that answers is not
+// the one of that label: its routes have no such parameter.
+func (c *Ctx) ofHost(rs *routes, t *table) {
+	if c.hostParam != "" && t != c.hostTable && (rs.exact != nil || rs.labels != nil) {
+		c.hostParam, c.hostValue = "", ""
+	}
 }
 
 // hostName returns the request's host in lower case, without port and final dot.
@@ -365,16 +377,18 @@ func (c *Ctx) allowed(tables []*table, path, orig string) (set uint64) {
 // answer runs the endpoint that answers in place of a route, with the middleware
 // of the deepest group whose prefix the path has.
 func (c *Ctx) answer(tables []*table, path string, allow uint64, kind func(*fallback) *endpoint) {
-	fall := tables[0].root
+	from := tables[0]
+	fall := from.root
 	for _, t := range tables {
 		if t.scopes == nil {
 			continue
 		}
 		if ep := t.scopes.find(path, path, &c.caps); ep != nil {
-			fall = ep.scope
+			from, fall = t, ep.scope
 			break
 		}
 	}
+	c.ofHost(c.rs, from)
 	if allow != 0 {
 		c.setAllow(allow)
 	}
