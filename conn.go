@@ -87,6 +87,7 @@ type (
 	anyConn struct {
 		net.Conn
 		connState
+		in   net.Conn    // reads from Conn and sets deadlines under mu
 		idle atomic.Bool // a read waits at a boundary
 		mu   sync.Mutex  // one deadline at a time: unlike the kernel's, other connections may need it
 	}
@@ -113,7 +114,13 @@ func (c *anyConn) Read(p []byte) (int, error) {
 	}
 	c.idle.Store(c.boundary(p))
 	defer c.idle.Store(false)
-	return c.read(anyReader{c.Conn, c}, p)
+	return c.read(c.in, p)
+}
+
+func newAnyConn(raw net.Conn, state connState) *anyConn {
+	c := &anyConn{Conn: raw, connState: state}
+	c.in = anyReader{raw, c}
+	return c
 }
 
 // anyReader reads from the accepted connection and sets deadlines under the lock.

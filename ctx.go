@@ -303,6 +303,14 @@ func (c *Ctx) Logger() *slog.Logger {
 	return c.cold.logger
 }
 
+// SetLogger replaces what Logger returns for the rest of the request, for
+// middleware that adds attributes to it.
+func (c *Ctx) SetLogger(l *slog.Logger) {
+	c.check()
+	c.cold.used = true
+	c.cold.logger = l
+}
+
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
 // returns is borrowed: valid until the request ends.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {

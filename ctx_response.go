@@ -136,6 +136,7 @@ func (c *Ctx) NoContent() error {
 		resp.SetStatusCode(fasthttp.StatusNoContent)
 	}
 	resp.ResetBody()
+	resp.Header.SetContentTypeBytes(nil)
 	return nil
 }
 

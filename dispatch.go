@@ -79,14 +79,15 @@ func (c *Ctx) run(ep *endpoint) {
 	c.ep = ep
 	c.engine = ep.engine
 	c.chain = ep.chain
-	// The error has been answered where it arose.
-	if len(ep.chain) == 1 {
+	if len(ep.chain) == 1 { // nobody is around it to see the error of a panic
 		c.index = 0
-		_ = c.callEndpoint(ep.chain[0])
+		if err := ep.chain[0](c); err != nil {
+			c.settle(err)
+		}
 		return
 	}
 	c.index = -1
-	_ = c.Next()
+	_ = c.Next() // its error has been answered where it arose
 }
 
 // Next runs the rest of the chain and returns its error, which has been answered
@@ -100,6 +101,7 @@ func (c *Ctx) Next() error {
 	switch {
 	case c.index < last:
 		err := c.chain[c.index](c)
+		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
 			c.settle(err)
 		}
@@ -317,9 +319,12 @@ func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 			return true
 		}
 	}
-	if n := len(clean); n > 1 && clean[n-1] == '/' {
+	switch n := len(clean); {
+	case n == 1:
+		return false // the root has no other form
+	case clean[n-1] == '/':
 		clean = clean[:n-1]
-	} else {
+	default:
 		clean = append(clean, '/')
 	}
 	return c.tryNear(rs, tables, method, clean)

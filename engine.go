@@ -135,8 +135,9 @@ func (e *Engine) OnListen(f func(net.Addr)) {
 }
 
 // OnShutdown adds a hook that Shutdown runs after the last connection has ended, in
-// reverse order of registration. Its context is the one given to Shutdown; its
-// error becomes part of Shutdown's.
+// reverse order of registration, also if the engine has never served. Its context is
+// the one given to Shutdown; its error becomes part of Shutdown's. Run does not call
+// Shutdown when it fails to start.
 func (e *Engine) OnShutdown(f func(context.Context) error) {
 	e.mustHook("OnShutdown")
 	e.hooks.shutdown = append(e.hooks.shutdown, f)

@@ -181,6 +181,9 @@ func asError(err error) *Error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the usual case, without reflection; the others follow
 		return e
 	}
+	if _, ok := errors.AsType[*PanicError](err); ok {
+		return nil // whatever the handler panicked with
+	}
 	e, _ := errors.AsType[*Error](err)
 	return e
 }

@@ -45,6 +45,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			pause = min(max(2*pause, 5*time.Millisecond), maxAcceptPause)
 			l.live.engine.set.logger().Warn("accepting a connection failed, trying again", "error", err, "pause", pause)
 			time.Sleep(pause)
+		case l.live.closing.Load() && !isTimeout(err):
+			return nil, net.ErrClosed // whatever the listener calls it
 		case !l.stopping.Load() || !isTimeout(err):
 			return nil, err
 		case l.looks == 2:
@@ -127,7 +129,7 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 	case *tls.Conn:
 		c = &tlsConn{Conn: raw, connState: state}
 	default:
-		c = &anyConn{Conn: raw, connState: state}
+		c = newAnyConn(raw, state)
 	}
 	if !l.live.conns.add(c, l.limit) {
 		refuse(raw)

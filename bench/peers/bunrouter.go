@@ -44,7 +44,8 @@ func bunrouterHandler(s Spec, r tables.Route) bunrouter.HandlerFunc {
 			return nil
 		}
 	case JSON:
-		return func(w http.ResponseWriter, _ bunrouter.Request) error { return bunrouter.JSON(w, Value) }
+		user := NewUser()
+		return func(w http.ResponseWriter, _ bunrouter.Request) error { return bunrouter.JSON(w, user) }
 	default:
 		h := plainHandler(s)
 		return func(w http.ResponseWriter, req bunrouter.Request) error { h(w, req.Request); return nil }

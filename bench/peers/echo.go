@@ -43,7 +43,8 @@ func echoHandler(s Spec, r tables.Route) echo.HandlerFunc {
 			return nil
 		}
 	case JSON:
-		return func(c *echo.Context) error { return c.JSON(http.StatusOK, Value) }
+		user := NewUser()
+		return func(c *echo.Context) error { return c.JSON(http.StatusOK, user) }
 	case Wait:
 		return func(c *echo.Context) error {
 			s.Wait(c.Request().Context())

@@ -44,7 +44,8 @@ func fasthttpRouterHandler(s Spec, r tables.Route) fasthttp.RequestHandler {
 			}
 		}
 	case JSON:
-		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, Value) }
+		user := NewUser()
+		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, user) }
 	case Wait:
 		return func(ctx *fasthttp.RequestCtx) { s.Wait(ctx); ctx.Response.SetBodyString(Body) }
 	default:

@@ -53,7 +53,8 @@ func fiberHandler(s Spec, r tables.Route) fiber.Handler {
 			return c.SendString(Body)
 		}
 	case JSON:
-		return func(c fiber.Ctx) error { return c.JSON(Value, "application/json") }
+		user := NewUser()
+		return func(c fiber.Ctx) error { return c.JSON(user, "application/json") }
 	case Wait:
 		return func(c fiber.Ctx) error { s.Wait(c.Context()); return c.SendString(Body) }
 	default:

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gogeist/geist"
@@ -9,24 +10,36 @@ import (
 )
 
 // geistPeers is geist with its zero Config: safe strings, limits, panic recovery
-// and the checks of bad input are on.
+// and the checks of bad input are on. It serves as users serve, by Engine.Serve; the
+// variant runs inside a fasthttp server, as Engine.Server returns it.
 func geistPeers() []Peer {
-	return []Peer{{
-		Name: "geist",
-		Build: func(s Spec) (App, error) {
-			app := geist.New(geist.Config{})
-			for range s.Middleware {
-				app.Use(func(c *geist.Ctx) error { return c.Next() })
-			}
-			for _, r := range s.Table.Routes {
-				app.Handle(r.Method, r.Pattern, geistHandler(s, r))
-			}
-			if err := app.Check(); err != nil {
-				return App{}, err
-			}
-			return App{Fast: app.Handler(), FastServer: app.Server(), Lookup: geistLookup(app)}, nil
-		},
-	}}
+	return []Peer{
+		{Name: "geist", Build: func(s Spec) (App, error) { return buildGeist(s, true) }},
+		{Name: "geist (embedded)", Only: []string{"server/", "pipeline/"}, Build: func(s Spec) (App, error) { return buildGeist(s, false) }},
+	}
+}
+
+func buildGeist(s Spec, own bool) (App, error) {
+	app := geist.New(geist.Config{})
+	for range s.Middleware {
+		app.Use(func(c *geist.Ctx) error { return c.Next() })
+	}
+	for _, r := range s.Table.Routes {
+		app.Handle(r.Method, r.Pattern, geistHandler(s, r))
+	}
+	if err := app.Check(); err != nil {
+		return App{}, err
+	}
+	a := App{Fast: app.Handler(), FastServer: app.Server(), Lookup: geistLookup(app)}
+	if own {
+		a.Serve = app.Serve
+		a.Stop = func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel() // cut what is left: the scene is over
+			_ = app.Shutdown(ctx)
+		}
+	}
+	return a, nil
 }
 
 func geistHandler(s Spec, r tables.Route) geist.Handler {
@@ -45,7 +58,8 @@ func geistHandler(s Spec, r tables.Route) geist.Handler {
 			return nil
 		}
 	case JSON:
-		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, Value) }
+		user := NewUser()
+		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, user) }
 	case Wait:
 		return func(c *geist.Ctx) error { s.Wait(c.Context()); return c.Text(http.StatusOK, Body) }
 	default:

@@ -48,7 +48,8 @@ func ginHandler(s Spec, r tables.Route) gin.HandlerFunc {
 			}
 		}
 	case JSON:
-		return func(c *gin.Context) { c.JSON(http.StatusOK, Value) }
+		user := NewUser()
+		return func(c *gin.Context) { c.JSON(http.StatusOK, user) }
 	case Wait:
 		return func(c *gin.Context) { s.Wait(c.Request.Context()); c.String(http.StatusOK, Body) }
 	default:

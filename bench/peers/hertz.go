@@ -80,7 +80,8 @@ func hertzHandler(s Spec, r tables.Route) app.HandlerFunc {
 			}
 		}
 	case JSON:
-		return func(_ context.Context, c *app.RequestContext) { c.JSON(http.StatusOK, Value) }
+		user := NewUser()
+		return func(_ context.Context, c *app.RequestContext) { c.JSON(http.StatusOK, user) }
 	case Wait:
 		return func(ctx context.Context, c *app.RequestContext) { s.Wait(ctx); c.String(http.StatusOK, Body) }
 	default:

@@ -9,6 +9,7 @@ package peers
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -31,7 +32,7 @@ const (
 	Params
 	// Text answers with Body as text.
 	Text
-	// JSON answers with Value.
+	// JSON answers with what NewUser makes.
 	JSON
 	// Wait calls Spec.Wait with the request's context, then answers with Body.
 	Wait
@@ -53,9 +54,12 @@ type User struct {
 	Tags   []string `json:"tags"`
 }
 
-// Value is what JSON handlers answer with. Nobody writes to it.
-var Value = &User{ID: 583231, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
-	Scores: []int{7, 42, 1347}, Tags: []string{"go", "web"}}
+// NewUser returns what JSON handlers answer with. They make it once and answer with
+// the same pointer each time.
+func NewUser() *User {
+	return &User{ID: 583231, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
+		Scores: []int{7, 42, 1347}, Tags: []string{"go", "web"}}
+}
 
 // A Sink takes what a handler has read. It belongs to one application and is
 // written by one request at a time.
@@ -96,6 +100,10 @@ type App struct {
 	// FastServer is the framework's own server. Nil means one with the limits of
 	// FastServer around Fast.
 	FastServer *fasthttp.Server
+	// Serve is the framework's own way to serve a listener, and Stop ends it. Nil means
+	// FastServer.
+	Serve func(net.Listener) error
+	Stop  func()
 	// Lookup is the router alone: it writes what it found to the sink and reports
 	// whether it found anything. Few frameworks export one.
 	Lookup func(method, path string, s *Sink) bool
@@ -124,6 +132,9 @@ type Peer struct {
 	Handwritten bool
 	// No405 says why the peer cannot tell 405 from 404; empty means it can.
 	No405 string
+	// Only limits the peer to scenes whose names begin with one of these; it is a
+	// variant of another. Empty means all scenes.
+	Only []string
 	// NoCancel says why a handler's context does not end when its client leaves;
 	// empty means it does.
 	NoCancel string

@@ -123,7 +123,8 @@ func rawEnd(s Spec) fasthttp.RequestHandler {
 	case Params, Text:
 		return func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBodyString(Body) }
 	case JSON:
-		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, Value) }
+		user := NewUser()
+		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, user) }
 	case Wait:
 		return func(ctx *fasthttp.RequestCtx) { s.Wait(ctx); ctx.Response.SetBodyString(Body) }
 	default:

@@ -49,7 +49,8 @@ func serveMuxHandler(s Spec, r tables.Route) http.HandlerFunc {
 func plainHandler(s Spec) http.HandlerFunc {
 	switch s.Do {
 	case JSON:
-		return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, Value) }
+		user := NewUser()
+		return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, user) }
 	case Wait:
 		return func(w http.ResponseWriter, req *http.Request) { s.Wait(req.Context()); writeText(w) }
 	default:

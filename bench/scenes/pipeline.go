@@ -89,6 +89,9 @@ func listen(a peers.App, senseGone bool) (*socketServer, error) {
 			return nil, err
 		}
 		s.close = func() { _ = h.Close(); _ = ln.Close() }
+	case a.Serve != nil:
+		go func() { _ = a.Serve(ln) }()
+		s.close = a.Stop
 	default:
 		srv := a.FastServer
 		if srv == nil {

@@ -5,6 +5,8 @@ package scenes
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gogeist/geist/bench/internal/measure"
 	"github.com/gogeist/geist/bench/peers"
@@ -82,6 +84,9 @@ var absent = map[string]map[string]string{
 // must stand in absent.
 func (f *Field) each(scene string, build func(peers.Peer) ([]measure.Contender, error)) error {
 	for _, p := range peers.All() {
+		if len(p.Only) > 0 && !slices.ContainsFunc(p.Only, func(prefix string) bool { return strings.HasPrefix(scene, prefix) }) {
+			continue
+		}
 		cs, err := guard(func() ([]measure.Contender, error) { return build(p) })
 		why, known := absent[scene][p.Name]
 		switch {

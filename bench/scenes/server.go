@@ -100,7 +100,7 @@ type memServer struct {
 
 func newMemServer(a peers.App, req []byte, burst int) (*memServer, error) {
 	s := &memServer{req: req, burst: burst}
-	if a.HTTP == nil && a.Hertz == nil {
+	if a.HTTP == nil && a.Hertz == nil && a.Serve == nil {
 		srv := a.FastServer
 		if srv == nil {
 			srv = peers.FastServer(a.Fast)
@@ -116,6 +116,11 @@ func newMemServer(a peers.App, req []byte, burst int) (*memServer, error) {
 		}
 		<-c.Done()
 		return nil
+	}
+	if a.Serve != nil {
+		go func() { _ = a.Serve(ln) }()
+		s.close = a.Stop
+		return s, nil
 	}
 	if a.HTTP != nil {
 		srv := peers.HTTPServer(a.HTTP)

@@ -3,13 +3,14 @@ package archtest
 import (
 	"go/ast"
 	"go/token"
+	"strings"
 	"testing"
 )
 
 // checkComments wants a comment on every package, and on every exported name that a
 // user can reach: in packages that can be imported, types, functions, methods,
-// constants, variables, fields and the methods of interfaces. The programs of floor 4
-// are no API: there, the comment of a type or a group is enough for its members.
+// constants, variables, fields and the methods of interfaces. In the programs of the
+// repository, which nobody imports, the comment of a type or a group is enough.
 func checkComments(r *repo) []string {
 	var problems []string
 	for _, p := range r.packages {
@@ -25,10 +26,16 @@ func checkComments(r *repo) []string {
 			problems = append(problems, r.at(source[0].syntax.Package, "package %s has no comment", p.dir))
 		}
 		if !p.isInternal() && !p.isMain() {
-			problems = append(problems, newCommentCheck(r, p).run(source)...)
+			problems = append(problems, (&commentCheck{repo: r, reach: reachable(source), program: p.isProgram()}).run(source)...)
 		}
 	}
 	return problems
+}
+
+// isProgram reports whether p belongs to a program of the repository.
+func (p *pkg) isProgram() bool {
+	top, _, _ := strings.Cut(p.dir, "/")
+	return top == "bench" || top == "examples" || top == "cmd"
 }
 
 // says reports whether a comment says anything: directives such as //go:embed do not.
@@ -111,13 +118,8 @@ func typeName(t ast.Expr) string {
 type commentCheck struct {
 	repo     *repo
 	reach    map[string]bool
-	members  bool // ask for comments inside types and groups
+	program  bool
 	problems []string
-}
-
-func newCommentCheck(r *repo, p *pkg) *commentCheck {
-	at, _ := floorOf(p.dir)
-	return &commentCheck{repo: r, reach: reachable(p.source()), members: at.number < 4}
 }
 
 func (c *commentCheck) run(files []*sourceFile) []string {
@@ -154,7 +156,7 @@ func (c *commentCheck) function(d *ast.FuncDecl) {
 // says holds for none of the names inside by itself.
 func (c *commentCheck) group(d *ast.GenDecl) {
 	var above *ast.CommentGroup
-	if d.Lparen == token.NoPos || !c.members {
+	if d.Lparen == token.NoPos || c.program {
 		above = d.Doc
 	}
 	for _, spec := range d.Specs {
@@ -165,14 +167,14 @@ func (c *commentCheck) group(d *ast.GenDecl) {
 			}
 		case *ast.TypeSpec:
 			c.want(s.Name, "", above, s.Doc, s.Comment)
-			if c.members && c.reach[s.Name.Name] {
-				c.inside(s.Name.Name+".", s.Type)
+			if c.reach[s.Name.Name] && !c.program {
+				c.members(s.Name.Name+".", s.Type)
 			}
 		}
 	}
 }
 
-func (c *commentCheck) inside(qualifier string, t ast.Expr) {
+func (c *commentCheck) members(qualifier string, t ast.Expr) {
 	var fields *ast.FieldList
 	switch t := t.(type) {
 	case *ast.StructType:
@@ -188,7 +190,7 @@ func (c *commentCheck) inside(qualifier string, t ast.Expr) {
 		for _, name := range f.Names {
 			c.want(name, qualifier, f.Doc, f.Comment)
 			if name.IsExported() {
-				c.inside(qualifier+name.Name+".", f.Type)
+				c.members(qualifier+name.Name+".", f.Type)
 			}
 		}
 	}
