@@ -27,14 +27,14 @@ import (
 //
 // What tells a boundary is the size of the buffer that fasthttp reads into: between
 // a request that has been handled and the next, its reader offers the whole of it
-// exactly when it holds nothing.
+// exactly when it holds nothing, or nothing but a header that it has parsed already.
+// Arithmetic tells these apart: bytes read less the sizes of the requests handled.
 //
 //	"GET /a …" "GET /b …" "GET /"     one read: two requests and a part of the third
 //	 handled    handled    kept       the next read is offered less than the buffer
 //
 // Whether an answer is the last one must be known earlier, when it is written. That
-// takes arithmetic: bytes read less the sizes of the requests that were handled. Where
-// a size is not known (chunked bodies), nothing is claimed.
+// is arithmetic alone. Where a size is not known (chunked bodies), nothing is claimed.
 //
 // fasthttp would look at the clock and set a deadline three times a request; its
 // own timeouts are off for these connections. Here a deadline is set only before
@@ -287,10 +287,16 @@ func (s *connState) took(n int) {
 
 // boundary reports whether nothing has been read of a request to come, given the
 // buffer that is to be read into: the whole of fasthttp's if that is empty, or, if
-// it saves memory, a single byte.
+// it saves memory, a single byte. It is empty also when the header of the next
+// request came together with this one and its body is awaited: then, a header's
+// size is pending. (Behind a chunked body that case is not told apart.)
 func (s *connState) boundary(p []byte) bool {
-	return s.between && (len(p) == s.live.bufferSize || len(p) == 1)
+	return s.between && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
 }
+
+// leastRequest is the size of the shortest request. Less than that is no request but
+// bytes that requestSize does not count, such as empty lines before a request.
+const leastRequest = len("GET / HTTP/1.0\r\n\r\n")
 
 // readDraining reads while the server drains.
 func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, error) {

@@ -94,14 +94,14 @@ func (p *prober) request(large bool) *probe {
 	return r
 }
 
-// path is a path as it is sent and as Ctx.Path tells it.
-type path struct{ sent, matched string }
+// probePath is a path as it is sent and as Ctx.Path tells it.
+type probePath struct{ sent, matched string }
 
-func (t *path) text(s string) { t.sent += s; t.matched += s }
+func (t *probePath) text(s string) { t.sent += s; t.matched += s }
 
 // target chooses a route and fills its parameters.
-func (p *prober) target(r *probe) (path, map[string]string) {
-	var t path
+func (p *prober) target(r *probe) (probePath, map[string]string) {
+	var t probePath
 	params := map[string]string{}
 	value := func(name string) { params[name] = p.segment(r, &t, name) }
 	switch p.rnd.IntN(16) {
@@ -184,7 +184,7 @@ func (p *prober) target(r *probe) (path, map[string]string) {
 }
 
 // disguise sends a path that is normalised to the same.
-func (p *prober) disguise(t *path) {
+func (p *prober) disguise(t *probePath) {
 	if p.one(2) {
 		t.sent = "/" + string(bytes.ToUpper([]byte{t.sent[1]})) + t.sent[2:]
 	}
@@ -197,7 +197,7 @@ func (p *prober) disguise(t *path) {
 }
 
 // segment appends a parameter's value to a path and returns it decoded.
-func (p *prober) segment(r *probe, t *path, name string) string {
+func (p *prober) segment(r *probe, t *probePath, name string) string {
 	v := r.id + name
 	t.text(v)
 	switch p.rnd.IntN(8) {
@@ -385,8 +385,8 @@ func (a *probeAnswer) read(br *bufio.Reader, head bool) error {
 	}
 }
 
-// reset ends a connection by RST, as a crashed client does.
-func reset(c net.Conn) {
+// resetConn ends a connection by RST, as a crashed client does.
+func resetConn(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

@@ -222,7 +222,7 @@ func (r *probeRun) batch(p *prober, conn net.Conn, br *bufio.Reader) bool {
 func (r *probeRun) leave(p *prober, conn net.Conn) {
 	if p.one(2) {
 		r.resets.Add(1)
-		reset(conn)
+		resetConn(conn)
 		return
 	}
 	r.closes.Add(1)

@@ -1,0 +1,7 @@
+package geist
+
+// Closing reports whether Shutdown has come so far that answers end their connections.
+func Closing(e *Engine) bool { return e.live.closing.Load() }
+
+// OpenConns returns the number of connections that Serve has accepted and that are open.
+func OpenConns(e *Engine) int { return len(e.live.conns.all()) }
