@@ -213,7 +213,7 @@ func (c *conn) readResponse(method string) (*Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		raw, err := http.ReadResponse(c.br, &http.Request{Method: method})
+		raw, err := http.ReadResponse(c.br, &http.Request{Method: method}) //nolint:bodyclose // it is read to its end below
 		if err != nil {
 			return nil, fmt.Errorf("read the answer's header: %w", err)
 		}

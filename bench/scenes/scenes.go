@@ -80,14 +80,14 @@ var absent = map[string]map[string]string{
 	},
 }
 
-// each builds a contender with every peer. Peers for which make returns an error
+// each builds a contender with every peer. Peers for which build returns an error
 // must stand in absent.
-func (f *Field) each(scene string, make func(peers.Peer) ([]measure.Contender, error)) error {
+func (f *Field) each(scene string, build func(peers.Peer) ([]measure.Contender, error)) error {
 	for _, p := range peers.All() {
 		if len(p.Only) > 0 && !slices.ContainsFunc(p.Only, func(prefix string) bool { return strings.HasPrefix(scene, prefix) }) {
 			continue
 		}
-		cs, err := guard(func() ([]measure.Contender, error) { return make(p) })
+		cs, err := guard(func() ([]measure.Contender, error) { return build(p) })
 		why, known := absent[scene][p.Name]
 		switch {
 		case err != nil && !known:

@@ -242,6 +242,12 @@ func f() {}
 			"examples/chat/main.go": "// Command chat is.\npackage main\nfunc F() {}\n",
 			"hub/a_test.go":         "package hub\nfunc TestX() {}\n",
 		}, nil},
+		{"a program's types", map[string]string{
+			"bench/peers/a.go": "// Package peers is.\npackage peers\n// T is.\ntype T struct{ A int }\n// Limits.\nconst (\n\tA = 1\n)\n",
+		}, nil},
+		{"a program's functions", map[string]string{
+			"bench/peers/a.go": "// Package peers is.\npackage peers\nfunc F() {}\n",
+		}, []string{"F has no comment"}},
 		{"package", map[string]string{"internal/x/a.go": "package x\n"}, []string{"internal/x/a.go:1: package internal/x has no comment"}},
 		{"function", one("func F() {}\n"), []string{"hub/a.go:3: F has no comment"}},
 		{"directive only", one("//go:noinline\nfunc F() {}\n"), []string{"F has no comment"}},
