@@ -131,7 +131,7 @@ func TestBadInput_memoryOfFields(t *testing.T) {
 	})
 	for name, s := range map[string]string{
 		"fields":       "GET /all HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a: b\r\n", 2700) + "\r\n",
-		"names":        "GET /all HTTP/1.1\r\nHost: a\r\n" + manyNames(1400) + "\r\n",
+		"names":        "GET /all HTTP/1.1\r\nHost: a\r\n" + distinctFields(1400) + "\r\n",
 		"cookies":      "GET /all HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("a=b;", 4000) + "\r\n\r\n",
 		"query":        get("/all?" + strings.Repeat("a=b&", 999)),
 		"empty fields": get("/all?" + strings.Repeat("&", 999)),
@@ -161,7 +161,7 @@ func TestBadInput_memoryOfFields(t *testing.T) {
 	}
 }
 
-func manyNames(n int) string {
+func distinctFields(n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "n%d: b\r\n", i)

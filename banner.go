@@ -8,9 +8,9 @@ import (
 
 // banner prints where the engine listens, and what deserves attention.
 func (e *Engine) banner(w io.Writer, addr net.Addr) {
-	fmt.Fprintf(w, "%s listens on %s (%d routes)\n", e.set.Name, browsable(addr), len(e.routes.Load().infos))
+	_, _ = fmt.Fprintf(w, "%s listens on %s (%d routes)\n", e.set.Name, browsable(addr), len(e.routes.Load().infos))
 	for _, warning := range e.set.warnings {
-		fmt.Fprintf(w, "warning: %s\n", warning)
+		_, _ = fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 }
 

@@ -130,7 +130,6 @@ type level struct {
 	onError  ErrorHandler
 	notFound Handler
 	notAllow Handler
-	place    string
 }
 
 // compile builds the routes of e and returns every problem it meets.

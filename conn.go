@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,38 +14,64 @@ import (
 )
 
 // This file wraps the connections of listeners that the engine serves itself, so
-// that a drain knows exactly what each of them is doing:
+// that timeouts cost next to nothing and a drain knows exactly what each connection
+// is doing:
 //
-//   - A connection is at a boundary when nothing of a request has been read since
-//     the last answer was written. Only there may a drain end it.
+//   - A connection is at a boundary when no byte has been read of a request that is
+//     not being handled yet. Only there may a drain end it, and only there does
+//     Config.IdleTimeout apply; elsewhere it is Config.ReadTimeout.
 //   - Shutdown wakes all blocked reads with an expired deadline. Each connection's
 //     own goroutine then decides: within a request it goes on reading under its own
 //     deadline; at a boundary it waits for one more request until Config.DrainIdle
 //     has passed, and then reads EOF.
 //
-// The fields that a connection's goroutine alone touches need no lock, and an
-// undisturbed server pays a plain load a read (BenchmarkServe_loopback).
+// What tells a boundary is the size of the buffer that fasthttp reads into: between
+// a request that has been handled and the next, its reader offers the whole of it
+// exactly when it holds nothing, or nothing but a header that it has parsed already.
+// Arithmetic tells these apart: bytes read less the sizes of the requests handled.
+//
+//	"GET /a …" "GET /b …" "GET /"     one read: two requests and a part of the third
+//	 handled    handled    kept       the next read is offered less than the buffer
+//
+// Whether an answer is the last one must be known earlier, when it is written. That
+// is arithmetic alone. Where a size is not known (chunked bodies), nothing is claimed.
+//
+// fasthttp would look at the clock and set a deadline three times a request; its
+// own timeouts are off for these connections. Here a deadline is set only before
+// an actual read or write, and while the clock shows the same tick not again
+// (docs/design/005-timeouts.md).
+//
+// The fields that a connection's goroutine alone touches need no lock.
 
 // connState is what a wrapped connection knows of its requests.
 type connState struct {
 	live *server
-	ip   netip.Addr // counted by Config.MaxConnsPerIP; zero if there is no bound
+	addr netip.Addr // counted in connRegistry.perAddr; zero if it is not
 
 	// Owned by the connection's goroutine.
-	got      int       // bytes read since the last answer was written
-	used     int       // of these, bytes of requests that have been handled; known while draining
-	counting bool      // used has been counted since a boundary: writing resets nothing
-	deadline time.Time // what fasthttp set last
+	pending  int       // bytes read of requests that are not being handled yet
+	unsure   bool      // pending is not known: a chunked body was among it
+	between  bool      // no byte has been read since a request was handled
+	seen     bool      // a request has been handled
 	hijacked bool      // somebody else's connection now
+	deadline time.Time // of reading, as it is set
+	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
+	written  bool      // something was written since the last read
+	armedOut int64     // the clock when the deadline of writing was set
 
 	linger atomic.Bool // the client may be sending still: see close
 }
+
+// inRequest is connState.armed while the deadline is that of a request.
+const inRequest = -1
 
 // netConn is a wrapped connection.
 type netConn interface {
 	net.Conn
 	state() *connState
 	inner() net.Conn
+	// wake makes a blocked read look at connState.live.closing, which is set.
+	wake()
 }
 
 // The wrappers embed the concrete connections, so that what fasthttp and the
@@ -59,10 +84,14 @@ type (
 	tlsConn struct {
 		*tls.Conn
 		connState
+		shaken atomic.Bool // the handshake is over
 	}
 	anyConn struct {
 		net.Conn
 		connState
+		in   net.Conn    // reads from Conn and sets deadlines under mu
+		idle atomic.Bool // a read waits at a boundary
+		mu   sync.Mutex  // one deadline at a time: unlike the kernel's, other connections may need it
 	}
 )
 
@@ -72,23 +101,45 @@ func (c *anyConn) state() *connState { return &c.connState }
 
 func (c *tcpConn) inner() net.Conn { return c.TCPConn }
 func (c *tlsConn) inner() net.Conn { return c.Conn }
-func (c *anyConn) inner() net.Conn { return c.Conn }
+func (c *anyConn) inner() net.Conn { return c }
+
+// NetConn returns the connection that a listener accepted: internal/peerwatch looks
+// there for what it can watch.
+func (c *anyConn) NetConn() net.Conn { return c.Conn }
 
 func (c *tcpConn) Read(p []byte) (int, error) { return c.read(c.TCPConn, p) }
 func (c *tlsConn) Read(p []byte) (int, error) { return c.read(c.Conn, p) }
-func (c *anyConn) Read(p []byte) (int, error) { return c.read(c.Conn, p) }
 
-func (c *tcpConn) Write(p []byte) (int, error) { c.wrote(p); return c.TCPConn.Write(p) }
-func (c *tlsConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
-func (c *anyConn) Write(p []byte) (int, error) { c.wrote(p); return c.Conn.Write(p) }
+func (c *anyConn) Read(p []byte) (int, error) {
+	if c.hijacked {
+		return c.Conn.Read(p)
+	}
+	c.idle.Store(c.boundary(p))
+	defer c.idle.Store(false)
+	return c.read(c.in, p)
+}
 
-func (c *tcpConn) Close() error { return c.close(c) }
-func (c *tlsConn) Close() error { return c.close(c) }
-func (c *anyConn) Close() error { return c.close(c) }
+func newAnyConn(raw net.Conn) *anyConn {
+	c := &anyConn{Conn: raw}
+	c.in = anyReader{raw, c}
+	return c
+}
 
-func (c *tcpConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.TCPConn, t) }
-func (c *tlsConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.Conn, t) }
-func (c *anyConn) SetReadDeadline(t time.Time) error { return c.setDeadline(c.Conn, t) }
+// anyReader reads from the accepted connection and sets deadlines under the lock.
+type anyReader struct {
+	net.Conn
+	c *anyConn
+}
+
+func (r anyReader) SetReadDeadline(t time.Time) error { return r.c.lockedDeadline(t) }
+
+func (c *tcpConn) Write(p []byte) (int, error) { c.armWrite(c.TCPConn); return c.TCPConn.Write(p) }
+func (c *tlsConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
+func (c *anyConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
+
+func (c *tcpConn) Close() error { return c.close(c, c.TCPConn) }
+func (c *tlsConn) Close() error { return c.close(c, c.Conn) }
+func (c *anyConn) Close() error { return c.close(c, c.Conn) }
 
 // lingerTime bounds the pause of close.
 const lingerTime = 500 * time.Millisecond
@@ -96,56 +147,195 @@ const lingerTime = 500 * time.Millisecond
 // close ends a connection. If the client may be sending still, the kernel would
 // answer that with a reset, which takes from the client the answer that it has not
 // read yet: so only our side is closed first, and the rest read for a while.
-func (s *connState) close(c netConn) error {
-	inner := c.inner()
+func (s *connState) close(c netConn, inner net.Conn) error {
 	if half, ok := inner.(interface{ CloseWrite() error }); ok && s.linger.Swap(false) {
 		if half.CloseWrite() == nil && inner.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
 			_, _ = io.Copy(io.Discard, struct{ io.Reader }{inner})
 		}
 	}
-	s.live.forget(c)
+	s.live.conns.remove(c)
 	return inner.Close()
 }
 
-func (s *connState) setDeadline(inner net.Conn, t time.Time) error {
-	s.deadline = t
-	return inner.SetReadDeadline(t)
+func (c *tcpConn) SetReadDeadline(t time.Time) error {
+	c.noteDeadline(t)
+	return c.TCPConn.SetReadDeadline(t)
 }
 
-// read reads from the wrapped connection. The order matters: fasthttp has set its
-// deadline before, then closing is looked at; Shutdown sets closing, then wakes.
+func (c *tlsConn) SetReadDeadline(t time.Time) error {
+	c.noteDeadline(t)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *anyConn) SetReadDeadline(t time.Time) error {
+	c.noteDeadline(t)
+	return c.lockedDeadline(t)
+}
+
+func (c *anyConn) lockedDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Conn.SetReadDeadline(t)
+}
+
+// noteDeadline notes a deadline that was set for the rest of a request.
+func (s *connState) noteDeadline(t time.Time) {
+	s.deadline = t
+	s.armed = inRequest
+}
+
+func (c *tcpConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+func (c *tlsConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *anyConn) SetWriteDeadline(t time.Time) error {
+	c.written = true
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// armWrite bounds writing an answer, from its first byte on. What is written later
+// without a read between is part of it, or has a deadline of its own.
+func (s *connState) armWrite(inner net.Conn) {
+	if s.hijacked || s.written {
+		return
+	}
+	s.written = true
+	if now := s.live.clock.nanos(); now != s.armedOut {
+		s.armedOut = now
+		_ = inner.SetWriteDeadline(deadline(now, s.live.writeTimeout)) // a closed connection fails to write
+	}
+}
+
+// armRead bounds the wait for a request, or for the rest of one.
+func (s *connState) armRead(inner net.Conn, boundary bool) error {
+	if !boundary {
+		if s.armed == inRequest {
+			return nil
+		}
+		s.armed = inRequest
+		s.deadline = deadline(time.Now().UnixNano(), s.live.readTimeout)
+		return inner.SetReadDeadline(s.deadline)
+	}
+	now := s.live.clock.nanos()
+	if now == s.armed {
+		return nil
+	}
+	timeout := s.live.idleTimeout
+	if !s.seen {
+		timeout = s.live.readTimeout
+	}
+	s.armed = now
+	s.deadline = deadline(now, timeout)
+	return inner.SetReadDeadline(s.deadline)
+}
+
+// expired is a deadline in the past.
+var expired = time.Unix(1, 0)
+
+func (c *tcpConn) wake() { _ = c.TCPConn.SetReadDeadline(expired) }
+func (c *anyConn) wake() { _ = c.lockedDeadline(expired) }
+
+// wake must not break a handshake, from which tls.Conn would not recover: it only
+// bounds it, as the wait for a request. If the handshake ends meanwhile, the read
+// that follows sees closing by itself.
+func (c *tlsConn) wake() {
+	t := expired
+	if !c.shaken.Load() {
+		t = c.live.idleEnd().Add(lastLook)
+	}
+	_ = c.Conn.SetReadDeadline(t)
+}
+
+// Handshake is called by fasthttp before the first read. It counts as a part of
+// the first request.
+func (c *tlsConn) Handshake() error {
+	if err := c.Conn.SetDeadline(deadline(time.Now().UnixNano(), c.live.readTimeout)); err != nil {
+		return err
+	}
+	if c.live.closing.Load() {
+		c.wake()
+	}
+	err := c.Conn.Handshake()
+	c.shaken.Store(true)
+	return err
+}
+
+// lastLook is how long a read at a boundary lasts at least while the server
+// drains: an expired deadline would drop what has arrived already.
+const lastLook = 20 * time.Millisecond
+
+// read reads from the wrapped connection. The order matters: the deadline is set
+// first, then closing is looked at; Shutdown sets closing, then wakes.
 // So either this read sees closing, or it is woken.
 func (s *connState) read(inner net.Conn, p []byte) (int, error) {
 	if s.hijacked {
 		return inner.Read(p)
 	}
+	boundary := s.boundary(p)
+	if boundary {
+		s.pending, s.unsure = 0, false
+	}
+	if err := s.armRead(inner, boundary); err != nil {
+		return 0, err
+	}
 	if !s.live.closing.Load() {
 		n, err := inner.Read(p)
-		s.got += n
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !s.live.closing.Load() {
+		if n > 0 {
+			s.took(n)
+			return n, err
+		}
+		if !isTimeout(err) || !s.live.closing.Load() {
 			return n, err
 		}
 	}
-	return s.readDraining(inner, p)
+	return s.readDraining(inner, p, boundary)
 }
 
+// took notes that bytes of a request have been read.
+func (s *connState) took(n int) {
+	s.pending += n
+	s.between, s.written = false, false
+}
+
+// boundary reports whether nothing has been read of a request to come, given the
+// buffer that is to be read into: the whole of fasthttp's if that is empty, or, if
+// it saves memory, a single byte. It is empty also when the header of the next
+// request came together with this one and its body is awaited: then, a header's
+// size is pending. (Behind a chunked body that case is not told apart.)
+func (s *connState) boundary(p []byte) bool {
+	return s.between && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
+}
+
+// leastRequest is the size of the shortest request. Less than that is no request but
+// bytes that requestSize does not count, such as empty lines before a request.
+const leastRequest = len("GET / HTTP/1.0\r\n\r\n")
+
 // readDraining reads while the server drains.
-func (s *connState) readDraining(inner net.Conn, p []byte) (int, error) {
+func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, error) {
 	limit := s.deadline
-	boundary := s.got == s.used
-	if boundary {
-		s.got, s.used, s.counting = 0, 0, true
-	}
 	if end := s.live.idleEnd(); boundary && (limit.IsZero() || end.Before(limit)) {
 		limit = end
+		if soon := time.Now().Add(lastLook); limit.Before(soon) {
+			limit = soon
+		}
 	}
 	for {
 		if err := inner.SetReadDeadline(limit); err != nil {
 			return 0, err
 		}
 		n, err := inner.Read(p)
-		s.got += n
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if n > 0 {
+			s.took(n)
+			s.armed = 0 // the deadline was that of the drain
+			return n, err
+		}
+		if !isTimeout(err) {
 			return n, err
 		}
 		if !limit.IsZero() && !time.Now().Before(limit) {
@@ -158,34 +348,36 @@ func (s *connState) readDraining(inner net.Conn, p []byte) (int, error) {
 	}
 }
 
-// continueLine is what fasthttp writes within a request, which is no answer.
-const continueLine = "HTTP/1.1 100 Continue\r\n\r\n"
-
-// wrote notes that an answer is being written.
-func (s *connState) wrote(p []byte) {
-	if s.hijacked || s.counting || string(p) == continueLine {
-		return
-	}
-	s.got, s.used = 0, 0
+// isTimeout reports whether a read ended by its deadline. Not every connection
+// says so with os.ErrDeadlineExceeded.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// lastRequest decides, while the server drains, whether this request is the last
-// of its connection: it is, and its answer says so, if nothing of another one has
-// been read yet. Pipelined requests that have been read are all answered.
-func (s *server) lastRequest(rc *fasthttp.RequestCtx) {
-	c, ok := rc.Conn().(netConn)
-	if !ok {
-		rc.SetConnectionClose() // a foreign server's connection: we cannot know
-		return
+// stateOf returns the state of a connection that the engine has accepted, else nil.
+func stateOf(conn net.Conn) *connState {
+	switch c := conn.(type) {
+	case *tcpConn:
+		return &c.connState
+	case *tlsConn:
+		return &c.connState
+	case *anyConn:
+		return &c.connState
 	}
-	st := c.state()
-	size := requestSize(&rc.Request)
-	if size == 0 {
-		st.counting = false
-		return
+	return nil
+}
+
+// handle notes that a request begins to be handled, which a handler may change.
+func (s *connState) handle(req *fasthttp.Request) {
+	s.between, s.seen = true, true
+	if s.armed == inRequest {
+		s.armed = 0
 	}
-	if st.used += size; st.used == st.got {
-		rc.SetConnectionClose()
+	if size := requestSize(req); size == 0 {
+		s.unsure = true
+	} else if !s.unsure {
+		s.pending -= size
 	}
 }
 
@@ -193,54 +385,66 @@ func (s *server) lastRequest(rc *fasthttp.RequestCtx) {
 // does not tell: a chunked body.
 func requestSize(req *fasthttp.Request) int {
 	h := &req.Header
-	if req.IsBodyStream() {
+	body := h.ContentLength()
+	if body == -1 || req.IsBodyStream() {
 		return 0
 	}
-	if mayBeChunked(h) {
-		if _, chunked := framing(h.RawHeaders()); chunked {
-			return 0
-		}
+	line := len(h.Method()) + 1 + len(h.RequestURI()) + 1 + len("HTTP/1.1") + len("\r\n")
+	return line + len(h.RawHeaders()) + max(body, 0)
+}
+
+// lastRequest decides, while the server drains, whether this request is the last
+// of its connection: it is, and its answer says so, if nothing of another one has
+// been read yet. Pipelined requests that have been read are all answered. Of a
+// foreign server's connection nothing is known.
+func (s *server) lastRequest(rc *fasthttp.RequestCtx) {
+	if st := stateOf(rc.Conn()); st == nil || st.pending <= 0 && !st.unsure {
+		rc.SetConnectionClose()
 	}
-	line := len(h.Method()) + 1 + len(h.RequestURI()) + 1 + len(h.Protocol()) + len("\r\n")
-	return line + len(h.RawHeaders()) + len(req.Body())
 }
 
 // connRegistry is the set of open connections.
 type connRegistry struct {
-	mu    sync.Mutex
-	conns map[netConn]struct{} // guarded by mu
-	empty chan struct{}        // guarded by mu; closed when the last connection goes, if somebody waits
+	mu      sync.Mutex
+	conns   map[netConn]struct{} // guarded by mu
+	perAddr map[netip.Addr]int   // guarded by mu; connections by IP address, where that is bounded
+	empty   chan struct{}        // guarded by mu; closed when the last connection goes, if somebody waits
 }
 
-func (r *connRegistry) add(c netConn) {
+// add registers c. It reports false, and does not, if c's address has max others.
+func (r *connRegistry) add(c netConn, limit int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conns == nil {
 		r.conns = map[netConn]struct{}{}
+		r.perAddr = map[netip.Addr]int{}
+	}
+	if addr := c.state().addr; addr.IsValid() {
+		if r.perAddr[addr] >= limit {
+			return false
+		}
+		r.perAddr[addr]++
 	}
 	r.conns[c] = struct{}{}
+	return true
 }
 
-// forget ends what is known of a connection. It may be called again.
-func (s *server) forget(c netConn) {
-	if s.conns.remove(c) {
-		s.perIP.remove(c.state().ip)
-	}
-}
-
-// remove takes a connection out and reports whether it was in.
-func (r *connRegistry) remove(c netConn) bool {
+func (r *connRegistry) remove(c netConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.conns[c]; !known {
-		return false
+	if _, ok := r.conns[c]; !ok {
+		return
 	}
 	delete(r.conns, c)
+	if addr := c.state().addr; addr.IsValid() {
+		if r.perAddr[addr]--; r.perAddr[addr] == 0 {
+			delete(r.perAddr, addr)
+		}
+	}
 	if len(r.conns) == 0 && r.empty != nil {
 		close(r.empty)
 		r.empty = nil
 	}
-	return true
 }
 
 // wait returns a channel that is closed once there is no connection.

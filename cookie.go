@@ -86,14 +86,14 @@ func (k *Cookie) validate() error {
 		return fmt.Errorf("the path must begin with / and hold neither semicolons nor control characters")
 	case k.Domain != "" && !validHost([]byte(strings.TrimPrefix(k.Domain, "."))) || strings.ContainsRune(k.Domain, ':'):
 		return fmt.Errorf("the domain is not a host name")
-	case !k.Expires.IsZero() && k.Expires.Year() < 1601:
-		return fmt.Errorf("Expires lies before 1601, which RFC 6265 forbids")
+	case !k.Expires.IsZero() && (k.Expires.UTC().Year() < 1601 || k.Expires.UTC().Year() > 9999):
+		return fmt.Errorf("the year of Expires must lie between 1601 and 9999")
 	case k.SameSite > SameSiteNone:
 		return fmt.Errorf("SameSite is %d: use one of the constants", k.SameSite)
 	case k.SameSite == SameSiteNone && !k.Secure:
 		return fmt.Errorf("SameSite=None needs Secure")
 	case k.Partitioned && !k.Secure:
-		return fmt.Errorf("Partitioned needs Secure")
+		return fmt.Errorf("the attribute Partitioned needs Secure")
 	}
 	return k.validatePrefix()
 }

@@ -36,26 +36,28 @@ type Ctx struct {
 	// Set where it applies; reset clears them.
 	rs        *routes
 	failure   error // the error that was answered last
+	clean     bool  // raw needs neither decoding nor cleaning
 	dots      bool  // path has dot segments, so that no route may match it
 	absolute  bool  // the target has absolute-form: it names the host
 	asterisk  bool  // the target is *
 	hostParam string
 	hostValue string
+	hostTable *table // the routes that hostParam belongs to
 
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server    *Engine // owner of the pool and of the server
-	arena     []byte  // append-only: strings handed out point into it
-	json      bodyWriter
-	knownHost []byte // the last Host that was found valid
-	decoded   []byte // buffers of path, raw and hostName
-	folded    []byte
-	cleaned   []byte
-	hostBuf   []byte
-	scratch   []byte
-	locals    []local
-	released  string // in debug builds: the route of the request that has ended
+	server     *Engine // owner of the pool and of the server
+	arena      []byte  // append-only: strings handed out point into it
+	json       bodyWriter
+	knownHost  []byte // the last Host that was found valid
+	decoded    []byte // buffers of path, raw and hostName
+	folded     []byte
+	cleaned    []byte
+	hostBuf    []byte
+	scratch    []byte
+	locals     []local
+	debugState //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -217,12 +219,12 @@ func (c *Ctx) release() {
 	if c.rs != nil || c.failure != nil || c.absolute {
 		c.rs, c.failure = nil, nil
 		c.absolute, c.asterisk = false, false
-		c.hostParam, c.hostValue = "", ""
+		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 		if cap(c.scratch) > c.server.set.MaxRetainedBytes {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.returned = false, false
+	c.dots, c.clean, c.returned = false, false, false
 	c.server.pool.Put(c)
 }
 
@@ -315,6 +317,14 @@ func (c *Ctx) Logger() *slog.Logger {
 		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
 	}
 	return c.cold.logger
+}
+
+// SetLogger replaces what Logger returns for the rest of the request, for
+// middleware that adds attributes to it.
+func (c *Ctx) SetLogger(l *slog.Logger) {
+	c.check()
+	c.cold.used = true
+	c.cold.logger = l
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it

@@ -9,6 +9,11 @@ const debugCtx = true
 // poisonByte fills buffers that were lent and are no longer valid.
 const poisonByte = 0xDB
 
+// debugState is what debug builds know of a Ctx.
+type debugState struct {
+	released string // the route of the request that has ended
+}
+
 // check panics when the request of c has ended.
 func (c *Ctx) check() {
 	if c.released != "" {
@@ -26,7 +31,7 @@ func (c *Ctx) poison() {
 	fill(c.decoded)
 	fill(c.folded)
 	fill(c.cleaned)
-	*c = Ctx{server: c.server, released: method + " " + route}
+	*c = Ctx{server: c.server, debugState: debugState{method + " " + route}}
 }
 
 func fill(b []byte) {

@@ -123,11 +123,8 @@ func nextField(b []byte) (key, value, rest []byte) {
 
 // sameKey compares a key as sent with a name.
 func (c *Ctx) sameKey(key []byte, name string) bool {
-	if unsafestring.String(key) == name {
-		return true
-	}
-	if len(key) <= len(name) || !escaped(key) {
-		return false // a decoded key is shorter than it was sent, but for "+"
+	if !escaped(key) {
+		return unsafestring.String(key) == name
 	}
 	c.scratch = appendUnescaped(c.scratch[:0], key)
 	return string(c.scratch) == name
@@ -158,10 +155,10 @@ func escaped(b []byte) bool {
 // standard does: what is not an escape stands for itself.
 func appendUnescaped(dst, src []byte) []byte {
 	for i := 0; i < len(src); i++ {
-		switch b := src[i]; {
-		case b == '+':
+		switch b := src[i]; b {
+		case '+':
 			dst = append(dst, ' ')
-		case b == '%':
+		case '%':
 			if x, ok := unescape(unsafestring.String(src[i:])); ok {
 				dst = append(dst, x)
 				i += 2
@@ -202,7 +199,7 @@ func (c *Ctx) Body() []byte {
 func (c *Ctx) Host() string {
 	c.check()
 	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
-		if h := c.rc.Request.Header.Peek(fasthttp.HeaderXForwardedHost); validHost(h) {
+		if h := c.only(fasthttp.HeaderXForwardedHost); validHost(h) {
 			return c.keep(h)
 		}
 	}
@@ -214,10 +211,10 @@ func (c *Ctx) Host() string {
 func (c *Ctx) Scheme() string {
 	c.check()
 	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
-		switch string(c.rc.Request.Header.Peek(fasthttp.HeaderXForwardedProto)) {
-		case "https":
+		switch proto := unsafestring.String(c.only(fasthttp.HeaderXForwardedProto)); {
+		case equalFold(proto, "https"):
 			return "https"
-		case "http":
+		case equalFold(proto, "http"):
 			return "http"
 		}
 	}
@@ -225,6 +222,15 @@ func (c *Ctx) Scheme() string {
 		return "https"
 	}
 	return "http"
+}
+
+// only returns the value of a header field that was sent once. Of several, one may
+// be the client's own.
+func (c *Ctx) only(name string) []byte {
+	if all := c.rc.Request.Header.PeekAll(name); len(all) == 1 {
+		return all[0]
+	}
+	return nil
 }
 
 // ClientIP returns the client's IP address: that of the connection, unless it

@@ -136,6 +136,7 @@ func (c *Ctx) NoContent() error {
 		resp.SetStatusCode(fasthttp.StatusNoContent)
 	}
 	resp.ResetBody()
+	resp.Header.SetContentTypeBytes(nil)
 	return nil
 }
 
@@ -219,13 +220,12 @@ const upperHex = "0123456789ABCDEF"
 // redirectClean answers a path that nearly matched: 308 to the path that does,
 // which dispatch has left in c.raw. It begins with one slash and stays on the host.
 func (c *Ctx) redirectClean() error {
-	b := append(c.scratch[:0], c.raw...)
+	c.scratch = append(c.scratch[:0], c.raw...)
 	if q := c.rc.URI().QueryString(); len(q) > 0 {
-		b = append(append(b, '?'), q...)
+		c.scratch = append(append(c.scratch, '?'), q...)
 	}
-	c.scratch = b
 	c.rc.Response.SetStatusCode(fasthttp.StatusPermanentRedirect)
-	c.rc.Response.Header.SetBytesV(fasthttp.HeaderLocation, b)
+	c.rc.Response.Header.SetBytesV(fasthttp.HeaderLocation, c.scratch)
 	return nil
 }
 

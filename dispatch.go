@@ -13,6 +13,9 @@ import (
 // serve answers one request: it is the handler that fasthttp calls. Whatever can
 // be decided at registration has been; what is rare stands in functions of its own.
 func (e *Engine) serve(rc *fasthttp.RequestCtx) {
+	if st := stateOf(rc.Conn()); st != nil {
+		st.handle(&rc.Request)
+	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = rc
 	defer c.finish()
@@ -50,7 +53,7 @@ func (c *Ctx) dispatch(e *Engine) {
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, so that one comparison finds the common case.
 	if plain && e.plainPaths && bytes.Equal(raw, uri.Path()) {
-		c.path, c.orig = c.raw, c.raw
+		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
 		return
@@ -76,14 +79,15 @@ func (c *Ctx) run(ep *endpoint) {
 	c.ep = ep
 	c.engine = ep.engine
 	c.chain = ep.chain
-	// The error has been answered where it arose.
-	if len(ep.chain) == 1 {
+	if len(ep.chain) == 1 { // nobody is around it to see the error of a panic
 		c.index = 0
-		_ = c.callEndpoint(ep.chain[0])
+		if err := ep.chain[0](c); err != nil {
+			c.settle(err)
+		}
 		return
 	}
 	c.index = -1
-	_ = c.Next()
+	_ = c.Next() // its error has been answered where it arose
 }
 
 // Next runs the rest of the chain and returns its error, which has been answered
@@ -97,7 +101,7 @@ func (c *Ctx) Next() error {
 	switch {
 	case c.index < last:
 		err := c.chain[c.index](c)
-		c.index = last + 1 // a second call must not run what this handler held back
+		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
 			c.settle(err)
 		}
@@ -188,6 +192,7 @@ func (c *Ctx) route(rs *routes, method int) {
 	if method >= 0 && !c.dots {
 		for _, t := range tables[:n] {
 			if ep := c.find(t, method, c.path, c.orig); ep != nil {
+				c.ofHost(rs, t)
 				c.enter(ep, method)
 				return
 			}
@@ -234,7 +239,7 @@ func (c *Ctx) hostTables(rs *routes, tables *[3]*table) int {
 	}
 	for i := range rs.labels {
 		if label, ok := rs.labels[i].match(host); ok {
-			c.hostParam, c.hostValue = rs.labels[i].name, label
+			c.hostParam, c.hostValue, c.hostTable = rs.labels[i].name, label, rs.labels[i].table
 			tables[n] = rs.labels[i].table
 			n++
 			break
@@ -242,6 +247,14 @@ func (c *Ctx) hostTables(rs *routes, tables *[3]*table) int {
 	}
 	tables[n] = rs.def
 	return n + 1
+}
+
+// ofHost forgets the label of the request's host if the table that answers is not
+// the one of that label: its routes have no such parameter.
+func (c *Ctx) ofHost(rs *routes, t *table) {
+	if c.hostParam != "" && t != c.hostTable && (rs.exact != nil || rs.labels != nil) {
+		c.hostParam, c.hostValue = "", ""
+	}
 }
 
 // hostName returns the request's host in lower case, without port and final dot.
@@ -297,17 +310,21 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // and with its trailing slash added or removed. It answers and returns true if
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
-	clean := cleanPath(c.cleaned[:0], c.raw)
-	if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
-		return true
-	}
-	n := len(clean)
-	if n == 1 {
-		return false // "//" is no path that a browser could be sent to
-	}
-	if clean[n-1] == '/' {
-		clean = clean[:n-1]
+	clean := c.cleaned[:0]
+	if c.clean && strings.IndexByte(c.raw, '\\') < 0 { // which a Location must not hold
+		clean = append(clean, c.raw...)
 	} else {
+		clean = cleanPath(clean, c.raw)
+		if unsafestring.String(clean) != c.raw && c.tryNear(rs, tables, method, clean) {
+			return true
+		}
+	}
+	switch n := len(clean); {
+	case n == 1:
+		return false // the root has no other form
+	case clean[n-1] == '/':
+		clean = clean[:n-1]
+	default:
 		clean = append(clean, '/')
 	}
 	return c.tryNear(rs, tables, method, clean)
@@ -316,16 +333,12 @@ func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
 // tryNear answers with the candidate raw path, if a route has it.
 func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte) bool {
 	c.cleaned = candidate
-	raw := c.raw
-	dots := c.dots
-	c.raw = unsafestring.String(candidate)
-	_ = c.prepare(rs.engine) // its escapes have been decoded before
+	before := c.raw
+	c.setRaw(rs.engine, unsafestring.String(candidate))
 	allow := c.allowed(tables, c.path, c.orig)
 	switch {
 	case allow == 0:
-		c.raw = raw
-		_ = c.prepare(rs.engine)
-		c.dots = dots
+		c.setRaw(rs.engine, before)
 		return false
 	case method < 0 || allow&(1<<method) == 0:
 		c.wrongMethod(tables, c.path, method, allow)
@@ -335,6 +348,16 @@ func (c *Ctx) tryNear(rs *routes, tables []*table, method int, candidate []byte)
 		c.answer(tables, c.path, 0, (*fallback).redirectEndpoint)
 	}
 	return true
+}
+
+// setRaw makes raw, whose escapes are known to be sound, the path that is matched.
+func (c *Ctx) setRaw(e *Engine, raw string) {
+	c.raw = raw
+	if c.clean && e.plainPaths {
+		c.path, c.orig = raw, raw
+		return
+	}
+	_ = c.prepare(e)
 }
 
 // allowed returns the set of methods, a bit each by index, that have a route for
@@ -359,16 +382,18 @@ func (c *Ctx) allowed(tables []*table, path, orig string) (set uint64) {
 // answer runs the endpoint that answers in place of a route, with the middleware
 // of the deepest group whose prefix the path has.
 func (c *Ctx) answer(tables []*table, path string, allow uint64, kind func(*fallback) *endpoint) {
-	fall := tables[0].root
+	from := tables[0]
+	fall := from.root
 	for _, t := range tables {
 		if t.scopes == nil {
 			continue
 		}
 		if ep := t.scopes.find(path, path, &c.caps); ep != nil {
-			fall = ep.scope
+			from, fall = t, ep.scope
 			break
 		}
 	}
+	c.ofHost(c.rs, from)
 	if allow != 0 {
 		c.setAllow(allow)
 	}

@@ -3,7 +3,6 @@ package geist
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ type Engine struct {
 	parents     []*Engine // engines this one is mounted in
 	problems    []string  // what registration and Config got wrong
 
-	family   *family // engines mounted in one another, this one included
+	family   *family // whose lock guards registration while serving, and every build of routes
 	changing atomic.Bool
 	serving  atomic.Bool // true: registration outside Change panics
 	routes   atomic.Pointer[routes]
@@ -39,13 +38,6 @@ type Engine struct {
 	pool    sync.Pool // of *Ctx
 	watcher peerwatch.Watcher
 	live    server
-}
-
-// family is a set of engines that are mounted in one another. They are built and
-// changed under one lock, since building one reads those below it.
-type family struct {
-	mu      sync.Mutex
-	members []*Engine
 }
 
 // hooks are the functions that the application asked to be called.
@@ -61,9 +53,8 @@ type hooks struct {
 // defaults. Mistakes in the configuration are reported by [Engine.Check], and
 // thereby by Run, Listen and Serve, together with those of the routes.
 func New(config ...Config) *Engine {
-	e := &Engine{constraints: map[string]func(string) bool{}}
+	e := &Engine{constraints: map[string]func(string) bool{}, family: &family{}}
 	e.scope.engine = e
-	e.family = &family{members: []*Engine{e}}
 	var cfg Config
 	if len(config) > 0 {
 		cfg = config[0]
@@ -150,8 +141,9 @@ func (e *Engine) OnListen(f func(net.Addr)) {
 }
 
 // OnShutdown adds a hook that Shutdown runs after the last connection has ended, in
-// reverse order of registration. Its context is the one given to Shutdown; its
-// error becomes part of Shutdown's.
+// reverse order of registration, also if the engine has never served. Its context is
+// the one given to Shutdown; its error becomes part of Shutdown's. Run does not call
+// Shutdown when it fails to start.
 func (e *Engine) OnShutdown(f func(context.Context) error) {
 	if !e.mustHook("OnShutdown", f == nil) {
 		return
@@ -262,108 +254,9 @@ func (e *CheckError) Error() string {
 // *[CheckError]: bad values, bad patterns, routes without a handler, conflicts with
 // both places, duplicate names, cyclic mounts. Run, Listen and Serve call it.
 func (e *Engine) Check() error {
-	e.family.mu.Lock()
-	defer e.family.mu.Unlock()
+	defer e.lockToRead()()
 	_, err := e.build()
 	return err
-}
-
-// Change registers routes, groups and middleware while the engine serves: what
-// register adds becomes visible to requests all at once, when it returns. If that
-// would make the engine invalid, or if register panics, nothing changes and Change
-// panics, with a *[CheckError] in the first case. Requests are never held up.
-// Change may be called from any goroutine; calls run one after another. Hooks
-// cannot be added while the engine serves.
-func (e *Engine) Change(register func()) {
-	mu := &e.family.mu
-	mu.Lock()
-	defer mu.Unlock()
-	e.changing.Store(true)
-	defer e.changing.Store(false)
-	undo := e.save()
-	done := false
-	defer func() {
-		if !done {
-			undo()
-		}
-	}()
-	register()
-	if err := e.rebuild(); err != nil {
-		panic(err)
-	}
-	done = true
-}
-
-// rebuild makes the changes of e visible wherever it serves: in itself and in the
-// engines above it, in all of them or in none. The family's lock must be held.
-func (e *Engine) rebuild() error {
-	if !e.serving.Load() {
-		return nil
-	}
-	above := []*Engine{e}
-	for i := 0; i < len(above); i++ {
-		for _, parent := range above[i].parents {
-			if !slices.Contains(above, parent) {
-				above = append(above, parent)
-			}
-		}
-	}
-	built := make([]*routes, len(above))
-	for i, a := range above {
-		rs, err := a.build()
-		if err != nil {
-			return err
-		}
-		built[i] = rs
-	}
-	for i, a := range above {
-		if a.routes.Load() != nil { // else it serves only as a part of others
-			a.publish(built[i])
-		}
-		a.markServing()
-	}
-	return nil
-}
-
-// publish makes rs the routes of e and tells the OnRoute hooks what is new.
-func (e *Engine) publish(rs *routes) {
-	known := map[*Route]bool{}
-	if old := e.routes.Swap(rs); old != nil {
-		for _, r := range old.origin {
-			known[r] = true
-		}
-	}
-	for i, info := range rs.infos {
-		if !known[rs.origin[i]] {
-			for _, f := range e.hooks.route {
-				f(info)
-			}
-		}
-	}
-}
-
-// save returns a function that restores all registrations of e as they are now.
-func (e *Engine) save() (undo func()) {
-	type saved struct {
-		s   *scope
-		reg registry
-	}
-	var all []saved
-	var walk func(s *scope)
-	walk = func(s *scope) {
-		all = append(all, saved{s, s.reg})
-		for _, g := range s.children[:s.reg.children] {
-			walk(&g.scope)
-		}
-	}
-	walk(&e.scope)
-	problems, constraints := e.problems, maps.Clone(e.constraints)
-	return func() {
-		for _, x := range all {
-			x.s.reg = x.reg
-		}
-		e.problems, e.constraints = problems, constraints
-	}
 }
 
 // freeze checks the engine, builds its routes and ends registration. It may be
@@ -372,8 +265,7 @@ func (e *Engine) freeze() error {
 	if e.routes.Load() != nil {
 		return nil
 	}
-	e.family.mu.Lock()
-	defer e.family.mu.Unlock()
+	defer e.lock().mu.Unlock()
 	if e.routes.Load() != nil {
 		return nil
 	}
@@ -386,23 +278,7 @@ func (e *Engine) freeze() error {
 	return nil
 }
 
-// markServing ends registration on e and on what is mounted in it.
-func (e *Engine) markServing() {
-	e.serving.Store(true)
-	var walk func(s *scope)
-	walk = func(s *scope) {
-		for _, m := range s.reg.mounts {
-			m.child.markServing()
-		}
-		for _, g := range s.children[:s.reg.children] {
-			walk(&g.scope)
-		}
-	}
-	walk(&e.scope)
-}
-
-// build compiles the routes of e, or reports all its problems. The family's lock
-// must be held.
+// build compiles the routes of e, or reports all its problems. The family must be locked.
 func (e *Engine) build() (*routes, error) {
 	rs, problems := compile(e)
 	if len(problems) > 0 {
@@ -416,26 +292,9 @@ func (e *Engine) current() *routes {
 	if rs := e.routes.Load(); rs != nil {
 		return rs
 	}
-	if !e.changing.Load() {
-		e.family.mu.Lock()
-		defer e.family.mu.Unlock()
-	}
+	defer e.lockToRead()()
 	rs, _ := compile(e)
 	return rs
-}
-
-// mountedIn remembers that a change of e must rebuild parent too, and joins their
-// families.
-func (e *Engine) mountedIn(parent *Engine) {
-	if !slices.Contains(e.parents, parent) {
-		e.parents = append(e.parents, parent)
-	}
-	if old := e.family; old != parent.family {
-		for _, m := range old.members {
-			m.family = parent.family
-		}
-		parent.family.members = append(parent.family.members, old.members...)
-	}
 }
 
 func (e *Engine) problem(text string) { e.problems = append(e.problems, text) }

@@ -168,7 +168,7 @@ func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
 	}
-	if e := answering(err); e != nil {
+	if e := asError(err); e != nil {
 		return e.status
 	}
 	if errors.Is(err, ErrClientGone) {
@@ -177,9 +177,12 @@ func StatusCode(err error) int {
 	return fasthttp.StatusInternalServerError
 }
 
-// answering returns the first Error in the chain of err, unless a handler panicked
-// with it; nil if there is none.
-func answering(err error) *Error {
+// asError returns the first Error in err's chain, unless a handler panicked with it;
+// nil if there is none.
+func asError(err error) *Error {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // the usual case, without reflection; the others follow
+		return e
+	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return nil
@@ -197,7 +200,7 @@ func answering(err error) *Error {
 // written for the client. An error handler of one's own may delegate to it.
 func DefaultErrorHandler(c *Ctx, err error) {
 	c.check()
-	status, e := StatusCode(err), answering(err)
+	e, status := asError(err), StatusCode(err)
 	resp := &c.rc.Response
 	resp.SetStatusCode(status)
 	resp.Header.SetContentType("application/problem+json")
@@ -296,24 +299,29 @@ const hexDigits = "0123456789abcdef"
 // U+FFFD; <, > and & are escaped, so that the document is harmless inside HTML.
 func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	done := 0 // s[:done] has been appended
 	for i := 0; i < len(s); {
 		b := s[i]
-		if b < utf8.RuneSelf {
+		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&' {
 			i++
-			switch {
-			case b == '"' || b == '\\':
-				dst = append(dst, '\\', b)
-			case b < ' ' || b == '<' || b == '>' || b == '&' || b == 0x7f:
-				dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
-			default:
-				dst = append(dst, b)
-			}
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		dst = utf8.AppendRune(dst, r)
+		dst = append(dst, s[done:i]...)
+		size := 1
+		switch {
+		case b >= utf8.RuneSelf:
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			dst = utf8.AppendRune(dst, r)
+		case b == '"' || b == '\\':
+			dst = append(dst, '\\', b)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+		}
 		i += size
+		done = i
 	}
+	dst = append(dst, s[done:]...)
 	return append(dst, '"')
 }
 
@@ -326,7 +334,7 @@ func (c *Ctx) settle(err error) {
 		return
 	}
 	c.failure = err
-	if isAbort(err) {
+	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) { //nolint:errorlint // only Errors without a chain are passed over
 		c.abort()
 		return
 	}
@@ -338,7 +346,9 @@ func (c *Ctx) settle(err error) {
 		}
 		c.logFailure(status, err)
 	}
-	c.rc.Response.Header.Del(fasthttp.HeaderContentEncoding)
+	if h := &c.rc.Response.Header; len(h.ContentEncoding()) > 0 {
+		h.Del(fasthttp.HeaderContentEncoding)
+	}
 	c.errorHandler()(c, err)
 }
 

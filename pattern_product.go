@@ -197,7 +197,7 @@ func intersect(exprs []string, inner bool) (string, bool) {
 		start.pcs = append(start.pcs, uint32(prog.Start))
 	}
 	p.push(start)
-	for i := 0; i < len(p.queue); i++ {
+	for i := 0; i < len(p.queue); i++ { // no range: the queue grows
 		if p.accepts(i) {
 			return p.text(i), true
 		}

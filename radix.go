@@ -207,7 +207,8 @@ func (t *tree) walk(path, orig string, cs *captures, e *edge) *leaf {
 	if len(path) > maxPath || len(path) == 0 || path[0] != '/' || t.root == nil {
 		return nil
 	}
-	n, i, end := t.root, 1, 0
+	n, i := t.root, 1
+	var end int
 	if e != nil {
 		goto resume
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -24,16 +25,22 @@ type server struct {
 	base   context.Context // parent of every Ctx.Context
 	cancel context.CancelCauseFunc
 	conns  connRegistry
-	perIP  ipCounter
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
 	idleStop atomic.Int64 // unix nanoseconds after which idle connections are closed
 
+	// Frozen by the first Serve; see conn.go.
+	clock                                  coarseClock
+	readTimeout, writeTimeout, idleTimeout time.Duration
+	bufferSize                             int // of fasthttp's readers
+
 	mu        sync.Mutex
-	srv       *fasthttp.Server // guarded by mu; made on first use
-	listeners []net.Listener   // guarded by mu
-	down      bool             // guarded by mu: Shutdown has closed the listeners
+	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
+	own       *fasthttp.Server // guarded by mu; what Serve uses, made from srv by the first call
+	perIP     int              // guarded by mu; most connections of one address
+	listeners []*listener      // guarded by mu
+	down      bool             // guarded by mu: Shutdown takes no listeners any more
 }
 
 func (s *server) init(e *Engine) {
@@ -44,10 +51,11 @@ func (s *server) init(e *Engine) {
 func (s *server) idleEnd() time.Time { return time.Unix(0, s.idleStop.Load()) }
 
 // Server returns the engine's fasthttp server with the limits of Config, made on
-// first use. It panics with the error of Check, if there is one, and ends
-// registration. Its fields may be changed before it serves; Shutdown drains what it
-// serves, but only connections of Run, Listen and Serve are known well enough to
-// answer every pipelined request.
+// first use, to be embedded. It panics with the error of Check, if there is one, and
+// ends registration. Its fields may be changed before it serves; the first Run,
+// Listen or Serve takes them over too. Shutdown drains what it serves, but only
+// connections of Run, Listen and Serve are known well enough to answer every
+// pipelined request.
 func (e *Engine) Server() *fasthttp.Server {
 	if err := e.freeze(); err != nil {
 		panic(err)
@@ -71,6 +79,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			NoDefaultServerHeader:        set.ServerHeader == "",
 			NoDefaultContentType:         true,
 			Concurrency:                  set.MaxConns,
+			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
@@ -126,7 +135,8 @@ func (e *Engine) listen(addr string) (net.Listener, error) {
 	if err := e.freeze(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", addr)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("geist: listen: %w", err)
 	}
@@ -141,25 +151,61 @@ func (e *Engine) Serve(ln net.Listener) error {
 		return errors.Join(err, ln.Close())
 	}
 	s := &e.live
-	srv := s.fasthttp()
-	s.mu.Lock()
-	if s.down {
-		s.mu.Unlock()
-		return errors.Join(ErrServerClosed, ln.Close())
+	srv, l, err := s.listen(ln)
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
-	s.listeners = append(s.listeners, ln)
-	s.mu.Unlock()
 	for _, f := range e.hooks.listen {
 		f(ln.Addr())
 	}
-	err := srv.Serve(&listener{Listener: ln, live: s})
+	err = srv.Serve(l)
+	close(l.ended)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool { return l == ln })
+	s.listeners = slices.DeleteFunc(s.listeners, func(o *listener) bool { return o == l })
+	closed := ignoreClosed(ln.Close())
 	if s.down {
 		return nil
 	}
-	return errors.Join(err, ignoreClosed(ln.Close()))
+	return errors.Join(err, closed)
+}
+
+// listen registers a listener that is going to be served, and returns it with the
+// server for it.
+func (s *server) listen(ln net.Listener) (*fasthttp.Server, *listener, error) {
+	srv := s.fasthttp()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, nil, ErrServerClosed
+	}
+	if s.own == nil {
+		s.own = s.takeOver(srv)
+	}
+	l := &listener{Listener: ln, live: s, limit: s.perIP, ended: make(chan struct{})}
+	s.listeners = append(s.listeners, l)
+	return s.own, l, nil
+}
+
+// takeOver returns a copy of srv, as its user may have changed it, without what our
+// connections do themselves: their timeouts, and the count by address, for which
+// fasthttp's wrapper would hide them.
+func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
+	own := new(fasthttp.Server)
+	from, to := reflect.ValueOf(srv).Elem(), reflect.ValueOf(own).Elem()
+	for i := range from.NumField() {
+		if from.Type().Field(i).IsExported() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	s.readTimeout, s.writeTimeout, s.idleTimeout = srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout
+	if s.idleTimeout <= 0 {
+		s.idleTimeout = s.readTimeout // as fasthttp has it
+	}
+	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
+	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
+	s.bufferSize = srv.ReadBufferSize
+	return own
 }
 
 // Ready reports whether the engine takes new work: false from the moment
@@ -193,24 +239,63 @@ func (s *server) drain(ctx context.Context) error {
 	s.closing.Store(true)
 	s.mu.Lock()
 	s.down = true
-	srv, listeners := s.srv, slices.Clone(s.listeners)
+	servers, listeners := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners)
 	s.mu.Unlock()
-	var err error
-	for _, ln := range listeners {
-		err = errors.Join(err, ignoreClosed(ln.Close()))
+	for _, c := range s.conns.all() { // those that come later see closing by themselves
+		c.wake()
 	}
-	for _, c := range s.conns.all() {
-		_ = c.inner().SetReadDeadline(time.Unix(1, 0)) // wake it; see conn.go
-	}
-	select {
-	case <-s.conns.wait():
-	case <-ctx.Done():
-		err = errors.Join(err, s.cut(ctx))
-	}
-	if srv != nil {
-		err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
+	err := errors.Join(stopListeners(ctx, listeners), s.waitConns(ctx))
+	for _, srv := range servers {
+		if srv != nil {
+			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
+		}
 	}
 	return err
+}
+
+// stopListeners ends accepting and closes the listeners.
+func stopListeners(ctx context.Context, listeners []*listener) error {
+	var err error
+	for _, l := range listeners {
+		err = errors.Join(err, l.stop())
+	}
+	patience := time.NewTimer(stopPatience)
+	defer patience.Stop()
+	for _, l := range listeners {
+		select {
+		case <-l.ended:
+		case <-patience.C:
+			patience.Reset(0) // nor for the others
+		case <-ctx.Done():
+		}
+		err = errors.Join(err, ignoreClosed(l.Close()))
+	}
+	return err
+}
+
+// stopPatience bounds the wait for an Accept that a deadline does not end, such as
+// one that waits for something else than the network. It is then closed.
+const stopPatience = 250 * time.Millisecond
+
+// waitConns waits for the connections to end, and cuts them when ctx does.
+func (s *server) waitConns(ctx context.Context) error {
+	idle := time.NewTimer(time.Until(s.idleEnd()) + 2*lastLook)
+	defer idle.Stop()
+	for {
+		select {
+		case <-s.conns.wait():
+			return nil
+		case <-ctx.Done():
+			return s.cut(ctx)
+		case <-idle.C:
+			// A deadline does not wake every connection (fasthttputil's pipes).
+			for _, c := range s.conns.all() {
+				if c, ok := c.(*anyConn); ok && c.idle.Load() {
+					_ = c.Close()
+				}
+			}
+		}
+	}
 }
 
 // cut ends what the deadline of a drain has left over.
@@ -218,8 +303,8 @@ func (s *server) cut(ctx context.Context) error {
 	s.cancel(ErrServerClosed)
 	rest := s.conns.all()
 	for _, c := range rest {
-		s.forget(c)
-		_ = c.inner().Close() // at once, which Close might not be
+		c.state().linger.Store(false) // at once
+		_ = c.Close()
 	}
 	return fmt.Errorf("geist: shutdown cut %d connections: %w", len(rest), context.Cause(ctx))
 }

@@ -3,6 +3,7 @@ package geist
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -290,7 +291,7 @@ func isTokenByte(b byte) bool {
 	case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
 		return true
 	}
-	return bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), b) >= 0
+	return strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
 }
 
 // validFieldValue reports whether s can be sent as a header field's value: it

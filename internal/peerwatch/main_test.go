@@ -1,26 +1,17 @@
 package peerwatch
 
 import (
-	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gogeist/geist/internal/leakcheck"
 )
 
 // TestMain fails the run when a goroutine outlives the tests.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if code == 0 && !within(10*time.Second, func() bool { return runtime.NumGoroutine() <= before }) {
-		buf := make([]byte, 1<<20)
-		fmt.Printf("goroutines: got %d, want %d\n%s\n", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // patience bounds every wait for something that must happen; no test passes by its running out.
 const patience = 20 * time.Second
@@ -123,7 +114,7 @@ type unixListener struct {
 
 func listenUnix(t testing.TB) *unixListener {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "peerwatch") // t.TempDir can be too long for a socket's path
+	dir, err := os.MkdirTemp("", "peerwatch") //nolint:usetesting // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package peerwatch
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -79,7 +80,7 @@ func (p *poller) registerLocked(t *Watch, fd int32) bool {
 	p.gen++
 	ev := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: fd, Pad: p.gen}
 	err := p.ctl(syscall.EPOLL_CTL_ADD, int(fd), &ev)
-	if err == syscall.EEXIST {
+	if errors.Is(err, syscall.EEXIST) {
 		// The kernel knows this very socket: another watch of it is registered, or was told and
 		// left its spent registration behind. Modifying also reports what happened before.
 		err = p.ctl(syscall.EPOLL_CTL_MOD, int(fd), &ev)
@@ -119,7 +120,7 @@ func (w *Watcher) removeLocked(t *Watch) {
 	t.next = nil
 	if p.watched[t.fd] == nil {
 		// Control fails when the connection is closed; then the kernel has removed it already.
-		t.raw.Control(func(fd uintptr) { p.ctl(syscall.EPOLL_CTL_DEL, int(fd), nil) })
+		_ = t.raw.Control(func(fd uintptr) { _ = p.ctl(syscall.EPOLL_CTL_DEL, int(fd), nil) })
 	}
 	if len(p.watched) == 0 {
 		p.lingerLocked()
@@ -141,7 +142,7 @@ func (p *poller) lingerLocked() {
 		return
 	}
 	p.lingering = true
-	p.file.SetReadDeadline(time.Now().Add(linger))
+	_ = p.file.SetReadDeadline(time.Now().Add(linger))
 }
 
 // ctl is epoll_ctl, counted.
@@ -202,7 +203,7 @@ func (w *Watcher) closeIdle() bool {
 	p := &w.poll
 	p.lingering = false
 	if len(p.watched) != 0 {
-		p.file.SetReadDeadline(time.Time{})
+		_ = p.file.SetReadDeadline(time.Time{})
 		return false
 	}
 	p.file.Close()

@@ -34,7 +34,7 @@ func TestWatcher_keepAlive(t *testing.T) {
 			for i := range requests - 1 {
 				want := fmt.Sprintf("200 GET /%d\n", i)
 				if got, err := in.ReadString('\n'); got != want || err != nil {
-					replies <- fmt.Errorf("reply %q, %v, want %q", got, err, want)
+					replies <- fmt.Errorf("reply %q, want %q: %w", got, want, err)
 					return
 				}
 			}

@@ -1,0 +1,135 @@
+# Targets are what continuous integration runs (.ci/run), so that what passes here
+# passes there. `make` lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Every directory with a go.mod, the root first.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name '.?*' -prune -o -name node_modules -prune -o -name testdata -prune -o -name go.mod -print))))
+
+# Tools are built from source at these versions into .cache/bin, which git ignores.
+TOOLS             := $(CURDIR)/.cache/bin
+GOLANGCI_VERSION  := v2.15.0
+GOLANGCI          := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCHSTAT         := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
+
+# What a command line may change:
+PKG       ?= ./...# packages of each module
+TESTFLAGS ?=# more flags for every go test
+VET_OS    ?= linux darwin windows
+BENCH     ?= .# which benchmarks
+COUNT     ?= 10# how often each
+FUZZ      ?= .# which fuzz targets
+FUZZTIME  ?= 30s# how long each
+
+# No workspace file, and no vendor directory, changes what is built.
+export GOWORK := off
+
+step = printf '\n==> %s\n'
+gotest = go test -timeout 10m $(TESTFLAGS)
+
+# $(call each,words,command): the command in every module, the first failure ends it.
+define each
+@for m in $(MODULES); do $(step) "$(1), module $$m"; (cd "$$m" && $(2)); done
+endef
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
+
+.PHONY: demo
+demo: ## run the taskboard example and say where it listens
+	@[ -d examples/taskboard ] || { echo "examples/taskboard is not in this tree"; exit 1; }
+	@cd examples && go run ./taskboard
+
+.PHONY: test
+test: setup vet test-race test-plain test-debug test-codec ## every test of every module, vetted for three systems
+
+.PHONY: setup
+setup: # what go test -race needs beyond Go itself
+	@.ci/setup
+
+# For the systems that this is not, packages are compiled only so that vet knows their
+# types: without optimisation that takes a third less. The programs in VET_HERE are
+# vetted for this system alone: compiling their dependencies twice more takes minutes.
+VET_HERE := ./bench
+.PHONY: vet
+vet:
+	@for m in $(MODULES); do \
+		$(step) "go vet, module $$m"; \
+		(cd "$$m" && go vet ./...); \
+		case " $(VET_HERE) " in *" $$m "*) continue;; esac; \
+		for os in $(filter-out $(shell go env GOOS),$(VET_OS)); do \
+			$(step) "go vet for $$os, module $$m"; \
+			(cd "$$m" && GOOS=$$os CGO_ENABLED=0 go vet -gcflags='all=-N -l' ./...); \
+		done; \
+	done
+
+.PHONY: test-race
+test-race:
+	$(call each,tests under the race detector,$(gotest) -race $(PKG))
+
+# The race detector changes what is allocated, how many probes the router's model
+# makes and how released values are handled: without it those tests say more.
+.PHONY: test-plain
+test-plain:
+	@$(step) "tests of the root module without the race detector: allocations, the whole router model"
+	@$(gotest) $(PKG)
+
+.PHONY: test-debug
+test-debug:
+	@$(step) "tests of the root module with -tags geistdebug: released values are poisoned"
+	@$(gotest) -tags geistdebug $(PKG)
+
+.PHONY: test-codec
+test-codec:
+	@$(step) "tests of the engine with encoding/json in place of go-json"
+	@GEIST_TEST_CODEC=std $(gotest) . $(wildcard ./geisttest)
+
+.PHONY: test-latest
+test-latest: setup ## the root module's tests against a newer fasthttp, see go.latest.mod
+	@$(step) "tests of the root module with $$(awk '$$1 == "github.com/valyala/fasthttp" {print $$1, $$2}' go.latest.mod)"
+	@$(gotest) -race -modfile=go.latest.mod $(PKG)
+
+.PHONY: lint
+lint: $(GOLANGCI) ## gofmt, go vet and golangci-lint in every module
+	@$(step) "gofmt"
+	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -s -l); \
+		[ -z "$$unformatted" ] || { echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
+	$(call each,go vet,go vet ./...)
+	$(call each,golangci-lint,$(GOLANGCI) run --config $(CURDIR)/.golangci.yml)
+
+.PHONY: bench
+bench: $(BENCHSTAT) ## benchmarks, COUNT times: BENCH=Radix COUNT=6
+	@mkdir -p .cache
+	@: > .cache/bench.txt
+	@for m in . $(wildcard ./bench); do \
+		$(step) "benchmarks, module $$m"; \
+		(cd "$$m" && go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout 0 $(PKG)) | tee -a .cache/bench.txt; \
+	done
+	@$(step) "medians and 95 % intervals; the raw figures are in .cache/bench.txt"
+	@$(BENCHSTAT) .cache/bench.txt
+
+.PHONY: fuzz
+fuzz: setup ## every fuzz target for FUZZTIME: FUZZ=Radix FUZZTIME=5m
+	@FUZZ='$(FUZZ)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
+
+.PHONY: fmt
+fmt: ## format all Go files
+	@git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -s -w
+
+.PHONY: tidy
+tidy: ## tidy every go.mod, and make go.latest.mod anew from the root's
+	$(call each,go mod tidy,go mod tidy)
+	@.ci/latest
+
+$(GOLANGCI):
+	@$(step) "building golangci-lint $(GOLANGCI_VERSION), once"
+	@.ci/install github.com/golangci/golangci-lint/v2/cmd/golangci-lint $(GOLANGCI_VERSION) $@
+
+$(BENCHSTAT):
+	@$(step) "building benchstat, once"
+	@.ci/install golang.org/x/perf/cmd/benchstat $(BENCHSTAT_VERSION) $@

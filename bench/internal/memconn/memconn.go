@@ -1,0 +1,128 @@
+// Package memconn is a network of one process: connections that replay a
+// request and discard the answers, as the server benchmarks of net/http and
+// fasthttp have them. A server under test does all its work except system calls.
+package memconn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Conn delivers one request many times and then EOF. One Read returns at most
+// what is left of one burst: with a burst of 1 the server sees its buffer empty
+// after each request and must flush each answer; with 16 it sees pipelining.
+// Deadlines are accepted and ignored. Writes are counted, and kept if asked for.
+type Conn struct {
+	burst []byte // the request, repeated
+	total int    // bytes still to be delivered
+	pos   int    // of the next byte in burst
+
+	keep    bool
+	written int
+	kept    []byte
+
+	once sync.Once
+	done chan struct{}
+}
+
+// New returns a connection that delivers req n times, burst at a time.
+// With keep, Output returns what was written.
+func New(req []byte, n, burst int, keep bool) *Conn {
+	c := &Conn{total: n * len(req), keep: keep, done: make(chan struct{})}
+	for range min(burst, n) {
+		c.burst = append(c.burst, req...)
+	}
+	return c
+}
+
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.total == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, c.burst[c.pos:min(len(c.burst), c.pos+c.total)])
+	c.total -= n
+	if c.pos += n; c.pos == len(c.burst) {
+		c.pos = 0
+	}
+	return n, nil
+}
+
+func (c *Conn) Write(p []byte) (int, error) {
+	c.written += len(p)
+	if c.keep {
+		c.kept = append(c.kept, p...)
+	}
+	return len(p), nil
+}
+
+// Close ends the connection. It may be called more than once.
+func (c *Conn) Close() error {
+	c.once.Do(func() { close(c.done) })
+	return nil
+}
+
+// Done is closed when the server has closed the connection.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Written returns how many bytes the server has written. Call it after Done.
+func (c *Conn) Written() int { return c.written }
+
+// Output returns what the server has written. Call it after Done.
+func (c *Conn) Output() []byte { return c.kept }
+
+// LocalAddr returns an address of the loopback network, as RemoteAddr does:
+// servers parse it.
+func (c *Conn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+
+// RemoteAddr returns an address of the loopback network.
+func (c *Conn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000} }
+
+func (c *Conn) SetDeadline(time.Time) error      { return nil }
+func (c *Conn) SetReadDeadline(time.Time) error  { return nil }
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
+
+// A Listener accepts what Push hands over.
+type Listener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+// Listen returns an open listener.
+func Listen() *Listener {
+	return &Listener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+var errClosed = errors.New("memconn: use of closed listener")
+
+// Push hands c to the server. It waits until the server accepts.
+func (l *Listener) Push(c net.Conn) error {
+	select {
+	case l.conns <- c:
+		return nil
+	case <-l.done:
+		return errClosed
+	}
+}
+
+// Accept waits for Push.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, errClosed
+	}
+}
+
+// Close ends Accept.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// Addr returns an address of the loopback network.
+func (l *Listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }

@@ -1,0 +1,55 @@
+package board
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations bring a database from version i to i+1; SQLite keeps the version in
+// user_version. Entries are never edited, only added: databases out there have run them.
+var migrations = [...]string{
+	// 1: AUTOINCREMENT, so that the id of a deleted task never names another one. Tags
+	// are a JSON array in the row: a task is one row, read and written as a whole.
+	`CREATE TABLE tasks (
+		id      INTEGER PRIMARY KEY AUTOINCREMENT,
+		title   TEXT    NOT NULL,
+		owner   TEXT    NOT NULL,
+		status  TEXT    NOT NULL CHECK (status IN ('todo', 'doing', 'done')),
+		tags    TEXT    NOT NULL CHECK (json_valid(tags)),
+		due     TEXT,
+		created INTEGER NOT NULL, -- unix milliseconds
+		updated INTEGER NOT NULL,
+		version INTEGER NOT NULL
+	) STRICT;
+	CREATE INDEX tasks_status ON tasks (status, id);
+	CREATE INDEX tasks_owner  ON tasks (owner, id);
+	CREATE INDEX tasks_due    ON tasks (due) WHERE due IS NOT NULL;`,
+}
+
+// migrate brings the schema to the newest version, in one transaction: a process
+// that dies half-way leaves the old version behind.
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("the database has schema %d and this program knows %d: use a newer taskboard", version, len(migrations))
+	}
+	for _, m := range migrations[version:] {
+		if _, err := tx.ExecContext(ctx, m); err != nil {
+			return fmt.Errorf("migration from schema %d: %w", version, err)
+		}
+		version++
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,251 @@
+package board
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gogeist/geist"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// What a Store returns for tasks that are not as the caller thinks. A geist.Error
+// is an ordinary error that knows its HTTP status: handlers just return it.
+var (
+	ErrNotFound = geist.NewError(404, "there is no such task")
+	ErrStale    = geist.NewError(412, "the task has changed since it was read: read it again")
+)
+
+// maxReaders bounds the connections that read at once.
+const maxReaders = 4
+
+// Store keeps tasks in an SQLite database. It is safe for many goroutines. Every
+// method gives up when its context ends.
+type Store struct {
+	// SQLite has one writer at a time. One connection makes writers wait in line in
+	// Go, where their contexts can end the wait, and not in SQLite's busy loop.
+	write *sql.DB
+	read  *sql.DB
+	now   func() time.Time // for tests
+}
+
+// Open opens the database file, which is made and brought to the newest schema
+// where needed.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s := &Store{now: time.Now}
+	var err error
+	// FULL: a commit is synced to the disk before the client is told, so that what was
+	// acknowledged outlives the process, and the machine as far as its disk is honest.
+	if s.write, err = open(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if s.read, err = open(path, maxReaders, "_pragma=query_only(1)"); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
+	}
+	if err := migrate(ctx, s.write); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func open(path string, conns int, options ...string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	// As a URL, because a path may hold ? and %.
+	file := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/")}
+	db, err := sql.Open("sqlite", file.String()+"?_pragma=busy_timeout(5000)&"+strings.Join(options, "&"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// Close waits for the queries under way and closes the database. A second call
+// does nothing.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// NextID returns the id that the next task will have.
+func (s *Store) NextID(ctx context.Context) (int64, error) {
+	var id int64
+	err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'tasks'").Scan(&id)
+	return id, err
+}
+
+// Create stores a new task.
+func (s *Store) Create(ctx context.Context, d Draft) (*Task, error) {
+	if err := d.Normalize(); err != nil {
+		return nil, err
+	}
+	tags, err := json.Marshal(d.Tags)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now().UTC().Truncate(time.Millisecond)
+	t := &Task{Draft: d, Created: now, Updated: now, Version: 1}
+	err = s.write.QueryRowContext(ctx, `
+		INSERT INTO tasks (title, owner, status, tags, due, created, updated, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		t.Title, t.Owner, t.Status, string(tags), t.Due, now.UnixMilli(), now.UnixMilli(), t.Version).Scan(&t.ID)
+	if err != nil {
+		return nil, fmt.Errorf("create task: %w", err)
+	}
+	return t, nil
+}
+
+// columns are what scan reads, in its order.
+const columns = "id, title, owner, status, tags, due, created, updated, version"
+
+// Get returns a task, or [ErrNotFound].
+func (s *Store) Get(ctx context.Context, id int64) (*Task, error) {
+	return scan(s.read.QueryRowContext(ctx, "SELECT "+columns+" FROM tasks WHERE id = ?", id))
+}
+
+// row is what *sql.Row and *sql.Rows have in common.
+type row interface{ Scan(dest ...any) error }
+
+func scan(r row) (*Task, error) {
+	var t Task
+	var tags []byte
+	var created, updated int64
+	err := r.Scan(&t.ID, &t.Title, &t.Owner, &t.Status, &tags, &t.Due, &created, &updated, &t.Version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read task: %w", err)
+	}
+	t.Created, t.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
+	if err := json.Unmarshal(tags, &t.Tags); err != nil {
+		return nil, fmt.Errorf("tags of task %d: %w", t.ID, err)
+	}
+	return &t, nil
+}
+
+// Filter says which tasks List returns. The zero of a field does not filter.
+type Filter struct {
+	Status    Status
+	Owner     string
+	Tag       string
+	DueBefore string // a day: tasks due on an earlier one
+	Text      string // part of the title, whatever the case of ASCII letters
+	After     int64  // tasks with a greater id: where the last page ended
+}
+
+// List returns at most limit tasks in the order of their ids, and whether there are
+// more. Pages are cut by id, not by number: a task that is added or deleted
+// meanwhile makes no other one appear twice or not at all.
+func (s *Store) List(ctx context.Context, f Filter, limit int) (tasks []*Task, more bool, err error) {
+	where, args := f.where()
+	rows, err := s.read.QueryContext(ctx, "SELECT "+columns+" FROM tasks WHERE "+where+" ORDER BY id LIMIT ?", append(args, limit+1)...)
+	if err != nil {
+		return nil, false, fmt.Errorf("list tasks: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err tells what went wrong
+	tasks = []*Task{}  // not nil: JSON shows no tasks as []
+	for rows.Next() {
+		if len(tasks) == limit {
+			return tasks, true, nil
+		}
+		t, err := scan(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		tasks = append(tasks, t)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, false, fmt.Errorf("list tasks: %w", err)
+	}
+	return tasks, false, nil
+}
+
+// where returns the condition of f. Its text is made of constants only: what a
+// client sent is in args.
+func (f *Filter) where() (condition string, args []any) {
+	terms := []string{"id > ?"}
+	args = []any{f.After}
+	add := func(wanted bool, term string, arg any) {
+		if wanted {
+			terms, args = append(terms, term), append(args, arg)
+		}
+	}
+	add(f.Status != "", "status = ?", f.Status)
+	add(f.Owner != "", "owner = ?", f.Owner)
+	add(f.Tag != "", "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", f.Tag)
+	add(f.DueBefore != "", "due < ?", f.DueBefore)
+	add(f.Text != "", "instr(lower(title), lower(?)) > 0", f.Text)
+	return strings.Join(terms, " AND "), args
+}
+
+// Update changes a task by edit and returns it as it is then. It runs in one
+// transaction, so that no change made meanwhile is lost. Unless it is 0, version is
+// what the task must have, or Update returns [ErrStale]. An error of edit changes nothing.
+func (s *Store) Update(ctx context.Context, id, version int64, edit func(*Draft) error) (*Task, error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("update task: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	t, err := scan(tx.QueryRowContext(ctx, "SELECT "+columns+" FROM tasks WHERE id = ?", id))
+	if err != nil {
+		return nil, err
+	}
+	if version != 0 && version != t.Version {
+		return nil, ErrStale
+	}
+	if err := edit(&t.Draft); err != nil {
+		return nil, err
+	}
+	if err := t.Normalize(); err != nil {
+		return nil, err
+	}
+	tags, err := json.Marshal(t.Tags)
+	if err != nil {
+		return nil, err
+	}
+	t.Version++
+	t.Updated = s.now().UTC().Truncate(time.Millisecond)
+	_, err = tx.ExecContext(ctx, `
+		UPDATE tasks SET title = ?, owner = ?, status = ?, tags = ?, due = ?, updated = ?, version = ? WHERE id = ?`,
+		t.Title, t.Owner, t.Status, string(tags), t.Due, t.Updated.UnixMilli(), t.Version, id)
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("update task: %w", err)
+	}
+	return t, nil
+}
+
+// Delete removes a task: [ErrNotFound] if there is none, [ErrStale] if version is
+// not 0 and not the task's.
+func (s *Store) Delete(ctx context.Context, id, version int64) error {
+	var found int64
+	err := s.write.QueryRowContext(ctx,
+		"DELETE FROM tasks WHERE id = ? AND ? IN (0, version) RETURNING id", id, version).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		if _, err := s.Get(ctx, id); err != nil {
+			return err
+		}
+		return ErrStale
+	}
+	if err != nil {
+		return fmt.Errorf("delete task: %w", err)
+	}
+	return nil
+}

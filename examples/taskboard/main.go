@@ -1,0 +1,125 @@
+// Taskboard is geist's example service: tasks on SQLite, an API over them and a
+// front page. Start it and it prints what to try:
+//
+//	go run ./taskboard
+//	go run ./taskboard -addr 127.0.0.1:8081 -db tasks.db
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/examples/taskboard/board"
+	"github.com/gogeist/geist/examples/taskboard/page"
+)
+
+func main() {
+	err := run(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "taskboard:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until Ctrl-C or SIGTERM and returns once nothing is left undone.
+func run(args []string) error {
+	flags := flag.NewFlagSet("taskboard", flag.ContinueOnError)
+	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	path := flags.String("db", "", "SQLite `file` to keep the tasks in (default: a new one in a temporary directory)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *path != "" {
+		_, err := serve(*addr, *path)
+		return err
+	}
+	dir, err := os.MkdirTemp("", "taskboard-")
+	if err != nil {
+		return err
+	}
+	served, err := serve(*addr, filepath.Join(dir, "tasks.db"))
+	if !served {
+		err = errors.Join(err, os.RemoveAll(dir)) // nobody has had the chance to keep anything there
+	}
+	return err
+}
+
+// serve runs the service on a database and reports whether it came to serve at all.
+func serve(addr, path string) (served bool, err error) {
+	ctx := context.Background()
+	store, err := board.Open(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }() // where Run never came to OnShutdown
+	first, err := store.NextID(ctx)
+	if err != nil {
+		return false, err
+	}
+	app, err := newApp(store)
+	if err != nil {
+		return false, err
+	}
+	app.OnListen(func(a net.Addr) {
+		served = true
+		tour(os.Stdout, a, path, first)
+	})
+	if err := app.Run(addr); err != nil {
+		return served, explain(err, addr)
+	}
+	fmt.Println("stopped; the tasks are in", path)
+	return served, nil
+}
+
+// newApp puts the service together.
+func newApp(store *board.Store) (*geist.Engine, error) {
+	app := geist.New(geist.Config{
+		Name:         "taskboard",
+		MaxBodyBytes: 64 << 10, // a task is far smaller
+	})
+	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
+	board.NewAPI(store).Register(app)
+	app.GET("/healthz", board.Health(app, store))
+	// Runs after the last request has been answered: nothing writes any more.
+	app.OnShutdown(func(context.Context) error { return store.Close() })
+	return app, page.Register(app)
+}
+
+// explain adds to an error of Run what to do about an address that cannot be used.
+func explain(err error, addr string) error {
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "listen" {
+		return fmt.Errorf("cannot listen on %s: %w\n"+
+			"Stop what listens there, or choose another address: -addr 127.0.0.1:0 takes a free port", addr, failed.Err)
+	}
+	return err
+}
+
+// tour prints what to try. Each curl line works as it is printed, in this order:
+// first is the id that the next task will have. A test performs them.
+func tour(w io.Writer, addr net.Addr, path string, first int64) {
+	base := "http://" + addr.String()
+	fmt.Fprintf(w, `tasks are kept in %[1]s
+
+Open %[2]s/ in a browser, or try in another terminal:
+
+  curl -i %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"Buy milk","owner":"ada","tags":["home"],"due":"2030-01-31"}'
+  curl '%[2]s/api/tasks?status=todo&owner=ada&limit=10'
+  curl -X PATCH %[2]s/api/tasks/%[3]d -H 'Content-Type: application/json' -d '{"status":"doing"}'
+  curl -X PATCH %[2]s/api/tasks/%[3]d -H 'Content-Type: application/json' -H 'If-Match: "1"' -d '{"status":"done"}'
+  curl %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"","status":"later"}'
+  curl -i -X DELETE %[2]s/api/tasks/%[3]d
+
+Ctrl-C stops it and loses nothing.
+`, path, base, first)
+}

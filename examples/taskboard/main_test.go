@@ -1,0 +1,427 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asProgram makes the test binary be the taskboard, so that what is started and
+// killed below is built once, with the race detector if the tests are.
+const asProgram = "TASKBOARD_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds each wait for a program; nothing waits that long unless it is broken.
+const patience = time.Minute
+
+// program is a taskboard in a process of its own.
+type program struct {
+	cmd   *exec.Cmd
+	base  string // its address as a URL
+	said  string // what it printed until it was ready
+	rest  chan string
+	log   bytes.Buffer // its stderr; read it after wait
+	ended bool
+}
+
+// startProgram starts a taskboard on a free port and waits until it says it is ready.
+func startProgram(t *testing.T, args ...string) *program {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	p := &program{rest: make(chan string, 1)}
+	p.cmd = exec.CommandContext(ctx, os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+t.TempDir())
+	p.cmd.Stderr = &p.log
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !p.ended {
+			_ = p.cmd.Process.Kill()
+			_ = p.wait()
+		}
+		cancel()
+	})
+	out := bufio.NewReader(stdout)
+	for !strings.Contains(p.said, "Ctrl-C") {
+		line, err := out.ReadString('\n')
+		p.said += line
+		if err != nil {
+			_ = p.wait()
+			t.Fatalf("the program ended: it said %q and %q", p.said, p.log.String())
+		}
+	}
+	go func() {
+		rest, _ := io.ReadAll(out) // it ends with the process
+		p.rest <- string(rest)
+	}()
+	found := regexp.MustCompile(`^taskboard listens on (http://127\.0\.0\.1:\d+) `).FindStringSubmatch(p.said)
+	if found == nil {
+		t.Fatalf("the address does not come first: %q", p.said)
+	}
+	p.base = found[1]
+	return p
+}
+
+// wait waits for the program's end and returns what it says about its exit code.
+func (p *program) wait() error {
+	p.ended = true
+	return p.cmd.Wait()
+}
+
+// stop asks the program to stop and requires that it does so cleanly.
+func (p *program) stop(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals to send")
+	}
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	rest := <-p.rest
+	if err := p.wait(); err != nil {
+		t.Fatalf("exit: %v, want 0; log:\n%s", err, p.log.String())
+	}
+	if !strings.Contains(rest, "stopped") {
+		t.Errorf("the program does not say that it stopped: %q", rest)
+	}
+}
+
+// create creates a task and returns whether it was acknowledged and whether the
+// server has said that this was the connection's last answer.
+func create(client *http.Client, base, title string) (last bool, err error) {
+	res, err := client.Post(base+"/api/tasks", "application/json", strings.NewReader(fmt.Sprintf(`{"title":%q}`, title)))
+	if err != nil {
+		return false, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return false, err
+	}
+	if res.StatusCode != http.StatusCreated {
+		return false, fmt.Errorf("status %d: %s", res.StatusCode, body)
+	}
+	return res.Close, nil
+}
+
+// titles returns the titles of all tasks of a program.
+func titles(t *testing.T, base string) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for next := "/api/tasks?limit=200"; next != ""; {
+		res, err := http.Get(base + next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page struct {
+			Tasks []struct{ Title string }
+			Next  string
+		}
+		err = json.NewDecoder(res.Body).Decode(&page)
+		res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range page.Tasks {
+			all[task.Title] = true
+		}
+		next = page.Next
+	}
+	return all
+}
+
+// load is a set of clients that create tasks on one connection each.
+type load struct {
+	wg    sync.WaitGroup
+	ready sync.WaitGroup // done when every client has had its first answers
+
+	mu    sync.Mutex
+	acked []string // guarded by mu
+	errs  []error  // guarded by mu
+}
+
+// startLoad starts clients that create tasks until an error or their last answer.
+func startLoad(base string, clients int) *load {
+	l := &load{}
+	l.ready.Add(clients)
+	for i := range clients {
+		l.wg.Go(func() { l.client(base, i) })
+	}
+	return l
+}
+
+func (l *load) client(base string, number int) {
+	transport := &http.Transport{MaxConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: patience}
+	const warm = 5
+	for n := 0; ; n++ {
+		title := fmt.Sprintf("client %d task %d", number, n)
+		last, err := create(client, base, title)
+		l.mu.Lock()
+		if err != nil {
+			l.errs = append(l.errs, fmt.Errorf("%s: %w", title, err))
+		} else {
+			l.acked = append(l.acked, title)
+		}
+		l.mu.Unlock()
+		if n == warm || n < warm && (err != nil || last) {
+			l.ready.Done()
+		}
+		if err != nil || last {
+			return
+		}
+	}
+}
+
+// missing returns the acknowledged tasks that are not in stored.
+func (l *load) missing(stored map[string]bool) []string {
+	return slices.DeleteFunc(slices.Clone(l.acked), func(title string) bool { return stored[title] })
+}
+
+func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "tasks.db")
+	p := startProgram(t, "-db", db)
+	l := startLoad(p.base, 4)
+	l.ready.Wait()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.wait() // it was killed
+	l.wg.Wait()
+	p = startProgram(t, "-db", db)
+	stored := titles(t, p.base)
+	if missing := l.missing(stored); len(missing) > 0 || len(l.acked) == 0 {
+		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
+	}
+	if _, err := create(http.DefaultClient, p.base, "after the kill"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every request on an open connection is answered while the program stops: each
+// client goes on until the server says that this was its last answer.
+func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "tasks.db")
+	p := startProgram(t, "-db", db)
+	l := startLoad(p.base, 8)
+	l.ready.Wait()
+	p.stop(t, syscall.SIGTERM)
+	l.wg.Wait()
+	for _, err := range l.errs {
+		t.Errorf("not answered: %v", err)
+	}
+	if _, err := os.Stat(db + "-wal"); err == nil {
+		t.Error("the database was not closed: its write-ahead log is left")
+	}
+	p = startProgram(t, "-db", db)
+	if missing := l.missing(titles(t, p.base)); len(missing) > 0 {
+		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	p.stop(t, os.Interrupt)
+}
+
+func TestProgram_saysWhatToDoAboutATakenPort(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tmp := t.TempDir()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-addr", ln.Addr().String())
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("exit: %v, want 1", err)
+	}
+	for _, want := range []string{ln.Addr().String(), "-addr 127.0.0.1:0"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q does not say %q", out, want)
+		}
+	}
+	if strings.Contains(string(out), "listens on") {
+		t.Errorf("it says that it listens: %q", out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 && runtime.GOOS != "windows" {
+		t.Errorf("it leaves %q behind", left)
+	}
+}
+
+// TestREADME performs the session of examples/README.md: the program prints what
+// stands there, and each command answers what stands there.
+func TestREADME(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := regexp.MustCompile("(?s)```console\n\\$ (make demo|curl .*?)\n(.*?)```").FindAllStringSubmatch(string(b), -1)
+	if len(sessions) < 2 || sessions[0][1] != "make demo" {
+		t.Fatalf("README.md has %d console sessions: want make demo, then the commands", len(sessions))
+	}
+	p := startProgram(t)
+	defer http.DefaultClient.CloseIdleConnections()
+	local := func(s string) string { return strings.ReplaceAll(s, "http://127.0.0.1:8080", p.base) }
+	if got, want := normal(p.said), normal(local(sessions[0][2])); got != want {
+		t.Errorf("the program prints\n%s\nREADME.md has\n%s", got, want)
+	}
+	printed := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(p.said, -1)
+	if len(printed) != len(sessions)-1 {
+		t.Fatalf("the program prints %d commands, README.md performs %d", len(printed), len(sessions)-1)
+	}
+	for i, line := range printed {
+		want := sessions[i+1]
+		if line[1] != local(want[1]) {
+			t.Errorf("the program prints %s, README.md performs %s", line[1], local(want[1]))
+		}
+		if got, want := normal(perform(t, line[1])), normal(want[2]); got != want {
+			t.Errorf("%s\nanswers\n%s\nREADME.md has\n%s", line[1], got, want)
+		}
+	}
+}
+
+// normal replaces what differs from run to run, and sorts header fields.
+func normal(s string) string {
+	for _, r := range [][2]string{
+		{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
+		{`(?m)^Date: .*$`, "Date: TIME"},
+		{`X-Request-Id: \w+`, "X-Request-Id: ID"},
+		{`(?m)^Content-Length: .*$`, "Content-Length: N"}, // the times in the body have 0 to 3 decimals
+		{`(?m)kept in .*$`, "kept in FILE"},
+		{`\d+ routes`, "N routes"},
+		{`\r`, ""},
+	} {
+		s = regexp.MustCompile(r[0]).ReplaceAllString(s, r[1])
+	}
+	if head, body, ok := strings.Cut(s, "\n\n"); ok && strings.HasPrefix(s, "HTTP/1.1 ") {
+		lines := strings.Split(head, "\n")
+		slices.Sort(lines[1:])
+		s = strings.Join(lines, "\n") + "\n\n" + body
+	}
+	return strings.TrimSpace(s)
+}
+
+// perform runs a curl line by curl, or by net/http where there is no curl.
+func perform(t *testing.T, line string) string {
+	t.Helper()
+	args := words(t, line)
+	if _, err := exec.LookPath("curl"); err != nil {
+		return likeCurl(t, args[1:])
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*"}, args[1:]...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v: %s", line, err, out)
+	}
+	return string(out)
+}
+
+// Both ways of performing a line must read it alike.
+func TestREADME_withoutCurl(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl to compare with")
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	a, b := startProgram(t), startProgram(t)
+	for _, line := range regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(a.said, -1) {
+		with := normal(perform(t, line[1]))
+		without := normal(likeCurl(t, words(t, strings.ReplaceAll(line[1], a.base, b.base))[1:]))
+		if with != without {
+			t.Errorf("%s\nby curl\n%s\nby net/http\n%s", line[1], with, without)
+		}
+	}
+}
+
+// words splits a command as a shell does, as far as the printed lines need it.
+func words(t *testing.T, line string) (words []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`'([^']*)'|([^\s']+)`).FindAllStringSubmatch(line, -1) {
+		words = append(words, m[1]+m[2])
+	}
+	if len(words) < 2 || words[0] != "curl" {
+		t.Fatalf("not a curl line: %q", line)
+	}
+	return words
+}
+
+// likeCurl performs curl's -i, -X, -H and -d by net/http.
+func likeCurl(t *testing.T, args []string) string {
+	t.Helper()
+	method, target, body, include := "GET", "", "", false
+	header := http.Header{}
+	for len(args) > 0 {
+		option := args[0]
+		args = args[1:]
+		value := func() string { v := args[0]; args = args[1:]; return v }
+		switch option {
+		case "-i":
+			include = true
+		case "-X":
+			method = value()
+		case "-H":
+			name, v, _ := strings.Cut(value(), ": ")
+			header.Set(name, v)
+		case "-d":
+			body = value()
+			if method == "GET" {
+				method = "POST"
+			}
+		default:
+			target = option
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = header
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !include {
+		return string(b)
+	}
+	out := res.Proto + " " + res.Status + "\n"
+	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
+		out += name + ": " + res.Header.Get(name) + "\n"
+	}
+	return out + "\n" + string(b)
+}

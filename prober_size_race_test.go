@@ -1,0 +1,8 @@
+//go:build race
+
+package geist_test
+
+const (
+	raceBuild = true
+	probes    = 60_000
+)
