@@ -157,7 +157,7 @@ func TestBadInput_framing(t *testing.T) {
 		{name: "length beyond 64 bits", send: post("Content-Length: 18446744073709551617\r\n", embedded), status: 400, closes: true},
 
 		// Today's behaviour of fasthttp, which only it can change; see SECURITY.md.
-		{name: "today: TE identity beside a length is ignored", send: post("Transfer-Encoding: identity\r\nContent-Length: 3\r\n", "abc"), status: 200, body: "abc"},
+		{name: "today: TE identity beside a length is ignored", send: post("Transfer-Encoding: identity\r\nContent-Length: 3\r\n", "abc"), status: 200, body: "abc", either: true},
 
 		{name: "TE gzip", send: post("Transfer-Encoding: gzip\r\n", embedded), status: 400, closes: true},
 		{name: "TE gzip, chunked", send: post("Transfer-Encoding: gzip, chunked\r\n", end+embedded), status: 400, closes: true},
