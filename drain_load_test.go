@@ -49,7 +49,7 @@ const drainBody = 3000 // bytes of an answer: more than a segment, and than half
 func drainApp() *geist.Engine {
 	app := quiet(geist.Config{DrainIdle: time.Minute})
 	filler := strings.Repeat("x", drainBody)
-	app.Any("/work/:v", func(c *geist.Ctx) error {
+	app.Any("/job/:v", func(c *geist.Ctx) error {
 		return c.Text(200, c.Param("v")+" "+string(c.Body())+" "+filler)
 	})
 	return app
@@ -119,7 +119,7 @@ func (r *drainRound) loop(perConn, pipeline int) {
 				if perConn == 1 {
 					field = "Connection: close\r\n"
 				}
-				batch = append(batch, "GET /work/"+v+" HTTP/1.1\r\nHost: h\r\n"+field+"\r\n")
+				batch = append(batch, "GET /job/"+v+" HTTP/1.1\r\nHost: h\r\n"+field+"\r\n")
 				want = append(want, v)
 			}
 			if !r.exchange(c, &due, batch, want) {
@@ -173,12 +173,12 @@ func (r *drainRound) run(t *testing.T, ln testListener) {
 		clients.Go(func() { r.loop(1, 1) })
 		clients.Go(func() { r.loop(1<<30, 16) })
 	}
-	const post = "POST /work/s HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n"
+	const post = "POST /job/s HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n"
 	stalled := []struct{ before, interim, after, want string }{
 		{post + "\r\n01234", "", "56789", "s 0123456789"},
 		{post + "Expect: 100-continue\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "0123456789", "s 0123456789"},
-		{"POST /work/s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n", "", "5\r\n56789\r\n0\r\n\r\n", "s 0123456789"},
-		{"GET /work/s HTTP/1.1\r\nHo", "", "st: h\r\n\r\n", "s"},
+		{"POST /job/s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n", "", "5\r\n56789\r\n0\r\n\r\n", "s 0123456789"},
+		{"GET /job/s HTTP/1.1\r\nHo", "", "st: h\r\n\r\n", "s"},
 	}
 	ready.Add(len(stalled))
 	for _, s := range stalled {
