@@ -24,4 +24,3 @@ func GPlus() Table { return Parse("gplus", routetables.GPlus) }
 
 // ParseCom is the REST API of Parse.com: 26 routes.
 func ParseCom() Table { return Parse("parse", routetables.Parse) }
-
