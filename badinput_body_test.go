@@ -114,6 +114,11 @@ func TestBadInput_expectContinue(t *testing.T) {
 		checkProblem(t, c.expect(t, "POST", 413))
 		c.checkClosed(t)
 	})
+	t.Run("today: honoured on HTTP/1.0", func(t *testing.T) { // see SECURITY.md
+		c := w.dial(t)
+		c.send("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+		c.expect(t, "POST", 100)
+	})
 	t.Run("chunked too long", func(t *testing.T) {
 		c := w.dial(t)
 		c.send(post("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", ""))

@@ -237,3 +237,17 @@ func TestBadInput_timeOfTargets(t *testing.T) {
 		{name: "the other mark of the guard", send: get("*deep"), status: 400, closes: true},
 	})
 }
+
+// TestBadInput_memoryOfDeclaredBodies: today fasthttp makes room for all of a
+// declared body before any of it has come, so that MaxBodyBytes counts for each
+// connection. Should this fail, fasthttp or the engine has learned better: SECURITY.md.
+func TestBadInput_memoryOfDeclaredBodies(t *testing.T) {
+	const conns = 8
+	w, _ := newEcho(t, geist.Config{})
+	w.checkAlive(t)
+	before := heap()
+	for range conns {
+		w.dial(t).send(post(fmt.Sprintf("Content-Length: %d\r\n", geist.DefaultMaxBodyBytes), "b"))
+	}
+	waitFor(t, "declared bodies are made room for", func() bool { return heap()-before >= conns*geist.DefaultMaxBodyBytes })
+}
