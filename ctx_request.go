@@ -126,8 +126,8 @@ func (c *Ctx) sameKey(key []byte, name string) bool {
 	if unsafestring.String(key) == name {
 		return true
 	}
-	if len(key) <= len(name) || !escaped(key) {
-		return false // a decoded key is shorter than it was sent, but for "+"
+	if len(key) < len(name) || !escaped(key) {
+		return false // decoding makes nothing longer
 	}
 	c.scratch = appendUnescaped(c.scratch[:0], key)
 	return string(c.scratch) == name
