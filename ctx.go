@@ -56,7 +56,8 @@ type Ctx struct {
 	hostBuf   []byte
 	scratch   []byte
 	locals    []local
-	released  string // in debug builds: the route of the request that has ended
+	binding   *binding // made by the first Bind
+	released  string   // in debug builds: the route of the request that has ended
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
