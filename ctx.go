@@ -57,7 +57,8 @@ type Ctx struct {
 	hostBuf    []byte
 	scratch    []byte
 	locals     []local
-	debugState //nolint:unused // debug builds have fields in it
+	binding    *binding // made by the first Bind
+	debugState          //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
