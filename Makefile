@@ -87,7 +87,7 @@ test-debug:
 .PHONY: test-codec
 test-codec:
 	@$(step) "tests of the engine with encoding/json in place of go-json"
-	@GEIST_TEST_CODEC=std $(gotest) . $(wildcard ./geisttest)
+	@$(gotest) -tags geiststdjson . $(wildcard ./geisttest)
 
 .PHONY: test-latest
 test-latest: setup ## the root module's tests against a newer fasthttp, see go.latest.mod

@@ -25,7 +25,7 @@ var benchSink any
 
 // boundCtx returns a Ctx for a request, as a handler gets it.
 func boundCtx(s sent) *Ctx {
-	c := newCtx(New(Config{JSON: testCodec()}))
+	c := newCtx(New(Config{JSON: defaultCodec()}))
 	c.rc = s.request()
 	c.rc.URI()
 	return c

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/netip"
-	"os"
 	"reflect"
 	"runtime"
 	"strings"
@@ -16,14 +15,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 )
-
-// testCodec is the JSON codec of tests, by GEIST_TEST_CODEC.
-func testCodec() Codec {
-	if os.Getenv("GEIST_TEST_CODEC") == "std" {
-		return StdJSON()
-	}
-	return GoJSON()
-}
 
 // sent is a request for Bind.
 type sent struct {
@@ -40,7 +31,7 @@ type sent struct {
 func (s sent) bind(tb testing.TB, v any) (status int, answer string, err error) {
 	tb.Helper()
 	if s.config.JSON == nil {
-		s.config.JSON = testCodec()
+		s.config.JSON = defaultCodec()
 	}
 	app := New(s.config)
 	pattern := orDefault(s.pattern, "/*any")
@@ -656,7 +647,7 @@ func TestBind_valuesStayValid(t *testing.T) {
 		N string   `json:"n"`
 	}
 	var v doc
-	app := New(Config{JSON: testCodec()})
+	app := New(Config{JSON: defaultCodec()})
 	app.POST("/x", func(c *Ctx) error { return c.Bind(&v) })
 	rc := sent{target: "/x?q=one&q=t%77o&b=raw", headers: []string{"X-H: head"}, body: `{"n":"name"}`}.request()
 	app.Handler()(rc)

@@ -86,7 +86,8 @@ type Config struct {
 	// never logged as errors. Nil means slog.Default().
 	Logger *slog.Logger
 
-	// JSON encodes and decodes JSON. Nil means [GoJSON].
+	// JSON encodes and decodes JSON. Nil means [GoJSON], or [StdJSON] in a build with
+	// -tags geiststdjson.
 	JSON Codec
 
 	// Codecs encode and decode further media types, by name: "application/cbor".
@@ -195,7 +196,7 @@ func (cfg Config) resolve() (settings, []string) {
 	var problems []string
 	cfg.Name = orDefault(cfg.Name, "geist")
 	if cfg.JSON == nil {
-		cfg.JSON = GoJSON()
+		cfg.JSON = defaultCodec()
 	}
 	problems = append(problems, cfg.resolveCodecs()...)
 	if cfg.TrailingSlash > SlashStrict {
