@@ -196,7 +196,7 @@ func TestBadInput_memoryOfConns(t *testing.T) {
 	for _, c := range clients {
 		_ = c.Close()
 	}
-	clients = nil
+	clear(clients)
 	waitFor(t, "memory is given back", func() bool { return heap()-before < 2*mib })
 }
 
