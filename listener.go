@@ -118,10 +118,6 @@ const maxListenerWrappers = 4
 
 // wrap registers a connection, or refuses it and returns nil.
 func (l *listener) wrap(raw net.Conn) net.Conn {
-	state := connState{live: l.live, between: true}
-	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && l.limit > 0 {
-		state.addr = tcp.AddrPort().Addr().Unmap()
-	}
 	var c netConn
 	switch raw := raw.(type) {
 	case *net.TCPConn:
