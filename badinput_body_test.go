@@ -114,10 +114,16 @@ func TestBadInput_expectContinue(t *testing.T) {
 		checkProblem(t, c.expect(t, "POST", 413))
 		c.checkClosed(t)
 	})
-	t.Run("today: honoured on HTTP/1.0", func(t *testing.T) { // see SECURITY.md
+	t.Run("HTTP/1.0 is served with or without it", func(t *testing.T) { // fasthttp 1.74 sends 100, newer do not
 		c := w.dial(t)
-		c.send("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
-		c.expect(t, "POST", 100)
+		c.send("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
+		a, err := c.receive("POST")
+		if err == nil && a.StatusCode == 100 {
+			a, err = c.receive("POST")
+		}
+		if err != nil || a.StatusCode != 200 {
+			t.Errorf("got %v, %v, want 200", a, err)
+		}
 	})
 	t.Run("chunked too long", func(t *testing.T) {
 		c := w.dial(t)
