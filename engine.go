@@ -35,9 +35,10 @@ type Engine struct {
 	serving  atomic.Bool // true: registration outside Change panics
 	routes   atomic.Pointer[routes]
 
-	pool    sync.Pool // of *Ctx
-	watcher peerwatch.Watcher
-	live    server
+	pool     sync.Pool // of *Ctx
+	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
+	watcher  peerwatch.Watcher
+	live     server
 }
 
 // hooks are the functions that the application asked to be called.
