@@ -36,7 +36,7 @@ func (f *files) serve(c *Ctx) error {
 		return c.withoutFiles()
 	}
 	name, ok := fileName(rest, f.cfg.DotFiles)
-	if !ok {
+	if !ok || c.engine.set.TrailingSlash == SlashIgnore && hasEncodedDots(unsafestring.String(sent)) {
 		return c.withoutFiles()
 	}
 	if folder || name == "" {
@@ -59,7 +59,7 @@ func (f *files) serve(c *Ctx) error {
 // missing answers a path without a file: with the fallback page, if it is for the
 // page to decide, else as if there were no files.
 func (f *files) missing(c *Ctx, rest string) error {
-	if f.cfg.Fallback == "" || path.Ext(rest) != "" || !acceptsHTML(c.rc.Request.Header.Peek(fasthttp.HeaderAccept)) {
+	if f.cfg.Fallback == "" || path.Ext(strings.TrimSuffix(rest, "/")) != "" || !acceptsHTML(c.rc.Request.Header.Peek(fasthttp.HeaderAccept)) {
 		return c.withoutFiles()
 	}
 	tables, n := c.tablesFor(c.ep.files.routes)
