@@ -39,7 +39,7 @@ type StaticConfig struct {
 
 	// DisablePrecompressed ignores the siblings app.js.br, app.js.zst and app.js.gz. By
 	// default the one that the client likes best, and of equal ones the smallest, is
-	// sent in place of app.js, unless it is older.
+	// sent in place of app.js, unless it is more than two seconds older.
 	DisablePrecompressed bool
 }
 

@@ -175,7 +175,7 @@ func (f *files) addSiblings(e *fileEntry, name string, old *fileEntry) {
 	plain := e.forms[0]
 	for _, s := range siblings {
 		form, err := f.represent(name, s, plain.mime, old)
-		if err == nil && !form.modified.Before(plain.modified) {
+		if err == nil && !form.modified.Add(settled).Before(plain.modified) {
 			e.forms = append(e.forms, form)
 		}
 	}
