@@ -78,6 +78,7 @@ type table struct {
 	inexact bool    // any lacks a pattern that overlaps another without being like it
 	scopes  *tree   // prefixes of groups, to find who answers 404; nil if there are none
 	root    *fallback
+	claims  *tree // what lies below routes and groups; nil if no route serves files
 }
 
 // endpoint is a compiled route: what one leaf of a tree leads to.
@@ -88,8 +89,10 @@ type endpoint struct {
 	absent  string // the optional parameter that this form of the pattern lacks
 	chain   []Handler
 	onError ErrorHandler
-	mount   *routes   // the endpoint is a mounted engine
-	scope   *fallback // the endpoint is a group's prefix
+	mount   *routes    // the endpoint is a mounted engine
+	files   *fileRoute // the endpoint serves files
+	levels  []step     // the scopes that the chain is made of
+	scope   *fallback  // the endpoint is a group's prefix
 	place   string
 	method  string
 	source  *pattern
@@ -120,6 +123,8 @@ type compiler struct {
 	tables   map[string]*table
 	gets     map[*table][]*endpoint // endpoints for GET, which answer HEAD too
 	problems *[]string
+	implied  []implied
+	hasFiles bool
 }
 
 // level is what a scope inherits from those around it.
@@ -130,6 +135,7 @@ type level struct {
 	onError  ErrorHandler
 	notFound Handler
 	notAllow Handler
+	steps    []step
 }
 
 // compile builds the routes of e and returns every problem it meets.
@@ -229,6 +235,7 @@ func (c *compiler) walk(s *scope, at level) {
 	}
 	at.prefix += s.prefix
 	at.chain = slices.Concat(at.chain, s.chain())
+	at.steps = append(slices.Clip(at.steps), step{s, len(at.chain)})
 	at.onError = nearer(s.reg.onError, at.onError)
 	if s.reg.notFound != nil {
 		at.notFound = s.reg.notFound
@@ -289,7 +296,7 @@ func (c *compiler) prefixNames(prefix string) []string {
 func (c *compiler) fallback(at level, prefix string) *fallback {
 	names := c.prefixNames(prefix)
 	end := func(h Handler) *endpoint {
-		return &endpoint{engine: c.engine, names: names, chain: slices.Concat(at.chain, []Handler{h}), onError: c.onError(at)}
+		return &endpoint{engine: c.engine, names: names, chain: slices.Concat(at.chain, []Handler{h}), onError: c.onError(at), levels: at.steps}
 	}
 	notFound, notAllowed := at.notFound, at.notAllow
 	if notFound == nil {
@@ -330,17 +337,15 @@ func (c *compiler) parse(src string) ([]*pattern, error) {
 
 // addRoute compiles one route for each of its methods.
 func (c *compiler) addRoute(r *Route, at level) {
+	if r.files != nil {
+		c.addFiles(r, at)
+		return
+	}
 	patterns, ok := c.patterns(r.path, at.prefix, r.place)
 	if !ok || !c.checkHandlers(r) {
 		return
 	}
-	if r.name != "" {
-		if _, taken := c.routes.named[r.name]; taken {
-			c.problem("two routes are named %q, the second at %s: names are unique", r.name, r.place)
-		} else {
-			c.routes.named[r.name] = patterns
-		}
-	}
+	c.nameRoute(r, patterns)
 	chain := slices.Concat(at.chain, r.handlers)
 	for _, method := range r.methods {
 		if !validToken(method) {
@@ -351,20 +356,37 @@ func (c *compiler) addRoute(r *Route, at level) {
 		for _, p := range patterns {
 			ep := &endpoint{
 				engine: c.engine, pattern: full.src, names: p.names, chain: chain,
-				onError: c.onError(at), place: r.place, method: method, source: p,
+				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p,
 			}
 			if n := len(p.names); n < len(full.names) {
 				ep.absent = full.names[n]
 			}
 			c.insert(at.host, method, p, ep)
 		}
-		c.routes.infos = append(c.routes.infos, RouteInfo{
-			Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-			Params: slices.Clone(full.names), Handler: handlerName(r.handlers[len(r.handlers)-1]),
-			Middleware: len(chain) - 1, Source: r.place,
-		})
-		c.routes.origin = append(c.routes.origin, r)
+		c.describe(r, at, method, full, chain)
 	}
+}
+
+// nameRoute makes the route's patterns known by its name.
+func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
+	if r.name == "" {
+		return
+	}
+	if _, taken := c.routes.named[r.name]; taken {
+		c.problem("two routes are named %q, the second at %s: names are unique", r.name, r.place)
+		return
+	}
+	c.routes.named[r.name] = patterns
+}
+
+// describe lists a route for one method.
+func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
+	c.routes.infos = append(c.routes.infos, RouteInfo{
+		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
+		Params: slices.Clone(full.names), Handler: handlerName(r.handlers[len(r.handlers)-1]),
+		Middleware: len(chain) - 1, Source: r.place,
+	})
+	c.routes.origin = append(c.routes.origin, r)
 }
 
 // patterns parses the full pattern of a path at a prefix and reports what is wrong.
@@ -472,12 +494,14 @@ func (c *compiler) addMount(m mount, at level) {
 // finish completes the trees: HEAD is answered by GET routes unless it has its
 // own, hosts get their tables, and everything is made read-only.
 func (c *compiler) finish() {
+	c.addImplied()
+	c.addClaims()
 	for host, t := range c.tables {
 		if t.root == nil {
 			t.root = c.tables[""].root
 		}
 		c.addHead(t)
-		for _, tr := range append(slices.Clone(t.trees), t.any, t.scopes) {
+		for _, tr := range append(slices.Clone(t.trees), t.any, t.scopes, t.claims) {
 			if tr != nil {
 				tr.freeze()
 			}

@@ -143,7 +143,8 @@ type Config struct {
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds writing one response once its handler has returned (the
-	// connection is closed). Zero means 30 seconds; negative disables it.
+	// connection is closed); of a large file, each 128 KiB. Zero means 30 seconds;
+	// negative disables it.
 	WriteTimeout time.Duration
 
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,

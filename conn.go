@@ -212,6 +212,12 @@ func (s *connState) armWrite(inner net.Conn) {
 	}
 }
 
+// renewWrite gives a long answer that goes on another WriteTimeout.
+func (s *connState) renewWrite(inner net.Conn) {
+	s.written = false
+	s.armWrite(inner)
+}
+
 // armRead bounds the wait for a request, or for the rest of one.
 func (s *connState) armRead(inner net.Conn, boundary bool) error {
 	if !boundary {

@@ -44,6 +44,11 @@ type Ctx struct {
 	hostValue string
 	hostTable *table // the routes that hostParam belongs to
 
+	passed     *fileRoute // the files that have nothing at the path
+	before     []step     // the levels of the chain that led there
+	passedErr  error      // of what answered in their place
+	hiddenDots bool       // raw has dot segments that were encoded
+
 	cold cold // what few requests use
 
 	// Kept from request to request.
@@ -219,7 +224,8 @@ func (c *Ctx) release() {
 	c.path, c.orig, c.raw = "", "", ""
 	if c.rs != nil || c.failure != nil || c.absolute {
 		c.rs, c.failure = nil, nil
-		c.absolute, c.asterisk = false, false
+		c.absolute, c.asterisk, c.hiddenDots = false, false, false
+		c.passed, c.before, c.passedErr = nil, nil, nil
 		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 		if cap(c.scratch) > c.server.set.MaxRetainedBytes {
 			c.scratch = nil // a problem document has grown it

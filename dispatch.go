@@ -206,6 +206,10 @@ func (c *Ctx) route(rs *routes, method int) {
 func (c *Ctx) enter(ep *endpoint, method int) {
 	rs := ep.mount
 	if rs == nil {
+		if c.passed != nil {
+			c.resume(ep)
+			return
+		}
 		c.run(ep)
 		return
 	}
@@ -291,6 +295,7 @@ func (c *Ctx) miss(rs *routes, tables []*table, method int) {
 			return
 		}
 	}
+	c.hiddenDots = c.dots && hasEncodedDots(c.raw)
 	if rs.engine.set.TrailingSlash == SlashRedirect && c.nearMiss(rs, tables, method) {
 		return
 	}
@@ -360,6 +365,12 @@ func (c *Ctx) setRaw(e *Engine, raw string) {
 	_ = c.prepare(e)
 }
 
+// countsFiles reports whether a route for files, which matches any name, counts as
+// one that has the path.
+func (c *Ctx) countsFiles(r *fileRoute, tables []*table, path, orig string) bool {
+	return c.passed == nil && !c.hiddenDots && !c.claimed(r, tables, path, orig)
+}
+
 // allowed returns the set of methods, a bit each by index, that have a route for
 // the path. One lookup in the tree of all methods settles the usual 404.
 func (c *Ctx) allowed(tables []*table, path, orig string) (set uint64) {
@@ -368,7 +379,10 @@ func (c *Ctx) allowed(tables []*table, path, orig string) (set uint64) {
 			continue
 		}
 		for m, tr := range t.trees {
-			if tr != nil && tr.find(path, orig, &c.caps) != nil {
+			if tr == nil {
+				continue
+			}
+			if ep := tr.find(path, orig, &c.caps); ep != nil && (ep.files == nil || c.countsFiles(ep.files, tables, path, orig)) {
 				set |= 1 << m
 			}
 		}
@@ -396,6 +410,10 @@ func (c *Ctx) answer(tables []*table, path string, allow uint64, kind func(*fall
 	c.ofHost(c.rs, from)
 	if allow != 0 {
 		c.setAllow(allow)
+	}
+	if c.passed != nil {
+		c.resume(kind(fall))
+		return
 	}
 	c.run(kind(fall))
 }

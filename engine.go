@@ -35,10 +35,11 @@ type Engine struct {
 	serving  atomic.Bool // true: registration outside Change panics
 	routes   atomic.Pointer[routes]
 
-	pool    sync.Pool // of *Ctx
-	tables  sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
-	watcher peerwatch.Watcher
-	live    server
+	pool     sync.Pool // of *Ctx
+	tables   sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
+	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
+	watcher  peerwatch.Watcher
+	live     server
 }
 
 // hooks are the functions that the application asked to be called.

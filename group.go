@@ -2,6 +2,7 @@ package geist
 
 import (
 	"cmp"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strconv"
@@ -43,6 +44,10 @@ type Router interface {
 	Handle(method, path string, handlers ...Handler) *Route
 	// Any registers a route for the seven usual methods; see [Engine.Any].
 	Any(path string, handlers ...Handler) *Route
+	// Static serves the files of a directory; see [Engine.Static].
+	Static(prefix, dir string, config ...StaticConfig) *Route
+	// StaticFS serves the files of a file system; see [Engine.StaticFS].
+	StaticFS(prefix string, fsys fs.FS, config ...StaticConfig) *Route
 	// Group opens a group of routes; see [Engine.Group].
 	Group(prefix string, mw ...Handler) *Group
 	// Mount serves another engine below a prefix; see [Engine.Mount].
@@ -294,6 +299,7 @@ type Route struct {
 	name     string
 	handlers []Handler
 	place    string
+	files    *files // what Static serves
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which

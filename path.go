@@ -159,6 +159,16 @@ func dotSegment(seg string) int {
 	return n
 }
 
+// hasEncodedDots reports whether a raw path has a dot segment that was sent encoded.
+func hasEncodedDots(raw string) bool {
+	for seg := range strings.SplitSeq(raw, "/") {
+		if strings.IndexByte(seg, '%') >= 0 && dotSegment(seg) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // appendLocation appends a raw segment, escaping what must not stand in a Location header.
 func appendLocation(dst []byte, seg string) []byte {
 	for i := range len(seg) {
