@@ -63,12 +63,14 @@ type Ctx struct {
 // cold is the state that few requests use. used tells reset whether to look.
 type cold struct {
 	used    bool
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	ctx     context.Context         // what Context returns
+	own     context.Context         // what it was before SetContext
+	cancel  context.CancelCauseFunc // of own
 	gone    *peerwatch.Watch
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
+	stream  *bodyStream // the answer's body, while it is one
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -80,8 +82,8 @@ func newCtx(e *Engine) *Ctx {
 	return c
 }
 
-// finish ends the request: it recovers what panicked outside an endpoint, runs
-// the closers and hooks, and gives the Ctx back.
+// finish ends the handling of the request: it recovers what panicked outside an
+// endpoint, runs the hooks, and ends the request or hands it over to its stream.
 func (c *Ctx) finish() {
 	if !c.returned {
 		if v := recover(); v != nil {
@@ -92,12 +94,22 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
-	if c.cold.used {
-		c.closeCold()
-	}
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
+	if c.cold.used && c.cold.stream != nil {
+		c.handOver()
+		return
+	}
+	c.end()
+}
+
+// end releases what the request holds and gives the Ctx back.
+func (c *Ctx) end() {
+	if c.cold.used {
+		c.closeCold()
+	}
+	e := c.server
 	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
 	if resp := &c.rc.Response; !resp.IsBodyStream() {
 		if body := resp.Body(); len(body) > e.set.MaxRetainedBytes {
@@ -263,7 +275,7 @@ func (c *Ctx) Context() context.Context {
 	if c.cold.ctx == nil {
 		c.cold.used = true
 		ctx, cancel := context.WithCancelCause(c.server.live.base)
-		c.cold.ctx, c.cold.cancel = ctx, cancel
+		c.cold.ctx, c.cold.own, c.cold.cancel = ctx, ctx, cancel
 		if conn := c.rc.Conn(); conn != nil {
 			c.cold.gone = c.server.watcher.Watch(conn, func() { cancel(ErrClientGone) })
 		}
@@ -283,9 +295,16 @@ func (c *Ctx) clientGone() bool {
 	return c.cold.ctx != nil && errors.Is(context.Cause(c.cold.ctx), ErrClientGone)
 }
 
+// endedEarly reports whether the context was made and ended before the request:
+// what fails then, fails for that.
+func (c *Ctx) endedEarly() bool {
+	return c.cold.own != nil && c.cold.own.Err() != nil || c.server.live.base.Err() != nil
+}
+
 // OnClose adds a function that runs when the request ends, or the stream or
 // connection that it became, in reverse order of registration: after the answer
-// is built, but before it is sent. It also runs after a panic.
+// is built, but before it is sent; after the last byte of a stream. It also runs
+// after a panic.
 func (c *Ctx) OnClose(f func()) {
 	c.check()
 	c.cold.used = true
