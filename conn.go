@@ -58,6 +58,9 @@ type connState struct {
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
 	written  bool      // something was written since the last read
 	armedOut int64     // the clock when the deadline of writing was set
+
+	remote string               // the client's address, once net/http's handlers asked
+	tls    *tls.ConnectionState // likewise
 }
 
 // inRequest is connState.armed while the deadline is that of a request.

@@ -71,6 +71,7 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream // the answer's body, while it is one
+	hijack  *exchange   // whose handler has taken the connection
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -97,7 +98,7 @@ func (c *Ctx) finish() {
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
-	if c.cold.used && c.cold.stream != nil {
+	if c.cold.used && (c.cold.stream != nil || c.cold.hijack != nil) {
 		c.handOver()
 		return
 	}

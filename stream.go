@@ -45,7 +45,7 @@ func (c *Ctx) Stream(contentType string, f func(w *StreamWriter) error) error {
 		c.rc.Response.Header.SetContentType(fieldValue(contentType))
 		return nil
 	}
-	s := &bodyStream{w: StreamWriter{c: c}, f: f}
+	s := &bodyStream{w: StreamWriter{c: c}, f: f, size: -1}
 	c.setStream(s)
 	c.rc.Response.Header.SetContentType(fieldValue(contentType))
 	return nil
@@ -54,8 +54,8 @@ func (c *Ctx) Stream(contentType string, f func(w *StreamWriter) error) error {
 // setStream makes s the body of the answer.
 func (c *Ctx) setStream(s *bodyStream) {
 	resp := &c.rc.Response
-	if c.rc.Request.Header.IsHTTP11() {
-		resp.SetBodyStream(s, -1)
+	if s.size >= 0 || c.rc.Request.Header.IsHTTP11() {
+		resp.SetBodyStream(s, s.size)
 	} else {
 		// HTTP/1.0 knows no chunks: the end of the connection is that of the body. For
 		// fasthttp its length is 0, so that it adds no framing; WriteTo reports 0 bytes.
@@ -68,8 +68,13 @@ func (c *Ctx) setStream(s *bodyStream) {
 	c.cold.stream = s
 }
 
-// handOver leaves c to its stream, which ends the request when it is closed.
+// handOver leaves c to its stream, which ends the request when it is closed, or to the
+// handler that took the connection.
 func (c *Ctx) handOver() {
+	if x := c.cold.hijack; x != nil {
+		x.giveAway()
+		return
+	}
 	c.cold.stream.handed = true
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
@@ -97,7 +102,9 @@ type bodyStream struct {
 	w       StreamWriter
 	f       func(*StreamWriter) error
 	dropped func() // called by Close if f has never run; may be nil
+	size    int    // of the whole body, or -1 for chunks
 	ran     bool
+	running bool
 	handed  bool // the request ends with the stream
 	closed  bool
 }
@@ -112,21 +119,36 @@ func (s *bodyStream) Read([]byte) (int, error) {
 	return 0, errors.New("geist: a stream can be written, not read")
 }
 
-// WriteTo runs the stream's function. The number of bytes that it returns is always
-// 0, see setStream.
+// WriteTo runs the stream's function. It returns the number of bytes only if the
+// size was announced, else 0, see setStream.
 func (s *bodyStream) WriteTo(out io.Writer) (int64, error) {
-	c := s.w.c
-	s.ran = true
+	s.ran, s.running = true, true
 	s.w.begin(out)
+	err := s.perform()
+	s.running = false
+	if s.closed { // f has replaced the answer, which had begun: fasthttp has closed us
+		s.end()
+		return 0, errStreamCut
+	}
+	if s.size < 0 {
+		return 0, err
+	}
+	return s.w.sent, err
+}
+
+// perform runs the function to its end. It logs an error, and returns another in its
+// place that says only that there was one.
+func (s *bodyStream) perform() error {
+	c := s.w.c
 	err := s.run()
 	s.w.end()
 	if err == nil {
-		return 0, nil
+		return nil
 	}
-	if status := StatusCode(err); status >= 500 && !isAbort(err) && !c.endedEarly() {
+	if StatusCode(err) >= 500 && !isAbort(err) && !c.endedEarly() {
 		c.logFailure(c.rc.Response.StatusCode(), err)
 	}
-	return 0, errStreamCut
+	return errStreamCut
 }
 
 func (s *bodyStream) run() (err error) {
@@ -147,6 +169,14 @@ func (s *bodyStream) Close() error {
 		return nil
 	}
 	s.closed = true
+	if !s.running {
+		s.end()
+	}
+	return nil
+}
+
+// end ends what Close ends.
+func (s *bodyStream) end() {
 	c := s.w.c
 	if !s.ran && s.dropped != nil {
 		s.dropped()
@@ -158,7 +188,6 @@ func (s *bodyStream) Close() error {
 		s.w.unbound()
 		c.end()
 	}
-	return nil
 }
 
 // StreamWriter writes the body of [Ctx.Stream]. It collects what is written and
@@ -169,10 +198,11 @@ type StreamWriter struct {
 	out   io.Writer                  // of fasthttp: a write is a chunk, which it sends
 	flush interface{ Flush() error } // out, where it is no chunk writer and holds bytes back
 	buf   *[]byte                    // nil while it is empty
-	err   error                      // the first failure
-	state *connState                 // of our own connections
-	conn  net.Conn                   // of a foreign server's; nil if its deadline cannot be set
-	until time.Time                  // the deadline of conn
+	sent  int64
+	err   error      // the first failure
+	state *connState // of our own connections
+	conn  net.Conn   // of a foreign server's; nil if its deadline cannot be set
+	until time.Time  // the deadline of conn
 }
 
 // streamBuffers keeps the buffers of streams, which hold one only while something
@@ -297,6 +327,7 @@ func (w *StreamWriter) send(p []byte) error {
 	if err != nil {
 		return w.fail(err)
 	}
+	w.sent += int64(len(p))
 	return nil
 }
 

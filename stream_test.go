@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -434,7 +435,8 @@ func TestCtx_Stream_drain(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	down := make(chan error, 1)
 	go func() { down <- app.Shutdown(ctx) }()
-	for app.Ready() { //nolint:revive // a few microseconds
+	for app.Ready() {
+		runtime.Gosched()
 	}
 	close(finish)
 	if b, err := io.ReadAll(ends.Body); string(b) != "end" || err != nil {
