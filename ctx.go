@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 
@@ -66,7 +67,7 @@ type cold struct {
 	ctx     context.Context         // what Context returns
 	own     context.Context         // what it was before SetContext
 	cancel  context.CancelCauseFunc // of own
-	gone    *peerwatch.Watch
+	tie     tie                     // what may end own
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
@@ -177,7 +178,7 @@ func (c *Ctx) closeCold() {
 		c.runCloser()
 	}
 	if c.cold.cancel != nil {
-		c.cold.gone.Stop()
+		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
 	}
 	clear(c.cold.kv)
@@ -275,13 +276,37 @@ func (c *Ctx) Context() context.Context {
 	c.check()
 	if c.cold.ctx == nil {
 		c.cold.used = true
-		ctx, cancel := context.WithCancelCause(c.server.live.base)
-		c.cold.ctx, c.cold.own, c.cold.cancel = ctx, ctx, cancel
-		if conn := c.rc.Conn(); conn != nil {
-			c.cold.gone = c.server.watcher.Watch(conn, func() { cancel(ErrClientGone) })
-		}
+		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
+		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
 	}
 	return c.cold.ctx
+}
+
+// tie is what may end a request's context before its time.
+type tie struct {
+	watch       *peerwatch.Watch // of our connections and those of other fasthttp servers
+	outer, base func() bool      // stop functions, inside a server of net/http
+}
+
+// cut lets nothing end the context any more.
+func (t *tie) cut() {
+	t.watch.Stop()
+	if t.outer != nil {
+		t.outer()
+		t.base()
+	}
+}
+
+// newContext returns the context of a request that has come over conn, which may be nil.
+func (s *server) newContext(conn net.Conn) (context.Context, context.CancelCauseFunc, tie) {
+	if r := bridgedRequest(conn); r != nil {
+		return s.bridgedContext(r.Context())
+	}
+	ctx, cancel := context.WithCancelCause(s.base)
+	if conn == nil {
+		return ctx, cancel, tie{}
+	}
+	return ctx, cancel, tie{watch: s.engine.watcher.Watch(conn, func() { cancel(ErrClientGone) })}
 }
 
 // SetContext replaces what Context returns for the rest of the request. ctx must

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/gogeist/geist/internal/peerwatch"
 )
 
 // lazyContext is the context of a request that was passed on to net/http, where each
@@ -15,14 +13,15 @@ import (
 // context, with its watch of the client, is made when Done or Err is first called.
 // It takes the place of what Ctx.Context would make, and like that may outlive the Ctx.
 type lazyContext struct {
-	live  *server
-	conn  net.Conn
-	local net.Addr
+	live   *server
+	conn   net.Conn
+	local  net.Addr
+	values context.Context // where values are looked up until real is made
 
 	mu    sync.Mutex
 	real  context.Context         // guarded by mu; nil until asked for
 	end   context.CancelCauseFunc // guarded by mu; of real
-	watch *peerwatch.Watch        // guarded by mu
+	tie   tie                     // guarded by mu; of real
 	cause error                   // guarded by mu; why it ended before real was made
 }
 
@@ -31,6 +30,11 @@ type lazyContext struct {
 func (c *Ctx) lazyContext() context.Context {
 	if c.cold.ctx == nil {
 		x := &lazyContext{live: &c.server.live, conn: c.rc.Conn(), local: c.rc.LocalAddr()}
+		if r := bridgedRequest(x.conn); r != nil {
+			x.values = context.WithoutCancel(r.Context())
+		} else {
+			x.values = context.Background()
+		}
 		c.cold.used = true
 		c.cold.ctx, c.cold.own, c.cold.cancel = x, x, x.cancel
 	}
@@ -42,28 +46,28 @@ func (x *lazyContext) get() context.Context {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.real == nil {
-		ctx, cancel := context.WithCancelCause(x.live.base)
-		x.real, x.end = ctx, cancel
 		if x.cause != nil {
-			cancel(x.cause)
-		} else if x.conn != nil {
-			x.watch = x.live.engine.watcher.Watch(x.conn, func() { cancel(ErrClientGone) })
+			x.conn = nil
+		}
+		x.real, x.end, x.tie = x.live.newContext(x.conn)
+		if x.cause != nil {
+			x.end(x.cause)
 		}
 	}
 	return x.real
 }
 
-// cancel ends the context. The watch is stopped without the lock, for Stop may wait
+// cancel ends the context. The watch is stopped without the lock, for that may wait
 // for the watch's function.
 func (x *lazyContext) cancel(cause error) {
 	x.mu.Lock()
 	if x.cause == nil {
 		x.cause = cause
 	}
-	watch, end := x.watch, x.end
-	x.watch, x.conn = nil, nil
+	tie, end := x.tie, x.end
+	x.tie.watch = nil
 	x.mu.Unlock()
-	watch.Stop()
+	tie.cut()
 	if end != nil {
 		end(cause)
 	}
@@ -80,14 +84,14 @@ func (x *lazyContext) Value(key any) any {
 		return x.local
 	}
 	x.mu.Lock()
-	ctx := x.real
-	if ctx == nil {
-		ctx = x.live.base
-		if x.cause != nil {
-			ctx = context.Background()
-		}
-	}
+	ctx, over := x.real, x.cause != nil
 	x.mu.Unlock()
+	switch {
+	case ctx == nil && over: // context.Cause asks
+		ctx = x.get()
+	case ctx == nil:
+		ctx = x.values
+	}
 	return ctx.Value(key)
 }
 

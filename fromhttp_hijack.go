@@ -37,7 +37,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // canHijack reports whether there is a real connection.
-func canHijack(conn net.Conn) bool { return conn != nil && canDeadline(conn) }
+func canHijack(conn net.Conn) bool { return bridgedRequest(conn) == nil && canDeadline(conn) }
 
 // giveAway asks fasthttp for the connection, which comes when this request is over.
 // Where the server cuts the connection before, it never comes.
