@@ -123,8 +123,9 @@ type Config struct {
 	// seconds; negative disables it.
 	ReadTimeout time.Duration
 
-	// WriteTimeout bounds writing one response once its handler has returned (the
-	// connection is closed). Zero means 30 seconds; negative disables it.
+	// WriteTimeout bounds writing one response once its handler has returned, and of a
+	// stream each flush (the connection is closed). Zero means 30 seconds; negative
+	// disables it.
 	WriteTimeout time.Duration
 
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,

@@ -99,27 +99,20 @@ func (c *Ctx) finish() {
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
-	if c.cold.used && (c.cold.stream != nil || c.cold.hijack != nil) {
-		c.handOver()
-		return
+	if c.cold.used {
+		if c.cold.stream != nil || c.cold.hijack != nil {
+			c.handOver()
+			return
+		}
+		c.closeCold()
 	}
-	c.end()
+	c.release()
 }
 
-// end releases what the request holds and gives the Ctx back.
+// end ends a request that was handed over.
 func (c *Ctx) end() {
 	if c.cold.used {
 		c.closeCold()
-	}
-	e := c.server
-	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
-	if resp := &c.rc.Response; !resp.IsBodyStream() {
-		if body := resp.Body(); len(body) > e.set.MaxRetainedBytes {
-			// As a raw body its buffer ends with the answer; fasthttp would keep it for
-			// the next one.
-			resp.SwapBody(nil)
-			resp.SetBodyRaw(body)
-		}
 	}
 	c.release()
 }
@@ -205,15 +198,25 @@ func (c *Ctx) runCloser() {
 	f()
 }
 
-// release resets c and puts it into the pool. Debug builds never use it again, so
-// that every later use is found.
+// release lets go of large bodies, resets c and puts it into the pool. Debug builds
+// never use it again, so that every later use is found.
 func (c *Ctx) release() {
+	e := c.server
+	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
+	if resp := &c.rc.Response; !resp.IsBodyStream() {
+		if body := resp.Body(); len(body) > e.set.MaxRetainedBytes {
+			// As a raw body its buffer ends with the answer; fasthttp would keep it for
+			// the next one.
+			resp.SwapBody(nil)
+			resp.SetBodyRaw(body)
+		}
+	}
 	if debugCtx {
 		c.poison()
 		return
 	}
 	c.rc = nil
-	c.engine = c.server
+	c.engine = e
 	c.ep = nil
 	c.chain = nil
 	c.path, c.orig, c.raw = "", "", ""
@@ -223,7 +226,7 @@ func (c *Ctx) release() {
 		c.hostParam, c.hostValue, c.hostTable = "", "", nil
 	}
 	c.dots, c.clean, c.returned = false, false, false
-	c.server.pool.Put(c)
+	e.pool.Put(c)
 }
 
 // keep returns b as a string that stays valid for ever: a copy in the arena, which

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// quiet is a handler of net/http that sets a field and a short body.
+// quietHandler is a handler of net/http that sets a field and a short body.
 func quietHandler(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")
 	_, _ = io.WriteString(w, "hello")
@@ -17,10 +17,7 @@ func quietHandler(w http.ResponseWriter, r *http.Request) {
 const bridgeRequest = "GET /plain HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n"
 
 // oneConn is a listener with one connection.
-type oneConn struct {
-	c    chan net.Conn
-	done chan struct{}
-}
+type oneConn struct{ c chan net.Conn }
 
 func (l *oneConn) Accept() (net.Conn, error) {
 	c, ok := <-l.c
@@ -60,20 +57,14 @@ func BenchmarkCycle_fromHTTP(b *testing.B) {
 		}
 	})
 	b.Run("netHTTP", func(b *testing.B) {
-		l := &oneConn{c: make(chan net.Conn, 1)}
-		conn := &closeConnBench{memConn: memConn{in: []byte(bridgeRequest), n: b.N}, closed: make(chan struct{})}
-		l.c <- conn
-		srv := &http.Server{Handler: http.HandlerFunc(quietHandler)} //nolint:gosec // no client
-		go func() { <-conn.closed; close(l.c) }()
 		b.ReportAllocs()
-		_ = srv.Serve(l)
+		serveStd(&memConn{in: []byte(bridgeRequest), n: b.N})
 	})
-	runtime.KeepAlive(b)
 }
 
 // closeConnBench tells when it is closed.
 type closeConnBench struct {
-	memConn
+	*memConn
 	closed chan struct{}
 }
 
@@ -84,4 +75,43 @@ func (c *closeConnBench) Close() error {
 		close(c.closed)
 	}
 	return nil
+}
+
+// TestFromHTTP_allocations: at most two allocations more than net/http itself.
+func TestFromHTTP_allocations(t *testing.T) {
+	if debugCtx {
+		t.Skip("debug builds allocate a Ctx each time")
+	}
+	const n = 20_000
+	app := New()
+	app.GET("/plain", FromHTTP(http.HandlerFunc(quietHandler)))
+	own := app.Server()
+	bridged := mallocs(func() {
+		if err := own.ServeConn(&memConn{in: []byte(bridgeRequest), n: n}); err != nil {
+			t.Error(err)
+		}
+	})
+	std := mallocs(func() { serveStd(&memConn{in: []byte(bridgeRequest), n: n}) })
+	if bridged > std+2*n {
+		t.Errorf("%.1f allocations a request, net/http %.1f", float64(bridged)/n, float64(std)/n)
+	}
+}
+
+// mallocs returns the number of allocations of f, and of what runs beside it.
+func mallocs(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
+}
+
+// serveStd serves the requests of one connection by net/http.
+func serveStd(c *memConn) {
+	l := &oneConn{c: make(chan net.Conn, 1)}
+	conn := &closeConnBench{memConn: c, closed: make(chan struct{})}
+	l.c <- conn
+	srv := &http.Server{Handler: http.HandlerFunc(quietHandler)} //nolint:gosec // no client
+	go func() { <-conn.closed; close(l.c) }()
+	_ = srv.Serve(l)
 }

@@ -86,8 +86,9 @@ type hijackedConn struct {
 	once   sync.Once
 	closed chan struct{}
 
-	mu   sync.Mutex
-	rest []byte // guarded by mu; what had been read of it before
+	mu    sync.Mutex
+	rest  []byte    // guarded by mu; what had been read of it before
+	until time.Time // guarded by mu; the user's read deadline
 }
 
 // takeConn takes the connection, and what was read ahead of it, out of fasthttp's hands.
@@ -106,7 +107,8 @@ func takeConn(conn net.Conn) *hijackedConn {
 	return h
 }
 
-// Read reads what was read ahead first.
+// Read reads what was read ahead first. A drain wakes all reads by a deadline that has
+// passed: one that is not the user's own means nothing here.
 func (h *hijackedConn) Read(p []byte) (int, error) {
 	h.mu.Lock()
 	if len(h.rest) > 0 {
@@ -116,7 +118,35 @@ func (h *hijackedConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	h.mu.Unlock()
-	return h.Conn.Read(p)
+	for {
+		n, err := h.Conn.Read(p)
+		if n > 0 || !isTimeout(err) || !h.again() {
+			return n, err
+		}
+	}
+}
+
+// again sets the user's read deadline once more, unless it has passed.
+func (h *hijackedConn) again() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.until.IsZero() && !time.Now().Before(h.until) {
+		return false
+	}
+	return h.Conn.SetReadDeadline(h.until) == nil
+}
+
+// SetReadDeadline bounds reads, as the connection's own does.
+func (h *hijackedConn) SetReadDeadline(t time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.until = t
+	return h.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline bounds reads and writes.
+func (h *hijackedConn) SetDeadline(t time.Time) error {
+	return errors.Join(h.SetReadDeadline(t), h.Conn.SetWriteDeadline(t))
 }
 
 // Close closes the connection and lets fasthttp forget it.

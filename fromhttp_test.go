@@ -15,6 +15,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -434,6 +435,46 @@ func TestFromHTTP_hijack(t *testing.T) {
 		if b, err := io.ReadAll(conn); err != nil || string(b) != "raw early\n" {
 			t.Errorf("got %q, %v", b, err)
 		}
+	}
+}
+
+// TestFromHTTP_hijackedDrain: a connection that a handler took lives until the
+// deadline of the drain, which then cuts it.
+func TestFromHTTP_hijackedDrain(t *testing.T) {
+	app := geist.New(geist.Config{DrainIdle: -1, Logger: discard()})
+	read := make(chan error, 2)
+	app.GET("/", geist.FromHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			read <- err
+			return
+		}
+		io.WriteString(conn, "taken\n")
+		for range 2 {
+			_, err := conn.Read(make([]byte, 1))
+			read <- err
+		}
+		conn.Close()
+	})))
+	conn := geisttest.New(t, app).Dial()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	readLine(t, bufio.NewReader(conn))
+	ctx, cancel := context.WithCancel(t.Context())
+	down := make(chan error, 1)
+	go func() { down <- app.Shutdown(ctx) }()
+	for app.Ready() {
+		runtime.Gosched()
+	}
+	io.WriteString(conn, "x")
+	if err := receive(t, read, "a read while draining"); err != nil {
+		t.Errorf("a read while draining = %v", err)
+	}
+	cancel()
+	if err := receive(t, read, "the read that is cut"); err == nil {
+		t.Error("the connection was not cut")
+	}
+	if err := receive(t, down, "Shutdown"); err == nil {
+		t.Error("Shutdown = nil, want the number of cut connections")
 	}
 }
 
