@@ -142,9 +142,9 @@ type Config struct {
 	// seconds; negative disables it.
 	ReadTimeout time.Duration
 
-	// WriteTimeout bounds writing one response once its handler has returned (the
-	// connection is closed); of a large file, each 128 KiB. Zero means 30 seconds;
-	// negative disables it.
+	// WriteTimeout bounds writing one response once its handler has returned, of a
+	// stream each flush, and of a large file each 128 KiB (the connection is closed).
+	// Zero means 30 seconds; negative disables it.
 	WriteTimeout time.Duration
 
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,

@@ -282,7 +282,7 @@ func newRepresentation(name, encoding, mime string, file fs.File, info fs.FileIn
 	return r, nil
 }
 
-// sniffBytes is how much of a file tells its type.
+// sniffBytes is how much of a body tells its type: what http.DetectContentType looks at.
 const sniffBytes = 512
 
 // validators sets the entity tag and the date: from size and modification time or,
