@@ -197,7 +197,7 @@ func (f *files) representOnce(name string, s sibling, mime string, old *fileEntr
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if info.ModTime().IsZero() { // its content is hashed: once, whoever asks
 		f.loading.Lock()
 		defer f.loading.Unlock()

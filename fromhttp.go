@@ -2,6 +2,8 @@ package geist
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"sync"
@@ -93,9 +95,9 @@ type exchange struct {
 	body requestBody
 	turn chan turn // the handler's goroutine gives the turn back
 
-	nexts sync.WaitGroup // calls of next
-
 	mu       sync.Mutex
+	idle     sync.Cond     // of mu: nexts has become 0
+	nexts    int           // guarded by mu; calls of next that run
 	header   http.Header   // guarded by mu; nil until asked for
 	stored   bool          // guarded by mu; header holds what the response had, too
 	began    bool          // guarded by mu; the status and the header are set
@@ -144,6 +146,7 @@ func (x *exchangeContext) Value(key any) any {
 func newExchange(c *Ctx) *exchange {
 	x := &exchange{c: c, head: c.rc.IsHead(), declared: -1, turn: make(chan turn, 1)}
 	c.rc.Response.Header.SetNoDefaultContentType(true)
+	x.idle.L = &x.mu
 	x.ctx = exchangeContext{c.lazyContext(), x}
 	return x
 }
@@ -180,7 +183,6 @@ func (x *exchange) run(h http.Handler, r *http.Request) {
 				err = newPanicError(v)
 			}
 		}
-		x.nexts.Wait() // the Ctx ends with us
 		if r.MultipartForm != nil {
 			_ = r.MultipartForm.RemoveAll() // as net/http does
 		}
@@ -201,18 +203,32 @@ func (x *exchange) stream(w *StreamWriter) error {
 
 // drop waits for a handler whose stream is not wanted any more.
 func (x *exchange) drop() {
-	x.c.cold.cancel(ErrRequestDone)
-	x.out = &StreamWriter{c: x.c, err: errStreamEnded}
+	c, cause := x.c, ErrRequestDone
+	x.out = &StreamWriter{c: c, err: errStreamEnded}
+	switch s := c.cold.stream; {
+	case x.head:
+		x.out = &StreamWriter{c: c, out: io.Discard}
+	case s != nil && s.handed:
+		cause = ErrClientGone
+	}
+	c.cold.cancel(cause)
 	close(x.resume)
 	<-x.turn
+	if _, ok := errors.AsType[*PanicError](x.err); ok {
+		c.logFailure(c.rc.Response.StatusCode(), x.err)
+	}
 }
 
 // next runs the rest of the chain for middleware.
 func (x *exchange) next(w http.ResponseWriter, r *http.Request) {
-	x.nexts.Add(1)
-	defer x.nexts.Done()
-	answer := x.chain(r, w != http.ResponseWriter(x))
-	if answer != nil {
+	defer func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.nexts--; x.nexts == 0 {
+			x.idle.Signal()
+		}
+	}()
+	if answer := x.chain(r, w != http.ResponseWriter(x)); answer != nil {
 		answer.replay(w)
 	}
 }
@@ -222,6 +238,7 @@ func (x *exchange) next(w http.ResponseWriter, r *http.Request) {
 func (x *exchange) chain(r *http.Request, wrapped bool) *answer {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.nexts++
 	if x.called || x.over || x.hijacked || x.out != nil {
 		return nil
 	}
@@ -247,6 +264,9 @@ func (x *exchange) chain(r *http.Request, wrapped bool) *answer {
 func (x *exchange) finish(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for x.nexts > 0 { // the Ctx ends with us
+		x.idle.Wait()
+	}
 	x.over = true
 	x.body.end()
 	if err != nil {

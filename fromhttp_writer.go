@@ -122,7 +122,7 @@ func (x *exchange) writeHeader(status int) {
 	x.began = true
 	x.storeHeader()
 	x.c.rc.Response.SetStatusCode(status)
-	x.noBody = status == http.StatusNoContent || status == http.StatusNotModified || status < 200
+	x.noBody = !hasBody(status)
 	x.sniff = !x.noBody && x.untyped()
 	if v := x.header.Get(fasthttp.HeaderContentLength); v != "" {
 		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
@@ -227,7 +227,7 @@ func (x *exchange) FlushError() error {
 		return nil // the answer is the chain's
 	}
 	x.writeHeader(http.StatusOK)
-	if x.head || x.noBody {
+	if x.noBody {
 		return nil
 	}
 	if x.out == nil {

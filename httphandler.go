@@ -180,7 +180,7 @@ func (x *bridged) answer(w http.ResponseWriter, r *http.Request) bool {
 	if status == http.StatusSwitchingProtocols {
 		status = http.StatusNotImplemented
 	}
-	noBody := r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	noBody := r.Method == http.MethodHead || !hasBody(status)
 	if resp.IsBodyStream() {
 		return x.answerStream(w, status, noBody)
 	}
@@ -209,19 +209,17 @@ func (x *bridged) answerStream(w http.ResponseWriter, status int, noBody bool) b
 		w.Header()[fasthttp.HeaderContentType] = nil
 	}
 	w.WriteHeader(status)
-	var err error
-	if !noBody {
-		out := struct {
-			io.Writer
-			flushController
-		}{w, flushController{http.NewResponseController(w)}}
-		if ours {
-			if err = out.Flush(); err == nil {
-				_, err = s.WriteTo(out)
-			}
-		} else {
-			_, err = io.Copy(w, resp.BodyStream())
-		}
+	out := struct {
+		io.Writer
+		flushController
+	}{w, flushController{http.NewResponseController(w)}}
+	err := out.Flush()
+	switch {
+	case err != nil || noBody:
+	case ours:
+		_, err = s.WriteTo(out)
+	default:
+		_, err = io.Copy(w, resp.BodyStream())
 	}
 	return errors.Join(err, resp.CloseBodyStream()) == nil
 }

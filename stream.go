@@ -75,10 +75,21 @@ func (c *Ctx) handOver() {
 		x.giveAway()
 		return
 	}
-	c.cold.stream.handed = true
+	s := c.cold.stream
+	s.handed = true
+	if s.size < 0 && (c.rc.IsHead() || !hasBody(c.rc.Response.StatusCode())) {
+		// For chunks fasthttp would send the line end behind them, although there are none.
+		c.rc.Response.Header.Del(fasthttp.HeaderContentLength)
+		c.rc.Response.Header.Del(fasthttp.HeaderTransferEncoding)
+	}
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
 	}
+}
+
+// hasBody reports whether answers of that status have a body.
+func hasBody(status int) bool {
+	return status >= 200 && status != fasthttp.StatusNoContent && status != fasthttp.StatusNotModified
 }
 
 // handedContext is the context of a stream whose middleware had set one: the values

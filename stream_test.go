@@ -217,6 +217,7 @@ func TestCtx_Stream_neverOpens(t *testing.T) {
 	app := geist.New(geist.Config{Logger: discard()})
 	app.GET("/head", stream)
 	app.GET("/none", func(c *geist.Ctx) error { return stream(c.Status(304)) })
+	app.GET("/later", func(c *geist.Ctx) error { defer c.Status(304); return stream(c) })
 	app.GET("/error", func(c *geist.Ctx) error { return errors.Join(stream(c), geist.NewError(409, "no")) })
 	app.GET("/text", func(c *geist.Ctx) error {
 		if err := stream(c); err != nil {
@@ -247,7 +248,7 @@ func TestCtx_Stream_neverOpens(t *testing.T) {
 		status int
 		body   string
 	}{
-		{c.HEAD("/head"), 200, ""}, {c.GET("/none"), 304, ""}, {c.GET("/error"), 409, `{"title":"Conflict","status":409,"detail":"no"}`},
+		{c.HEAD("/head"), 200, ""}, {c.GET("/none"), 304, ""}, {c.GET("/later"), 304, ""}, {c.GET("/error"), 409, `{"title":"Conflict","status":409,"detail":"no"}`},
 		{c.GET("/text"), 200, "text"}, {c.GET("/again"), 200, "second"}, {c.GET("/panic"), 500, `{"title":"Internal Server Error","status":500}`},
 	} {
 		test.req.Do().Status(test.status).BodyIs(test.body)
