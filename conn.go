@@ -263,6 +263,9 @@ func (c *tlsConn) Handshake() error {
 	}
 	err := c.Conn.Handshake()
 	c.shaken.Store(true)
+	if err != nil {
+		answerPlain(err)
+	}
 	return err
 }
 
