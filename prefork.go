@@ -19,8 +19,8 @@ import (
 
 // This file runs one program as several processes:
 //
-//	parent ──┬─ child 0   socket 0   GOMAXPROCS=1
-//	         ├─ child 1   socket 1
+//	parent ──┬─ socket 0, pipe 0 ─→ child 0, on one CPU
+//	         ├─ socket 1, pipe 1 ─→ child 1
 //	         └─ …
 //
 // The parent opens the sockets and serves none of them. As it keeps them, a child
@@ -31,14 +31,12 @@ import (
 // A pipe tells the children that the parent has died, by its end: a kill -9 leaves no
 // orphans, and unlike PR_SET_PDEATHSIG it lets them drain and works on every Unix.
 
-// preforkEnv is set for a child, to the number of its parent: it says nothing to
-// processes that the child starts.
-const preforkEnv = "GEIST_PREFORK_PARENT"
-
-// What a child is started with besides the standard files.
+// What a child is started with.
 const (
-	preforkSocket = 3 // to accept from
-	preforkPipe   = 4 // to read the end of the parent from
+	preforkParent = "GEIST_PREFORK_PARENT" // variable: the parent's number, so that it says nothing to what the child starts
+	preforkAddr   = "GEIST_PREFORK_ADDR"   // variable: the address that its socket is for
+	preforkSocket = 3                      // descriptor: to accept from
+	preforkPipe   = 4                      // descriptor: to read the end of the parent from
 )
 
 // Limits on children that crash.
@@ -53,7 +51,7 @@ const (
 // ListenPrefork has started. The parent runs the program as well, up to
 // ListenPrefork: what must happen once, such as a migration, happens there.
 func IsPreforkChild() bool {
-	parent := os.Getenv(preforkEnv)
+	parent := os.Getenv(preforkParent)
 	return parent != "" && parent == strconv.Itoa(os.Getppid())
 }
 
@@ -66,32 +64,63 @@ func IsPreforkChild() bool {
 // and returns nil; a second signal ends the parent at once and cuts the children's
 // drains. A child that ends is replaced; if one fails five times in a row within five
 // seconds of its start, everything stops with an error. When the parent dies the
-// children drain and return an error. There is no prefork on Windows.
+// children drain and return an error. A program can do this for one address. There is
+// no prefork on Windows.
 func (e *Engine) ListenPrefork(addr string) error {
 	if err := e.freeze(); err != nil {
 		return err
 	}
 	if IsPreforkChild() {
-		return e.servePreforked()
+		return e.servePreforked(addr)
 	}
 	n := runtime.GOMAXPROCS(0)
 	sockets, bound, err := preforkSockets(addr, n)
 	if err != nil {
 		return err
 	}
-	p := &prefork{engine: e, sockets: sockets, exits: make(chan *preforkChild, n), restarts: make(chan int, n), slots: make([]preforkSlot, n)}
+	p := &prefork{
+		engine: e, addr: addr, sockets: sockets, slots: make([]preforkSlot, n),
+		exits: make(chan *preforkChild, n), restarts: make(chan int, n),
+		stop: make(chan context.Context, 1), done: make(chan struct{}),
+	}
+	defer p.closeSockets()
+	if err := e.live.setPrefork(p); err != nil {
+		return err
+	}
+	defer close(p.done)
 	return p.run(bound)
+}
+
+// setPrefork has Shutdown stop p.
+func (s *server) setPrefork(p *prefork) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return ErrServerClosed
+	}
+	s.prefork = p
+	return nil
+}
+
+// shutdown is what Shutdown does in the parent: the children drain, and end with ctx.
+// Their errors are what ListenPrefork returns.
+func (p *prefork) shutdown(ctx context.Context) {
+	if p != nil {
+		p.stop <- ctx
+		<-p.done
+	}
 }
 
 // prefork is the parent. One goroutine owns it.
 type prefork struct {
 	engine   *Engine
+	addr     string
 	sockets  []*os.File // one for each child, or one for all
-	pipe     *os.File   // what the children read
-	hold     *os.File   // the other end, open as long as the parent lives
 	slots    []preforkSlot
-	exits    chan *preforkChild // children that have ended
-	restarts chan int           // slots whose pause is over
+	exits    chan *preforkChild   // children that have ended
+	restarts chan int             // slots whose pause is over
+	stop     chan context.Context // Shutdown was called with it
+	done     chan struct{}        // closed when no child is left
 }
 
 // preforkSlot is the place of one child after the other.
@@ -105,46 +134,43 @@ type preforkSlot struct {
 type preforkChild struct {
 	slot  int
 	cmd   *exec.Cmd
+	hold  *os.File // the end of its pipe that is open as long as the parent lives
 	since time.Time
 	err   error // how it ended, as Wait has it
 }
 
 func (p *prefork) run(bound net.Addr) error {
-	defer p.closeSockets()
-	var err error
-	if p.pipe, p.hold, err = os.Pipe(); err != nil {
-		return fmt.Errorf("geist: prefork: %w", err)
-	}
-	defer p.hold.Close()
-	defer p.pipe.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if !p.engine.set.DisableBanner {
+	set := &p.engine.set
+	if !set.DisableBanner {
 		p.engine.banner(os.Stdout, bound)
 	}
-	for slot := range p.slots {
-		if err = errors.Join(err, p.start(slot)); err != nil {
-			return errors.Join(err, p.drain())
-		}
-	}
-	for {
+	failed := p.startAll()
+	for failed == nil {
 		select {
-		case <-ctx.Done():
-			stop() // from here on a signal has its usual effect, which the pipe tells the children
-			p.engine.set.logger().Info("draining", "timeout", p.engine.set.ShutdownTimeout, "children", len(p.slots))
-			return p.drain()
-		case <-p.engine.live.base.Done(): // Shutdown was called here
-			return p.drain()
+		case <-signals.Done():
+			stop() // from here on a signal has its usual effect, which the pipes tell the children
+			set.logger().Info("draining", "timeout", set.ShutdownTimeout, "children", len(p.slots))
+			return p.drain(context.Background())
+		case ctx := <-p.stop:
+			return p.drain(ctx)
 		case child := <-p.exits:
-			if err := p.replace(child); err != nil {
-				return errors.Join(err, p.drain())
-			}
+			failed = p.replace(child)
 		case slot := <-p.restarts:
-			if err := p.start(slot); err != nil {
-				return errors.Join(err, p.drain())
-			}
+			failed = p.start(slot)
 		}
 	}
+	return errors.Join(failed, p.drain(context.Background()))
+}
+
+func (p *prefork) startAll() error {
+	for slot := range p.slots {
+		if err := p.start(slot); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // start starts a child.
@@ -153,19 +179,26 @@ func (p *prefork) start(slot int) error {
 	if err != nil {
 		return fmt.Errorf("geist: prefork: %w", err)
 	}
-	child := &preforkChild{slot: slot, since: time.Now()}
+	pipe, hold, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("geist: prefork: %w", err)
+	}
+	defer pipe.Close()
+	child := &preforkChild{slot: slot, since: time.Now(), hold: hold}
 	child.cmd = &exec.Cmd{
 		Path: program, Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr,
-		Env:        append(preforkEnviron(), preforkEnv+"="+strconv.Itoa(os.Getpid()), "GOMAXPROCS=1"),
-		ExtraFiles: []*os.File{p.sockets[slot%len(p.sockets)], p.pipe},
+		Env:        append(preforkEnviron(), preforkParent+"="+strconv.Itoa(os.Getpid()), preforkAddr+"="+p.addr),
+		ExtraFiles: []*os.File{p.sockets[slot%len(p.sockets)], pipe},
 	}
 	if err := child.cmd.Start(); err != nil {
+		_ = hold.Close()
 		return fmt.Errorf("geist: prefork: %w", err)
 	}
 	p.slots[slot].child = child
 	// It ends with the child, and is waited for by drain.
 	go func() {
 		child.err = child.cmd.Wait()
+		_ = child.hold.Close()
 		p.exits <- child
 	}()
 	return nil
@@ -175,7 +208,7 @@ func (p *prefork) start(slot int) error {
 func preforkEnviron() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		key, _, _ := strings.Cut(v, "=")
-		return key == preforkEnv || key == "GOMAXPROCS" || key == listenPID || key == listenFDs || key == listenFDNames
+		return key == preforkParent || key == preforkAddr || key == listenPID || key == listenFDs || key == listenFDNames
 	})
 }
 
@@ -198,8 +231,8 @@ func (p *prefork) replace(child *preforkChild) error {
 	return nil
 }
 
-// drain has the children drain, and waits for them.
-func (p *prefork) drain() error {
+// drain has the children drain, and waits for them. They end with ctx.
+func (p *prefork) drain(ctx context.Context) error {
 	p.closeSockets()
 	for i := range p.slots {
 		if s := &p.slots[i]; s.pause != nil {
@@ -207,8 +240,9 @@ func (p *prefork) drain() error {
 		}
 	}
 	p.signal(syscall.SIGTERM)
-	limit := time.NewTimer(p.engine.set.ShutdownTimeout + preforkGrace)
-	defer limit.Stop()
+	ctx, cancel := context.WithTimeout(ctx, p.engine.set.ShutdownTimeout+preforkGrace)
+	defer cancel()
+	over := ctx.Done()
 	var err error
 	for p.running() {
 		select {
@@ -217,8 +251,9 @@ func (p *prefork) drain() error {
 			if child.err != nil && !stoppedBy(child.cmd.ProcessState, syscall.SIGTERM) {
 				err = errors.Join(err, fmt.Errorf("geist: prefork: child %d: %w", child.cmd.Process.Pid, child.err))
 			}
-		case <-limit.C:
+		case <-over:
 			p.signal(syscall.SIGKILL)
+			over = nil
 		}
 	}
 	return err
@@ -256,17 +291,17 @@ func stoppedBy(state *os.ProcessState, sig syscall.Signal) bool {
 var errOrphaned = errors.New("geist: prefork: the parent process has died")
 
 // servePreforked is ListenPrefork in a child.
-func (e *Engine) servePreforked() error {
+func (e *Engine) servePreforked(addr string) error {
+	if own := os.Getenv(preforkAddr); own != addr {
+		return fmt.Errorf("geist: prefork: this child is for the address %q, not for %q: a program can call ListenPrefork for one address, once", own, addr)
+	}
+	_ = os.Unsetenv(preforkAddr)
+	runtime.GOMAXPROCS(1)
 	ln, err := inheritedListener(preforkSocket)
 	if err != nil {
 		return fmt.Errorf("geist: prefork: %w", err)
 	}
 	_ = os.NewFile(preforkSocket, "socket").Close() // ln has a copy
-	// The parent forwards a signal that a terminal or systemd sends to all of them: it
-	// comes twice, and only the parent's end cuts a drain.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	parent := pollFile(preforkPipe, "parent")
 	defer parent.Close()
 	orphaned := make(chan struct{})
@@ -275,21 +310,35 @@ func (e *Engine) servePreforked() error {
 		_, _ = io.Copy(io.Discard, parent)
 		close(orphaned)
 	}()
+	return e.serveUntil(ln, orphaned)
+}
+
+// serveUntil serves and drains as Run does. But a second signal does nothing: the
+// parent forwards what a terminal or systemd has sent to all processes already. It is
+// the parent's end that cuts a drain.
+func (e *Engine) serveUntil(ln net.Listener, orphaned <-chan struct{}) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(ln) }() // it ends with Shutdown
-	deadline, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	var lost error
 	select {
 	case err := <-served:
 		return err
 	case <-orphaned:
-		lost = errOrphaned
+		lost, orphaned = errOrphaned, nil
 	case <-signals:
-		// It ends with the parent, or with the reading above.
-		go func() { <-orphaned; cancel() }()
 	}
-	deadline, cancelTimeout := context.WithTimeout(deadline, e.set.ShutdownTimeout)
-	defer cancelTimeout()
-	return errors.Join(lost, e.Shutdown(deadline), <-served)
+	ctx, cancel := context.WithTimeout(context.Background(), e.set.ShutdownTimeout)
+	defer cancel()
+	// It ends with the drain, or with the parent and ends the drain.
+	go func() {
+		select {
+		case <-orphaned:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return errors.Join(lost, e.Shutdown(ctx), <-served)
 }

@@ -26,8 +26,7 @@ func preforkSockets(addr string, n int) (sockets []*os.File, bound net.Addr, err
 		return nil, nil, listenError(addr, err)
 	}
 	if soReusePort == 0 {
-		f, err := first.(*net.TCPListener).File()
-		_ = first.Close()
+		f, err := socketOf(first)
 		return []*os.File{f}, bound, err
 	}
 	_ = first.Close()
@@ -37,8 +36,7 @@ func preforkSockets(addr string, n int) (sockets []*os.File, bound net.Addr, err
 		var f *os.File
 		ln, err := lc.Listen(context.Background(), "tcp", exact)
 		if err == nil {
-			f, err = ln.(*net.TCPListener).File()
-			_ = ln.Close()
+			f, err = socketOf(ln)
 		}
 		if err != nil {
 			for _, f := range sockets {
@@ -49,6 +47,18 @@ func preforkSockets(addr string, n int) (sockets []*os.File, bound net.Addr, err
 		sockets = append(sockets, f)
 	}
 	return sockets, bound, nil
+}
+
+// socketOf closes a listener and returns its socket. That of File itself would make the
+// socket blocking each time that it is handed on, also for children that have it.
+func socketOf(ln net.Listener) (*os.File, error) {
+	defer ln.Close()
+	f, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return dupFile(int(f.Fd()))
 }
 
 func reusePort(_, _ string, c syscall.RawConn) error {

@@ -40,6 +40,7 @@ type server struct {
 	own       *fasthttp.Server // guarded by mu; what Serve uses, made from srv by the first call
 	perIP     int              // guarded by mu; most connections of one address
 	listeners []*listener      // guarded by mu
+	prefork   *prefork         // guarded by mu; in the parent of ListenPrefork
 	down      bool             // guarded by mu: Shutdown takes no listeners any more
 }
 
@@ -217,8 +218,9 @@ func (s *server) drain(ctx context.Context) error {
 	s.closing.Store(true)
 	s.mu.Lock()
 	s.down = true
-	servers, listeners := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners)
+	servers, listeners, prefork := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners), s.prefork
 	s.mu.Unlock()
+	prefork.shutdown(ctx)
 	for _, c := range s.conns.all() { // those that come later see closing by themselves
 		c.wake()
 	}
