@@ -111,7 +111,7 @@ func TestListenActivatedChild(t *testing.T) {
 		t.Skip("a helper of another test")
 	}
 	// The manager knows the process's number only after the fork; a shell would exec.
-	_ = os.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()))
+	t.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()))
 	for _, addr := range strings.Split(os.Getenv(activated), " ") {
 		app := quiet(geist.Config{DrainIdle: -1})
 		app.GET("/", func(c *geist.Ctx) error { return c.Text(200, addr) })
