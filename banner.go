@@ -18,7 +18,7 @@ func (e *Engine) banner(w io.Writer, addr net.Addr) {
 func browsable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
-		return addr.String()
+		return addr.Network() + ":" + addr.String()
 	}
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {

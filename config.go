@@ -1,6 +1,7 @@
 package geist
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -120,6 +121,11 @@ type Config struct {
 	// nobody, which is right for a server that faces its clients directly.
 	TrustedProxies []string
 
+	// TLSConfig is where ListenTLS starts from: client certificates (ClientAuth,
+	// ClientCAs), the least version, certificates by name (GetCertificate). New clones
+	// it. HTTP/2 is taken out of NextProtos. Nil means Go's defaults.
+	TLSConfig *tls.Config
+
 	// MaxHeaderBytes bounds the header fields of one request (431). Zero means 16 KiB.
 	// The sum of MaxHeaderBytes and MaxURIBytes is the size of a connection's read buffer.
 	MaxHeaderBytes int
@@ -200,6 +206,9 @@ func (cfg Config) resolve() (settings, []string) {
 		cfg.JSON = defaultCodec()
 	}
 	problems = append(problems, cfg.resolveCodecs()...)
+	if cfg.TLSConfig != nil {
+		cfg.TLSConfig = cfg.TLSConfig.Clone()
+	}
 	if cfg.TrailingSlash > SlashStrict {
 		problems = append(problems, fmt.Sprintf("Config.TrailingSlash is %d: use SlashRedirect, SlashIgnore or SlashStrict", cfg.TrailingSlash))
 	}

@@ -272,6 +272,9 @@ func (c *tlsConn) Handshake() error {
 	}
 	err := c.Conn.Handshake()
 	c.shaken.Store(true)
+	if err != nil {
+		answerPlain(err)
+	}
 	return err
 }
 

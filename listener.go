@@ -129,8 +129,10 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 	}
 	st := c.state()
 	st.live, st.between = l.live, true
-	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && l.limit > 0 {
-		st.addr = tcp.AddrPort().Addr().Unmap()
+	if l.limit > 0 { // only then: to some, such as PROXY protocol's, an address is a matter of reading
+		if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
+			st.addr = tcp.AddrPort().Addr().Unmap()
+		}
 	}
 	if !l.live.conns.add(c, l.limit) {
 		refuse(raw)

@@ -40,6 +40,7 @@ type server struct {
 	own       *fasthttp.Server // guarded by mu; what Serve uses, made from srv by the first call
 	perIP     int              // guarded by mu; most connections of one address
 	listeners []*listener      // guarded by mu
+	prefork   *prefork         // guarded by mu; in the parent of ListenPrefork
 	down      bool             // guarded by mu: Shutdown takes no listeners any more
 }
 
@@ -93,8 +94,8 @@ func (s *server) fasthttp() *fasthttp.Server {
 	return s.srv
 }
 
-// Run listens on a TCP address (":8080", "127.0.0.1:0"), prints the banner and
-// serves until SIGINT or SIGTERM, which start a drain of at most
+// Run listens on an address as Listen does (":8080", "unix:/run/app.sock",
+// "systemd"), prints the banner and serves until SIGINT or SIGTERM, which start a drain of at most
 // Config.ShutdownTimeout; a second signal ends the process at once. It returns nil
 // after a clean drain, else what went wrong, first of all the error of Check.
 func (e *Engine) Run(addr string) error {
@@ -119,28 +120,6 @@ func (e *Engine) Run(addr string) error {
 	deadline, cancel := context.WithTimeout(context.Background(), e.set.ShutdownTimeout)
 	defer cancel()
 	return errors.Join(e.Shutdown(deadline), <-served)
-}
-
-// Listen listens on a TCP address and serves until Shutdown, when it returns nil,
-// or until the listener fails.
-func (e *Engine) Listen(addr string) error {
-	ln, err := e.listen(addr)
-	if err != nil {
-		return err
-	}
-	return e.Serve(ln)
-}
-
-func (e *Engine) listen(addr string) (net.Listener, error) {
-	if err := e.freeze(); err != nil {
-		return nil, err
-	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("geist: listen: %w", err)
-	}
-	return ln, nil
 }
 
 // Serve serves the connections of ln, of any kind: TCP, TLS (tls.NewListener),
@@ -239,8 +218,9 @@ func (s *server) drain(ctx context.Context) error {
 	s.closing.Store(true)
 	s.mu.Lock()
 	s.down = true
-	servers, listeners := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners)
+	servers, listeners, prefork := []*fasthttp.Server{s.own, s.srv}, slices.Clone(s.listeners), s.prefork
 	s.mu.Unlock()
+	prefork.shutdown(ctx)
 	for _, c := range s.conns.all() { // those that come later see closing by themselves
 		c.wake()
 	}

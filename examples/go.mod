@@ -4,6 +4,8 @@ go 1.26.0
 
 require (
 	github.com/gogeist/geist v0.0.0
+	github.com/pires/go-proxyproto v0.15.0
+	golang.org/x/crypto v0.55.0
 	modernc.org/sqlite v1.60.0
 )
 
@@ -18,7 +20,9 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasthttp v1.74.0 // indirect
+	golang.org/x/net v0.58.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
