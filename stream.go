@@ -54,7 +54,7 @@ func (c *Ctx) Stream(contentType string, f func(w *StreamWriter) error) error {
 // setStream makes s the body of the answer.
 func (c *Ctx) setStream(s *bodyStream) {
 	resp := &c.rc.Response
-	if s.size >= 0 || c.rc.Request.Header.IsHTTP11() {
+	if s.size >= 0 || s.chunked() {
 		resp.SetBodyStream(s, s.size)
 	} else {
 		// HTTP/1.0 knows no chunks: the end of the connection is that of the body. For
@@ -134,6 +134,11 @@ func (s *bodyStream) Read([]byte) (int, error) {
 // size was announced, else 0, see setStream.
 func (s *bodyStream) WriteTo(out io.Writer) (int64, error) {
 	s.ran, s.running = true, true
+	if conn := s.w.c.rc.Conn(); s.handed && !s.chunked() && bridgedRequest(conn) == nil && (stateOf(conn) != nil || canDeadline(conn)) {
+		// The header has been flushed. What fasthttp gives us for a body of known size
+		// cannot be flushed in all its versions.
+		out = conn
+	}
 	s.w.begin(out)
 	err := s.perform()
 	s.running = false
@@ -146,6 +151,9 @@ func (s *bodyStream) WriteTo(out io.Writer) (int64, error) {
 	}
 	return s.w.sent, err
 }
+
+// chunked reports whether the body is sent in chunks.
+func (s *bodyStream) chunked() bool { return s.size < 0 && s.w.c.rc.Request.Header.IsHTTP11() }
 
 // perform runs the function to its end. It logs an error, and returns another in its
 // place that says only that there was one.
