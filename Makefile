@@ -22,6 +22,7 @@ TESTFLAGS ?=# more flags for every go test
 VET_OS    ?= linux darwin windows
 BENCH     ?= .# which benchmarks
 COUNT     ?= 10# how often each
+COMPARE   ?=# flags of bench/cmd/compare
 FUZZ      ?= .# which fuzz targets
 FUZZTIME  ?= 30s# how long each
 
@@ -87,7 +88,7 @@ test-debug:
 .PHONY: test-codec
 test-codec:
 	@$(step) "tests of the engine with encoding/json in place of go-json"
-	@GEIST_TEST_CODEC=std $(gotest) . $(wildcard ./geisttest)
+	@$(gotest) -tags geiststdjson . $(wildcard ./geisttest)
 
 .PHONY: test-latest
 test-latest: setup ## the root module's tests against a newer fasthttp, see go.latest.mod
@@ -103,13 +104,12 @@ lint: $(GOLANGCI) ## gofmt, go vet and golangci-lint in every module
 	$(call each,golangci-lint,$(GOLANGCI) run --config $(CURDIR)/.golangci.yml)
 
 .PHONY: bench
-bench: $(BENCHSTAT) ## benchmarks, COUNT times: BENCH=Radix COUNT=6
+bench: $(BENCHSTAT) ## geist beside its peers, then benchmarks COUNT times: COMPARE='-quick' BENCH=Radix COUNT=6
+	@$(step) "geist beside its peers, interleaved"
+	@cd bench && go run ./cmd/compare $(COMPARE)
 	@mkdir -p .cache
-	@: > .cache/bench.txt
-	@for m in . $(wildcard ./bench); do \
-		$(step) "benchmarks, module $$m"; \
-		(cd "$$m" && go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout 0 $(PKG)) | tee -a .cache/bench.txt; \
-	done
+	@$(step) "benchmarks of the root module"
+	@go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout 0 $(PKG) | tee .cache/bench.txt
 	@$(step) "medians and 95 % intervals; the raw figures are in .cache/bench.txt"
 	@$(BENCHSTAT) .cache/bench.txt
 

@@ -114,6 +114,17 @@ func TestBadInput_expectContinue(t *testing.T) {
 		checkProblem(t, c.expect(t, "POST", 413))
 		c.checkClosed(t)
 	})
+	t.Run("HTTP/1.0 is served with or without it", func(t *testing.T) { // fasthttp 1.74 sends 100, newer do not
+		c := w.dial(t)
+		c.send("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
+		a, err := c.receive("POST")
+		if err == nil && a.StatusCode == 100 {
+			a, err = c.receive("POST")
+		}
+		if err != nil || a.StatusCode != 200 {
+			t.Errorf("got %v, %v, want 200", a, err)
+		}
+	})
 	t.Run("chunked too long", func(t *testing.T) {
 		c := w.dial(t)
 		c.send(post("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", ""))
@@ -157,7 +168,7 @@ func TestBadInput_framing(t *testing.T) {
 		{name: "length beyond 64 bits", send: post("Content-Length: 18446744073709551617\r\n", embedded), status: 400, closes: true},
 
 		// Today's behaviour of fasthttp, which only it can change; see SECURITY.md.
-		{name: "today: TE identity beside a length is ignored", send: post("Transfer-Encoding: identity\r\nContent-Length: 3\r\n", "abc"), status: 200, body: "abc"},
+		{name: "today: TE identity beside a length is ignored", send: post("Transfer-Encoding: identity\r\nContent-Length: 3\r\n", "abc"), status: 200, body: "abc", either: true},
 
 		{name: "TE gzip", send: post("Transfer-Encoding: gzip\r\n", embedded), status: 400, closes: true},
 		{name: "TE gzip, chunked", send: post("Transfer-Encoding: gzip, chunked\r\n", end+embedded), status: 400, closes: true},

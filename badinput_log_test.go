@@ -85,7 +85,7 @@ func TestBadInput_serverErrorsAreSecret(t *testing.T) {
 		{"panic with text", func(*geist.Ctx) error { panic(secret) }, 500, true},
 		{"panic with an error", func(*geist.Ctx) error { panic(errors.New(secret)) }, 500, true},
 		{"panic with a 404", func(*geist.Ctx) error { panic(geist.NewError(404, "sorry").Wrap(errors.New(secret))) }, 500, true},
-		{"panic of the runtime", func(*geist.Ctx) error { var m map[string]int; m[secret] = 1; return nil }, 500, true},
+		{"panic of the runtime", func(*geist.Ctx) error { return []error{nil}[len(secret)] }, 500, true},
 		{"value that is no JSON", func(c *geist.Ctx) error { return c.JSON(200, geist.Map{secret: make(chan int)}) }, 500, true},
 		{"body before the error", func(c *geist.Ctx) error { _ = c.Text(200, secret); return errors.New("b") }, 500, true},
 		{"member that is no JSON", func(*geist.Ctx) error { return geist.NewError(409, "d").With("m", make(chan int)) }, 409, false},

@@ -185,3 +185,44 @@ func TestBadInput_redirectByHandler(t *testing.T) {
 		checkProblem(t, c.expect(t, "GET", 400))
 	}
 }
+
+// TestBadInput_dotSegments asks for one route by ways that mean the same.
+func TestBadInput_dotSegments(t *testing.T) {
+	same := []string{"/a/./b", "/./a/b", "/a/%2e/b", "/x/../a/b", "/x/%2e%2e/a/b", "/x/.%2E/a/b", "/x/%2e./a/b", "/../a/b", "/a/b/c/..", "/a/b/.", "//a/b", "/a//b", "/a/b/", "/a/b//"}
+	other := []string{"/a%2fb", "/a/..%2fa/b", "/a/%2e%2e%2fa/b", "/x/..%5ca/b", `/x/..\a/b`, "/.../a/b", "/a/b/...", "/a/%252e/b", "/a;/b", "/a/b%00", "/x%2f../a/b"}
+	for policy, status := range map[geist.SlashPolicy]int{geist.SlashRedirect: 308, geist.SlashIgnore: 200, geist.SlashStrict: 404} {
+		t.Run(policy.String(), func(t *testing.T) {
+			w := newWire(t, geist.Config{TrailingSlash: policy}, func(app *geist.Engine) {
+				app.GET("/a/b", func(c *geist.Ctx) error { return c.Text(200, c.Path()) })
+				app.GET("/p/:x", func(c *geist.Ctx) error { return c.Text(200, c.Param("x")) })
+				app.GET("/w/*path", func(c *geist.Ctx) error { return c.Text(200, c.Param("path")) })
+			})
+			c := w.dial(t)
+			for _, target := range same {
+				c.send(get(target + "?q=/../"))
+				a, err := c.receive("GET")
+				want := ""
+				if policy == geist.SlashRedirect {
+					want = "/a/b?q=/../"
+				}
+				if err != nil || a.StatusCode != status || a.Header.Get("Location") != want {
+					t.Errorf("%s: got %+v, error %v, want %d with Location %q", target, a, err, status, want)
+				} else if status == 200 && a.body != "/a/b" {
+					t.Errorf("%s: Ctx.Path is %q, want what was served", target, a.body)
+				}
+			}
+			for _, target := range other {
+				c.send(get(target))
+				if a, err := c.receive("GET"); err != nil || a.StatusCode != 404 && a.StatusCode != 400 {
+					t.Errorf("%s: got %+v, error %v, want 404 or 400", target, a, err)
+				}
+			}
+			for _, target := range []string{"/w/../a/b", "/w/x/../../a", "/w/%2e%2e/a", "/w/x/./y", "/w/..", "/w/.", "/w/%2e", "/w/x/.", "/w/x/%2E", "/p/.", "/p/%2e", "/p/..", "/p/%2e."} {
+				c.send(get(target))
+				if a, err := c.receive("GET"); err != nil || a.StatusCode == 200 && strings.Contains(a.body, ".") {
+					t.Errorf("%s: got %+v, error %v: no parameter may match a dot segment", target, a, err)
+				}
+			}
+		})
+	}
+}

@@ -94,7 +94,7 @@ func TestBadInput_targetForm(t *testing.T) {
 
 		// asterisk-form
 		{name: "OPTIONS *", send: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", status: 204, allow: allow},
-		{name: "GET *", send: get("*"), status: 400},
+		{name: "GET *", send: get("*"), status: 400, either: true},
 		{name: "asterisk with more", send: "OPTIONS *" + canary + " HTTP/1.1\r\nHost: a\r\n\r\n", status: 400, closes: true},
 		{name: "asterisk with a query", send: "OPTIONS *?a HTTP/1.1\r\nHost: a\r\n\r\n", status: 400, closes: true},
 
@@ -144,7 +144,7 @@ func TestBadInput_version(t *testing.T) {
 		{name: "HTTP/1.2", send: line(" HTTP/1.2"), status: 505, closes: true},
 		{name: "HTTP/2.0", send: line(" HTTP/2.0"), status: 505, closes: true},
 		{name: "HTTP/9.9", send: line(" HTTP/9.9"), status: 505, closes: true},
-		{name: "preface of HTTP/2", send: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505, closes: true},
+		{name: "preface of HTTP/2 with a path", send: "PRI /alive HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505, closes: true},
 		{name: "version in lower case", send: line(" http/1.1"), status: 400, closes: true},
 		{name: "version missing", send: line(""), status: 400, closes: true},
 		{name: "version of one number", send: line(" HTTP/1"), status: 400, closes: true},
@@ -154,4 +154,18 @@ func TestBadInput_version(t *testing.T) {
 		{name: "another protocol", send: line(" RTSP/1.0"), status: 400, closes: true},
 		{name: "TLS handshake on a plain port", send: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + canary + "\n\r\n\r\n", status: 400, closes: true},
 	})
+}
+
+// TestBadInput_prefaceOfHTTP2: newer versions of fasthttp refuse it as malformed.
+func TestBadInput_prefaceOfHTTP2(t *testing.T) {
+	w := newWire(t, geist.Config{}, func(*geist.Engine) {})
+	c := w.dial(t)
+	c.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	a, err := c.receive("PRI")
+	if err != nil || a.StatusCode != 505 && a.StatusCode != 400 {
+		t.Fatalf("preface of HTTP/2: got %+v, error %v, want 505 or 400", a, err)
+	}
+	checkProblem(t, a)
+	c.checkClosed(t)
+	w.checkLog(t)
 }

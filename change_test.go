@@ -17,7 +17,7 @@ import (
 
 // ask runs one request through a handler and returns the status and two headers of
 // the answer: the versions that the middleware of engine and child have set.
-func ask(h fasthttp.RequestHandler, path string) (status, version, childVersion int) {
+func askVersion(h fasthttp.RequestHandler, path string) (status, version, childVersion int) {
 	var req fasthttp.Request
 	req.SetRequestURI(path)
 	req.Header.SetHost("h")
@@ -64,7 +64,7 @@ func TestChange_isSeenWholeOrNot(t *testing.T) {
 				k := int(current[which].Load()) + 1 // the change to come, or being made
 				seen := false
 				for j := range perChange {
-					status, version, childVersion := ask(h, fmt.Sprintf("%s/c%d/%d/x", prefix, k, (i*7+j*11)%perChange))
+					status, version, childVersion := askVersion(h, fmt.Sprintf("%s/c%d/%d/x", prefix, k, (i*7+j*11)%perChange))
 					asked.Add(1)
 					if which == 1 {
 						version = childVersion
@@ -151,10 +151,10 @@ func TestChange_rollsBack(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.want) || !errors.As(err, &check) && !errors.Is(err, boom) {
 				t.Errorf("Change panicked with %v, want %q", err, tt.want)
 			}
-			if status, version, _ := ask(h, "/new"); status != 404 || version != 0 {
+			if status, version, _ := askVersion(h, "/new"); status != 404 || version != 0 {
 				t.Errorf("GET /new = %d under version %d, want 404, 0", status, version)
 			}
-			if status, version, _ := ask(h, "/a/1"); status != 200 || version != 0 {
+			if status, version, _ := askVersion(h, "/a/1"); status != 200 || version != 0 {
 				t.Errorf("GET /a/1 = %d under version %d, want 200, 0", status, version)
 			}
 			if url, err := app.URL("a", "1"); url != "/a/1" || err != nil {
@@ -176,7 +176,7 @@ func TestChange_reachesMounts(t *testing.T) {
 	late.Change(func() { late.GET("/x", answerOK) })
 	deep.Change(func() { deep.GET("/y", answerOK) })
 	for _, path := range []string{"/late/x", "/late/deep/y"} {
-		if status, _, _ := ask(h, path); status != 200 {
+		if status, _, _ := askVersion(h, path); status != 200 {
 			t.Errorf("GET %s = %d, want 200: engines mounted by a Change serve too", path, status)
 		}
 	}
@@ -196,10 +196,10 @@ func TestChange_mountedEngineServesItself(t *testing.T) {
 	parent, own := app.Handler(), child.Handler()
 	child.Change(func() { child.GET("/y", answerOK) })
 	for _, path := range []string{"/x", "/y"} {
-		if status, _, _ := ask(own, path); status != 200 {
+		if status, _, _ := askVersion(own, path); status != 200 {
 			t.Errorf("GET %s = %d, want 200", path, status)
 		}
-		if status, _, _ := ask(parent, "/child"+path); status != 200 {
+		if status, _, _ := askVersion(parent, "/child"+path); status != 200 {
 			t.Errorf("GET /child%s = %d, want 200", path, status)
 		}
 	}
@@ -216,11 +216,11 @@ func TestChange_oneParentRefuses(t *testing.T) {
 	if !strings.Contains(err.Error(), "id") {
 		t.Errorf("Change panicked with %v, want the duplicate parameter", err)
 	}
-	if status, _, _ := ask(h, "/a/x/1"); status != 404 {
+	if status, _, _ := askVersion(h, "/a/x/1"); status != 404 {
 		t.Errorf("GET /a/x/1 = %d, want 404: the change was refused", status)
 	}
 	child.Change(func() { child.GET("/x/:other", answerOK) })
-	if status, _, _ := ask(h, "/a/x/1"); status != 200 {
+	if status, _, _ := askVersion(h, "/a/x/1"); status != 200 {
 		t.Errorf("GET /a/x/1 = %d, want 200", status)
 	}
 }
@@ -244,7 +244,7 @@ func TestChange_tenThousandRoutes(t *testing.T) {
 				return
 			default:
 			}
-			if status, _, _ := ask(h, "/alive"); status != 200 {
+			if status, _, _ := askVersion(h, "/alive"); status != 200 {
 				t.Errorf("GET /alive = %d during Change, want 200", status)
 				return
 			}
@@ -261,7 +261,7 @@ func TestChange_tenThousandRoutes(t *testing.T) {
 	close(stop)
 	client.Wait()
 	for i := range n {
-		if status, _, _ := ask(h, fmt.Sprintf("/r%d/x/items/y", i)); status != 200 {
+		if status, _, _ := askVersion(h, fmt.Sprintf("/r%d/x/items/y", i)); status != 200 {
 			t.Fatalf("route %d = %d, want 200", i, status)
 		}
 	}

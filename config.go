@@ -18,6 +18,8 @@ const (
 	DefaultMaxBodyBytes = 4 << 20
 	// DefaultMaxFields is the default of Config.MaxFields: 1,000.
 	DefaultMaxFields = 1000
+	// DefaultMaxJSONDepth is the default of Config.MaxJSONDepth: 512.
+	DefaultMaxJSONDepth = 512
 	// DefaultReadTimeout is the default of Config.ReadTimeout: 30 seconds.
 	DefaultReadTimeout = 30 * time.Second
 	// DefaultWriteTimeout is the default of Config.WriteTimeout: 30 seconds.
@@ -84,8 +86,20 @@ type Config struct {
 	// never logged as errors. Nil means slog.Default().
 	Logger *slog.Logger
 
-	// JSON encodes and decodes JSON. Nil means [GoJSON].
+	// JSON encodes and decodes JSON. Nil means [GoJSON], or [StdJSON] in a build with
+	// -tags geiststdjson.
 	JSON Codec
+
+	// Codecs encode and decode further media types, by name: "application/cbor".
+	// Ctx.Bind reads bodies of these types. application/xml and text/xml are there
+	// unless they are named here; application/json is the JSON field's. A codec is
+	// given what a struct's own tags say; it never sets fields with a path, query,
+	// header, cookie or form tag.
+	Codecs map[string]Codec
+
+	// StrictJSON makes Ctx.Bind refuse JSON keys that no field has (422). False ignores
+	// them.
+	StrictJSON bool
 
 	// TrailingSlash says what happens to paths that are a slash away from a route.
 	// Zero means SlashRedirect.
@@ -116,16 +130,21 @@ type Config struct {
 	// MaxBodyBytes bounds a request's body (413). Zero means 4 MiB.
 	MaxBodyBytes int
 
-	// MaxFields bounds the fields of a query (400). Zero means 1,000.
+	// MaxFields bounds the fields of a query, and those of a form (400). Zero means
+	// 1,000. A multipart form has at most 1,000 parts, files included, in any case.
 	MaxFields int
+
+	// MaxJSONDepth bounds how deep arrays and objects are nested in JSON that Ctx.Bind
+	// reads (400). Zero means 512.
+	MaxJSONDepth int
 
 	// ReadTimeout bounds reading one request, header and body (408). Zero means 30
 	// seconds; negative disables it.
 	ReadTimeout time.Duration
 
-	// WriteTimeout bounds writing one response once its handler has returned (the
-	// connection is closed); of a large file, each 128 KiB. Zero means 30 seconds;
-	// negative disables it.
+	// WriteTimeout bounds writing one response once its handler has returned, of a
+	// stream each flush, and of a large file each 128 KiB (the connection is closed).
+	// Zero means 30 seconds; negative disables it.
 	WriteTimeout time.Duration
 
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,
@@ -178,8 +197,9 @@ func (cfg Config) resolve() (settings, []string) {
 	var problems []string
 	cfg.Name = orDefault(cfg.Name, "geist")
 	if cfg.JSON == nil {
-		cfg.JSON = GoJSON()
+		cfg.JSON = defaultCodec()
 	}
+	problems = append(problems, cfg.resolveCodecs()...)
 	if cfg.TrailingSlash > SlashStrict {
 		problems = append(problems, fmt.Sprintf("Config.TrailingSlash is %d: use SlashRedirect, SlashIgnore or SlashStrict", cfg.TrailingSlash))
 	}
@@ -190,6 +210,26 @@ func (cfg Config) resolve() (settings, []string) {
 	problems = append(problems, cfg.resolveTimes()...)
 	proxies, warnings, bad := parseTrustedProxies(cfg.TrustedProxies)
 	return settings{Config: cfg, proxies: proxies, warnings: warnings}, append(problems, bad...)
+}
+
+// resolveCodecs copies the codecs, adds those of XML and checks the media types.
+func (cfg *Config) resolveCodecs() (problems []string) {
+	codecs := map[string]Codec{mimeXML: XML(), mimeTextXML: XML()}
+	for name, codec := range cfg.Codecs {
+		kind, sub, _ := strings.Cut(name, "/")
+		switch {
+		case !validToken(kind) || !validToken(sub) || name != strings.ToLower(name):
+			problems = append(problems, fmt.Sprintf("Config.Codecs holds %q: use a media type in lower case without parameters, such as application/cbor", name))
+		case name == mimeJSON || name == mimeForm || name == mimeMultipart:
+			problems = append(problems, fmt.Sprintf("Config.Codecs holds %s: Config.JSON decodes JSON, and the engine forms", name))
+		case codec == nil:
+			problems = append(problems, fmt.Sprintf("Config.Codecs holds no codec for %s: remove it or name one", name))
+		default:
+			codecs[name] = codec
+		}
+	}
+	cfg.Codecs = codecs
+	return problems
 }
 
 // resolveLimits fills in and checks the fields that count things.
@@ -203,6 +243,7 @@ func (cfg *Config) resolveLimits() (problems []string) {
 		{"MaxURIBytes", &cfg.MaxURIBytes, DefaultMaxURIBytes},
 		{"MaxBodyBytes", &cfg.MaxBodyBytes, DefaultMaxBodyBytes},
 		{"MaxFields", &cfg.MaxFields, DefaultMaxFields},
+		{"MaxJSONDepth", &cfg.MaxJSONDepth, DefaultMaxJSONDepth},
 		{"MaxConns", &cfg.MaxConns, DefaultMaxConns},
 		{"MaxConnsPerIP", &cfg.MaxConnsPerIP, 0},
 		{"MaxRequestsPerConn", &cfg.MaxRequestsPerConn, 0},

@@ -60,6 +60,9 @@ type connState struct {
 	armedOut int64     // the clock when the deadline of writing was set
 
 	linger atomic.Bool // the client may be sending still: see close
+
+	remote string               // the client's address, once net/http's handlers asked
+	tls    *tls.ConnectionState // likewise
 }
 
 // inRequest is connState.armed while the deadline is that of a request.

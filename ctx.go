@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 
@@ -62,18 +63,22 @@ type Ctx struct {
 	hostBuf    []byte
 	scratch    []byte
 	locals     []local
-	debugState //nolint:unused // debug builds have fields in it
+	binding    *binding // made by the first Bind
+	debugState          //nolint:unused // debug builds have fields in it
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
 type cold struct {
 	used    bool
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	gone    *peerwatch.Watch
+	ctx     context.Context         // what Context returns
+	own     context.Context         // what it was before SetContext
+	cancel  context.CancelCauseFunc // of own
+	tie     tie                     // what may end own
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
+	stream  *bodyStream // the answer's body, while it is one
+	hijack  *exchange   // whose handler has taken the connection
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -85,8 +90,8 @@ func newCtx(e *Engine) *Ctx {
 	return c
 }
 
-// finish ends the request: it recovers what panicked outside an endpoint, runs
-// the closers and hooks, and gives the Ctx back.
+// finish ends the handling of the request: it recovers what panicked outside an
+// endpoint, runs the hooks, and ends the request or hands it over to its stream.
 func (c *Ctx) finish() {
 	if !c.returned {
 		if v := recover(); v != nil {
@@ -99,20 +104,23 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
-	if c.cold.used {
-		c.closeCold()
-	}
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
-	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
-	if resp := &c.rc.Response; !resp.IsBodyStream() {
-		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes {
-			// As a raw body its buffer ends with the answer; fasthttp would keep it for
-			// the next one. A buffer may be large although the answer is small.
-			resp.SwapBody(nil)
-			resp.SetBodyRaw(body)
+	if c.cold.used {
+		if c.cold.stream != nil || c.cold.hijack != nil {
+			c.handOver()
+			return
 		}
+		c.closeCold()
+	}
+	c.release()
+}
+
+// end ends a request that was handed over.
+func (c *Ctx) end() {
+	if c.cold.used {
+		c.closeCold()
 	}
 	c.release()
 }
@@ -182,7 +190,7 @@ func (c *Ctx) closeCold() {
 		c.runCloser()
 	}
 	if c.cold.cancel != nil {
-		c.cold.gone.Stop()
+		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
 	}
 	clear(c.cold.kv)
@@ -209,15 +217,25 @@ func (c *Ctx) runCloser() {
 	f()
 }
 
-// release resets c and puts it into the pool. Debug builds never use it again, so
-// that every later use is found.
+// release lets go of large bodies, resets c and puts it into the pool. Debug builds
+// never use it again, so that every later use is found.
 func (c *Ctx) release() {
+	e := c.server
+	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
+	if resp := &c.rc.Response; !resp.IsBodyStream() {
+		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes {
+			// As a raw body its buffer ends with the answer; fasthttp would keep it for
+			// the next one. A buffer may be large although the answer is small.
+			resp.SwapBody(nil)
+			resp.SetBodyRaw(body)
+		}
+	}
 	if debugCtx {
 		c.poison()
 		return
 	}
 	c.rc = nil
-	c.engine = c.server
+	c.engine = e
 	c.ep = nil
 	c.chain = nil
 	c.path, c.orig, c.raw = "", "", ""
@@ -226,9 +244,12 @@ func (c *Ctx) release() {
 		c.absolute, c.asterisk, c.hiddenDots = false, false, false
 		c.passed, c.before, c.passedErr = nil, nil, nil
 		c.hostParam, c.hostValue, c.hostTable = "", "", nil
+		if cap(c.scratch) > c.server.set.MaxRetainedBytes {
+			c.scratch = nil // a problem document has grown it
+		}
 	}
 	c.dots, c.clean, c.returned = false, false, false
-	c.server.pool.Put(c)
+	e.pool.Put(c)
 }
 
 // keep returns b as a string that stays valid for ever: a copy in the arena, which
@@ -281,13 +302,37 @@ func (c *Ctx) Context() context.Context {
 	c.check()
 	if c.cold.ctx == nil {
 		c.cold.used = true
-		ctx, cancel := context.WithCancelCause(c.server.live.base)
-		c.cold.ctx, c.cold.cancel = ctx, cancel
-		if conn := c.rc.Conn(); conn != nil {
-			c.cold.gone = c.server.watcher.Watch(conn, func() { cancel(ErrClientGone) })
-		}
+		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
+		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
 	}
 	return c.cold.ctx
+}
+
+// tie is what may end a request's context before its time.
+type tie struct {
+	watch       *peerwatch.Watch // of our connections and those of other fasthttp servers
+	outer, base func() bool      // stop functions, inside a server of net/http
+}
+
+// cut lets nothing end the context any more.
+func (t *tie) cut() {
+	t.watch.Stop()
+	if t.outer != nil {
+		t.outer()
+		t.base()
+	}
+}
+
+// newContext returns the context of a request that has come over conn, which may be nil.
+func (s *server) newContext(conn net.Conn) (context.Context, context.CancelCauseFunc, tie) {
+	if r := bridgedRequest(conn); r != nil {
+		return s.bridgedContext(r.Context())
+	}
+	ctx, cancel := context.WithCancelCause(s.base)
+	if conn == nil {
+		return ctx, cancel, tie{}
+	}
+	return ctx, cancel, tie{watch: s.engine.watcher.Watch(conn, func() { cancel(ErrClientGone) })}
 }
 
 // SetContext replaces what Context returns for the rest of the request. ctx must
@@ -302,9 +347,16 @@ func (c *Ctx) clientGone() bool {
 	return c.cold.ctx != nil && errors.Is(context.Cause(c.cold.ctx), ErrClientGone)
 }
 
+// endedEarly reports whether the context was made and ended before the request:
+// what fails then, fails for that.
+func (c *Ctx) endedEarly() bool {
+	return c.cold.own != nil && c.cold.own.Err() != nil || c.server.live.base.Err() != nil
+}
+
 // OnClose adds a function that runs when the request ends, or the stream or
 // connection that it became, in reverse order of registration: after the answer
-// is built, but before it is sent. It also runs after a panic.
+// is built, but before it is sent; after the last byte of a stream. It also runs
+// after a panic.
 func (c *Ctx) OnClose(f func()) {
 	c.check()
 	c.cold.used = true

@@ -18,6 +18,14 @@ const (
 	mimeJSON = "application/json"
 )
 
+// Content types that requests are sent in, too.
+const (
+	mimeXML       = "application/xml"
+	mimeTextXML   = "text/xml"
+	mimeForm      = "application/x-www-form-urlencoded"
+	mimeMultipart = "multipart/form-data"
+)
+
 // Status sets the response's status code and returns c, for answers that set none
 // themselves. A code outside 100 to 999 becomes 500 and is logged.
 func (c *Ctx) Status(code int) *Ctx {

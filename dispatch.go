@@ -51,8 +51,8 @@ func (c *Ctx) dispatch(e *Engine) {
 	}
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
-	// to clean, so that one comparison finds the common case.
-	if plain && e.plainPaths && bytes.Equal(raw, uri.Path()) {
+	// to clean, but for a "/." at the end, so that one comparison finds the common case.
+	if plain && e.plainPaths && raw[len(raw)-1] != '.' && bytes.Equal(raw, uri.Path()) {
 		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)

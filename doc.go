@@ -47,6 +47,12 @@
 // Matching is by decoded segment: an encoded slash does not separate segments, so
 // /a%2Fb is one segment with the value "a/b".
 //
+// # Binding
+//
+// [Ctx.Bind] fills a struct from the path, query, header, cookies and body, each field
+// from the part that its tag names and from no other. What does not fit is answered
+// with every problem at once. [Opt] tells a field that is missing from one that is zero.
+//
 // # Lifetimes and goroutines
 //
 //   - Strings that a [Ctx] returns stay valid for ever (unless Config.UnsafeStrings

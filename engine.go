@@ -36,6 +36,7 @@ type Engine struct {
 	routes   atomic.Pointer[routes]
 
 	pool     sync.Pool // of *Ctx
+	tables   sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
 	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
 	watcher  peerwatch.Watcher
 	live     server

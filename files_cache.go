@@ -198,7 +198,7 @@ func (f *files) representOnce(name string, s sibling, mime string, old *fileEntr
 	if err != nil {
 		return nil, err
 	}
-	defer closeFile(file)
+	defer func() { _ = file.Close() }()
 	if info.ModTime().IsZero() { // its content is hashed: once, whoever asks
 		f.loading.Lock()
 		defer f.loading.Unlock()
@@ -285,7 +285,7 @@ func newRepresentation(name, encoding, mime string, file fs.File, info fs.FileIn
 	return r, nil
 }
 
-// sniffBytes is how much of a file tells its type.
+// sniffBytes is how much of a body tells its type: what http.DetectContentType looks at.
 const sniffBytes = 512
 
 // validators sets the entity tag and the date: from size and modification time or,

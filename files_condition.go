@@ -90,18 +90,18 @@ func weakMatch(a, b string) bool {
 	return b != "" && strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/")
 }
 
-// answer is yes, no, or that nobody knows.
-type answer uint8
+// verdict is yes, no, or that nobody knows.
+type verdict uint8
 
 const (
-	unknown answer = iota
+	unknown verdict = iota
 	yes
 	no
 )
 
 // modifiedSince tells whether r was modified after a date that was sent. It is not
 // known if the date is none or r has none.
-func (r *representation) modifiedSince(date []byte) answer {
+func (r *representation) modifiedSince(date []byte) verdict {
 	if r.lastModified == "" {
 		return unknown
 	}

@@ -1,7 +1,9 @@
 package geist
 
 import (
+	"bufio"
 	"bytes"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -81,12 +83,29 @@ func (s *server) expect(rc *fasthttp.RequestCtx) int {
 	return errBodyTooLarge.status
 }
 
-// dropTrailers removes the fields that followed a chunked body. fasthttp puts
-// them beside those of the header, where a client could pass on what a proxy
-// removes from headers (RFC 9110 §6.5.1). Fields that stand alone in fasthttp's
-// header cannot be added to by trailers and are not counted.
-func dropTrailers(h *fasthttp.RequestHeader) {
-	sent := 0
+// dropTrailers removes the fields that followed a chunked body. fasthttp finds them
+// beside those of the header, where a client could pass on what a proxy removes
+// from headers (RFC 9110 §6.5.1). It reports whether that worked, which nothing is
+// known to prevent.
+func dropTrailers(h *fasthttp.RequestHeader) bool {
+	if !hasTrailers(h) {
+		return true
+	}
+	// The header alone is read again, since nothing tells fields from trailers.
+	head := slices.Concat(h.Method(), []byte{' '}, h.RequestURI(), []byte{' '}, h.Protocol(), []byte("\r\n"), h.RawHeaders())
+	var again fasthttp.RequestHeader
+	if err := again.Read(bufio.NewReaderSize(bytes.NewReader(head), len(head))); err != nil {
+		return false
+	}
+	again.CopyTo(h)
+	return true
+}
+
+// hasTrailers reports whether h may hold trailers: fasthttp 1.74 mixes them with the
+// fields, of which there are then more than were sent; 1.77 knows their names.
+// Fields that stand alone cannot be added to by trailers, and are not counted.
+func hasTrailers(h *fasthttp.RequestHeader) bool {
+	sent, have := 0, 0
 	for raw := h.RawHeaders(); len(raw) > 0; {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
@@ -94,35 +113,12 @@ func dropTrailers(h *fasthttp.RequestHeader) {
 			sent++
 		}
 	}
-	have := 0
 	for name := range h.All() {
 		if !standsAlone(name) {
 			have++
 		}
 	}
-	if have > sent {
-		keepFields(h, sent)
-	}
-}
-
-// keepFields removes all but the first n of the fields that do not stand alone.
-func keepFields(h *fasthttp.RequestHeader, n int) {
-	type field struct{ name, value string }
-	var fields []field
-	for name, value := range h.All() {
-		if !standsAlone(name) {
-			fields = append(fields, field{string(name), string(value)})
-		}
-	}
-	if !h.DisableNormalizing() {
-		defer h.EnableNormalizing()
-	}
-	for _, f := range fields {
-		h.Del(f.name)
-	}
-	for _, f := range fields[:n] {
-		h.Add(f.name, f.value)
-	}
+	return have > sent || len(h.PeekTrailerKeys()) > 0
 }
 
 // standsAlone reports whether fasthttp keeps a field apart from the others.

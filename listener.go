@@ -118,10 +118,6 @@ const maxListenerWrappers = 4
 
 // wrap registers a connection, or refuses it and returns nil.
 func (l *listener) wrap(raw net.Conn) net.Conn {
-	state := connState{live: l.live, between: true}
-	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && l.limit > 0 {
-		state.addr = tcp.AddrPort().Addr().Unmap()
-	}
 	var c netConn
 	switch raw := raw.(type) {
 	case *net.TCPConn:
@@ -147,7 +143,7 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 // connection would need a handshake, which must not hold up those that wait.
 func refuse(raw net.Conn) {
 	if _, ok := raw.(*tls.Conn); !ok {
-		body := appendProblem(nil, errTooManyConns.status, errTooManyConns, GoJSON())
+		body := appendProblem(nil, errTooManyConns.status, errTooManyConns, defaultCodec())
 		_ = raw.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // it fits into an empty socket buffer
 		_, _ = fmt.Fprintf(raw, "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}

@@ -84,7 +84,7 @@ func TestMisuse_panics(t *testing.T) {
 		{"panic with net/http's ErrAbortHandler", func(app *geist.Engine) {
 			app.GET("/x", func(*geist.Ctx) error { panic(http.ErrAbortHandler) })
 		}, 0},
-		{"panic of nil", func(app *geist.Engine) { app.GET("/x", func(*geist.Ctx) error { panic(nil) }) }, 500},
+		{"panic of nil", func(app *geist.Engine) { app.GET("/x", func(c *geist.Ctx) error { panic(c.Local("nothing")) }) }, 500},
 		{"Goexit in the handler", func(app *geist.Engine) {
 			app.GET("/x", func(*geist.Ctx) error { runtime.Goexit(); return nil })
 		}, 0},

@@ -5,6 +5,8 @@ package geist
 import (
 	"strings"
 	"testing"
+
+	"github.com/gogeist/geist/internal/routetables"
 )
 
 func TestRadix_allocatesNothing(t *testing.T) {
@@ -31,7 +33,7 @@ func TestRadix_allocatesNothing(t *testing.T) {
 			t.Errorf("%s among %s: %v allocations", tt.path, tt.routes, n)
 		}
 	}
-	reqs := benchTable(t, githubTable)
+	reqs := benchTable(t, routetables.GitHub)
 	var cs captures
 	if n := testing.AllocsPerRun(10, func() {
 		for i := range reqs {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gogeist/geist/internal/routetables"
 )
 
 // benchRequest is one path for one tree.
@@ -19,7 +21,10 @@ func benchTable(tb testing.TB, table string) []benchRequest {
 	trees := map[string]*testTree{}
 	var reqs []benchRequest
 	for line := range strings.Lines(strings.TrimSpace(table)) {
-		method, src, _ := strings.Cut(strings.TrimSpace(line), " ")
+		method, src, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || method == "#" {
+			continue
+		}
 		if trees[method] == nil {
 			trees[method] = emptyTestTree(false)
 		}
@@ -50,7 +55,7 @@ func readParams(r *benchRequest, cs *captures) (total int) {
 // figure to compare.
 func BenchmarkRadix_tables(b *testing.B) {
 	for _, bb := range []struct{ name, table string }{
-		{"github", githubTable}, {"parse", parseTable}, {"gplus", gplusTable}, {"static", staticTable},
+		{"github", routetables.GitHub}, {"parse", routetables.Parse}, {"gplus", routetables.GPlus}, {"static", routetables.Static},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			reqs := benchTable(b, bb.table)
@@ -70,7 +75,7 @@ func BenchmarkRadix_tables(b *testing.B) {
 
 // BenchmarkRadix_github looks up single routes of the GitHub table.
 func BenchmarkRadix_github(b *testing.B) {
-	trees := benchTable(b, githubTable)
+	trees := benchTable(b, routetables.GitHub)
 	for _, path := range []string{"/user/repos", "/repos/gogeist/geist", "/repos/gogeist/geist/stargazers", "/repos/gogeist/geist/issues/42/comments", "/repos/gogeist/geist/nothing/here"} {
 		b.Run(path, func(b *testing.B) {
 			req := benchRequest{trees[0].tree, path}

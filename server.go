@@ -378,7 +378,7 @@ func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
 	rc.Response.SkipBody = rc.IsHead()
 	rc.Response.SetStatusCode(answer.status)
 	rc.Response.Header.SetContentType("application/problem+json")
-	rc.Response.SetBody(appendProblem(nil, answer.status, answer, GoJSON()))
+	rc.Response.SetBody(appendProblem(nil, answer.status, answer, defaultCodec()))
 	if answer != errReadTimeout {
 		closeAfter(rc)
 	}

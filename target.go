@@ -34,18 +34,19 @@ func (c *Ctx) inspect(e *Engine, method int) *Error {
 		closeAfter(c.rc)
 		return errHTTPVersion
 	}
+	var chunked bool
 	if mayBeChunked(h) {
-		length, chunked := framing(h.RawHeaders())
-		if length && chunked {
+		var length bool
+		if length, chunked = framing(h.RawHeaders()); length && chunked {
 			closeAfter(c.rc)
 			return errTwoFramings
-		}
-		if chunked {
-			dropTrailers(h)
 		}
 	}
 	if err := c.inspectTarget(e, method); err != nil {
 		return err
+	}
+	if chunked && !dropTrailers(h) {
+		return errMalformed
 	}
 	if len(h.RawHeaders()) > e.set.MaxHeaderBytes {
 		return errHeaderTooLong

@@ -1,6 +1,10 @@
 package tables
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gogeist/geist/internal/routetables"
+)
 
 // One returns a table of one route; it is what hello-world benchmarks measure.
 func One(name, pattern string) Table { return Parse(name, "GET "+pattern) }
@@ -16,57 +20,7 @@ func Growth(n int) Table {
 }
 
 // GPlus is the Google+ API of 2013: 13 routes.
-func GPlus() Table { return Parse("gplus", gplus) }
-
-const gplus = `
-GET /people/:userId
-GET /people
-GET /activities/:activityId/people/:collection
-GET /people/:userId/people/:collection
-GET /people/:userId/openIdConnect
-GET /people/:userId/activities/:collection
-GET /activities/:activityId
-GET /activities
-GET /activities/:activityId/comments
-GET /comments/:commentId
-POST /people/:userId/moments/:collection
-GET /people/:userId/moments/:collection
-DELETE /moments/:id
-`
+func GPlus() Table { return Parse("gplus", routetables.GPlus) }
 
 // ParseCom is the REST API of Parse.com: 26 routes.
-func ParseCom() Table { return Parse("parse", parseCom) }
-
-const parseCom = `
-# objects
-POST /1/classes/:className
-GET /1/classes/:className/:objectId
-PUT /1/classes/:className/:objectId
-GET /1/classes/:className
-DELETE /1/classes/:className/:objectId
-# users
-POST /1/users
-GET /1/login
-GET /1/users/:objectId
-PUT /1/users/:objectId
-GET /1/users
-DELETE /1/users/:objectId
-POST /1/requestPasswordReset
-# roles
-POST /1/roles
-GET /1/roles/:objectId
-PUT /1/roles/:objectId
-GET /1/roles
-DELETE /1/roles/:objectId
-# files, analytics, push, functions
-POST /1/files/:fileName
-POST /1/events/:eventName
-POST /1/push
-POST /1/functions
-# installations
-POST /1/installations
-GET /1/installations/:objectId
-PUT /1/installations/:objectId
-GET /1/installations
-DELETE /1/installations/:objectId
-`
+func ParseCom() Table { return Parse("parse", routetables.Parse) }

@@ -1,0 +1,6 @@
+//go:build !geiststdjson
+
+package geist
+
+// defaultCodec is what a nil Config.JSON means.
+func defaultCodec() Codec { return GoJSON() }
