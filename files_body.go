@@ -121,7 +121,7 @@ func (b *fileBody) WriteTo(w io.Writer) (total int64, err error) {
 }
 
 func (b *fileBody) section(w io.Writer, n int64) (int64, error) {
-	if bw, ok := w.(*bufio.Writer); ok && b.kernelSends() {
+	if bw, ok := w.(*bufio.Writer); ok && n > smallFile && b.kernelSends() {
 		return b.sendfile(bw, n)
 	}
 	buf := copyBuffers.Get().(*[copyBytes]byte)

@@ -131,7 +131,7 @@ func TestStatic_symlinks(t *testing.T) {
 	pub := filepath.Join(parent, "pub")
 	for link, target := range map[string]string{
 		"in": "a.txt", "dirin": "d", "d/up": "../a.txt", "out": "../secret.txt", "dirout": "../secrets", "abs": filepath.Join(parent, "secret.txt"),
-		"absin": filepath.Join(pub, "a.txt"), "loop": "loop", "root": "/", "z.txt.gz": "../secret.txt", "index.html": "../secret.txt",
+		"absin": filepath.Join(pub, "a.txt"), "loop": "loop", "top": "/", "z.txt.gz": "../secret.txt", "index.html": "../secret.txt",
 	} {
 		if err := os.Symlink(target, filepath.Join(pub, link)); err != nil {
 			t.Fatal(err)

@@ -68,7 +68,7 @@ func (f *files) missing(c *Ctx, rest string) error {
 	}
 	e, err := f.entry(f.cfg.Fallback)
 	switch {
-	case errors.Is(err, errNoFile):
+	case errors.Is(err, errNoFile), err == nil && e.dir:
 		return c.withoutFiles()
 	case err != nil:
 		return err

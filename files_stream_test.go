@@ -218,13 +218,13 @@ func TestStatic_changes(t *testing.T) {
 		put(t, dir, "f.txt", strings.Repeat("b", size+5), time.Now().Add(-time.Minute))
 		now := c.GET("/f.txt").Do().Status(200) // of a small file, for a second, still what it was
 		changed := strings.HasPrefix(now.Text(), "b")
-		if changed != (now.Header("Etag") != old.Header("Etag")) || changed != (len(now.Bytes()) == size+5) || size > 32<<10 && !changed {
+		if changed != (now.Header("Etag") != old.Header("Etag")) || changed != (len(now.Bytes()) == size+5) || size > 64<<10 && !changed {
 			t.Errorf("size %d: %d bytes of %.1q, tags %s and %s", size, len(now.Bytes()), now.Text(), old.Header("Etag"), now.Header("Etag"))
 		}
 		if err := os.Remove(filepath.Join(dir, "f.txt")); err != nil {
 			t.Fatal(err)
 		}
-		if size > 32<<10 {
+		if size > 64<<10 {
 			c.GET("/f.txt").Do().Status(404)
 		}
 	}

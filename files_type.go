@@ -8,7 +8,8 @@ import (
 )
 
 // fileType returns the content type of a file: by this table, so that the web's own
-// types are the same on every machine, by the system's, or by its first bytes.
+// types are the same on every machine, by the system's, or by its first bytes, which
+// head returns, or nil if they cannot be had.
 func fileType(name string, head func() []byte) string {
 	ext := strings.ToLower(path.Ext(name))
 	if t := webType(ext); t != "" {
@@ -17,7 +18,10 @@ func fileType(name string, head func() []byte) string {
 	if t := mime.TypeByExtension(ext); t != "" {
 		return t
 	}
-	return http.DetectContentType(head())
+	if b := head(); b != nil {
+		return http.DetectContentType(b)
+	}
+	return "application/octet-stream"
 }
 
 // webType returns the content type of an extension in lower case, or "".
