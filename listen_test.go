@@ -173,7 +173,7 @@ func TestListen_systemd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestListenActivatedChild$")
-			cmd.Env = append(os.Environ(), activated+"="+tt.listen, "LISTEN_FDS="+fmt.Sprint(len(tt.files)))
+			cmd.Env = append(os.Environ(), activated+"="+tt.listen, "LISTEN_FDS="+fmt.Sprint(len(tt.files)), "GORACE=atexit_sleep_ms=0")
 			if tt.names != "" {
 				cmd.Env = append(cmd.Env, "LISTEN_FDNAMES="+tt.names)
 			}

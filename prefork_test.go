@@ -84,8 +84,14 @@ type preforked struct {
 // startPreforked starts a server and waits for its address, unless it fails.
 func startPreforked(t *testing.T, mode string) *preforked {
 	t.Helper()
+	return startChildren(t, mode, 3)
+}
+
+// startChildren is startPreforked with another number of children.
+func startChildren(t *testing.T, mode string, n int) *preforked {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPreforkProgram$")
-	cmd.Env = append(os.Environ(), preforkProgram+"="+mode, "GOMAXPROCS=3", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), preforkProgram+"="+mode, "GOMAXPROCS="+strconv.Itoa(n), "GORACE=atexit_sleep_ms=0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -219,6 +225,39 @@ func TestListenPrefork_replacesChildren(t *testing.T) {
 		t.Errorf("children = %d after %d was killed of %d", after, before[0], before)
 	}
 	kill(t, s.cmd.Process.Pid, syscall.SIGINT)
+	if said, err := s.ended(t); err != nil {
+		t.Errorf("exit = %v, want code 0:\n%s", err, said)
+	}
+}
+
+// A request that waits in the socket of a child that crashes is answered by the next.
+func TestListenPrefork_crashKeepsTheBacklog(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("whether a process has stopped is read from /proc")
+	}
+	s := startChildren(t, "serve", 1)
+	old := s.pids(t, 1)[0]
+	kill(t, old, syscall.SIGSTOP)
+	for stopped := false; !stopped; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", old))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, state, _ := strings.Cut(string(stat), ") ")
+		stopped = strings.HasPrefix(state, "T")
+	}
+	var waiting []*drainClient
+	for range 10 {
+		c := s.dial(t)
+		c.send(getRequest("/pid"))
+		waiting = append(waiting, c)
+	}
+	kill(t, old, syscall.SIGKILL)
+	next := strconv.Itoa(s.pids(t, 1, old)[0])
+	for _, c := range waiting {
+		c.wants(next, false)
+	}
+	kill(t, s.cmd.Process.Pid, syscall.SIGTERM)
 	if said, err := s.ended(t); err != nil {
 		t.Errorf("exit = %v, want code 0:\n%s", err, said)
 	}
