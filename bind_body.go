@@ -2,6 +2,7 @@ package geist
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -135,6 +136,9 @@ func (b *binding) explain(err error, syntax *Error, malformed func(error) bool) 
 	}
 	if err := b.readable(); err != nil {
 		return err
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return errMediaType
 	}
 	if malformed != nil && malformed(err) {
 		return syntax

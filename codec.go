@@ -11,11 +11,14 @@ import (
 // use by many goroutines and keep no reference to their arguments.
 type Codec interface {
 	// Encode writes the encoding of v to w. A trailing newline is removed by the
-	// engine. On an error nothing of what was written reaches the client.
+	// engine. On an error nothing of what was written reaches the client. An error
+	// that is errors.ErrUnsupported says that v has no form in this media type:
+	// Ctx.Negotiate then tries the next one.
 	Encode(w io.Writer, v any) error
 
 	// Decode parses the whole of data into v, a non-nil pointer. Data after the
-	// value is an error. v may be partly filled when Decode fails.
+	// value is an error. v may be partly filled when Decode fails. An error that is
+	// errors.ErrUnsupported makes Ctx.Bind answer 415.
 	Decode(data []byte, v any) error
 }
 

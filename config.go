@@ -92,10 +92,11 @@ type Config struct {
 	JSON Codec
 
 	// Codecs encode and decode further media types, by name: "application/cbor".
-	// Ctx.Bind reads bodies of these types. application/xml and text/xml are there
-	// unless they are named here; application/json is the JSON field's. A codec is
-	// given what a struct's own tags say; it never sets fields with a path, query,
-	// header, cookie or form tag.
+	// Ctx.Bind reads bodies of these types and Ctx.Negotiate answers with them.
+	// application/xml and text/xml are there unless they are named here;
+	// application/json is the JSON field's. A codec is given what a struct's own tags
+	// say; it never sets fields with a path, query, header, cookie or form tag. One
+	// that writes text/html escapes what it is given.
 	Codecs map[string]Codec
 
 	// StrictJSON makes Ctx.Bind refuse JSON keys that no field has (422). False ignores
@@ -194,6 +195,7 @@ type Config struct {
 type settings struct {
 	Config
 	proxies  trustedProxies
+	offers   []offer // what Ctx.Negotiate chooses from
 	warnings []string
 }
 
@@ -218,7 +220,7 @@ func (cfg Config) resolve() (settings, []string) {
 	problems = append(problems, cfg.resolveLimits()...)
 	problems = append(problems, cfg.resolveTimes()...)
 	proxies, warnings, bad := parseTrustedProxies(cfg.TrustedProxies)
-	return settings{Config: cfg, proxies: proxies, warnings: warnings}, append(problems, bad...)
+	return settings{Config: cfg, proxies: proxies, offers: makeOffers(&cfg), warnings: warnings}, append(problems, bad...)
 }
 
 // resolveCodecs copies the codecs, adds those of XML and checks the media types.

@@ -53,6 +53,8 @@ type connState struct {
 	unsure   bool      // pending is not known: a chunked body was among it
 	between  bool      // no byte has been read since a request was handled
 	seen     bool      // a request has been handled
+	drained  bool      // behind the last request that was handled, nothing more had been read
+	flushed  bool      // every answer before the one in the making has been sent
 	hijacked bool      // somebody else's connection now
 	deadline time.Time // of reading, as it is set
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
@@ -382,6 +384,9 @@ func stateOf(conn net.Conn) *connState {
 
 // handle notes that a request begins to be handled, which a handler may change.
 func (s *connState) handle(req *fasthttp.Request) {
+	// fasthttp keeps an answer while it has bytes of another request, and sends it
+	// before it reads more of that one's header.
+	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
 	if s.armed == inRequest {
 		s.armed = 0
@@ -391,6 +396,7 @@ func (s *connState) handle(req *fasthttp.Request) {
 	} else if !s.unsure {
 		s.pending -= size
 	}
+	s.drained = s.pending == 0 && !s.unsure
 }
 
 // requestSize returns the bytes that a request took on the wire, or 0 if its form

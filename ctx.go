@@ -55,7 +55,7 @@ type Ctx struct {
 	// Kept from request to request.
 	server     *Engine // owner of the pool and of the server
 	arena      []byte  // append-only: strings handed out point into it
-	json       bodyWriter
+	encoded    bodyWriter
 	knownHost  []byte // the last Host that was found valid
 	decoded    []byte // buffers of path, raw and hostName
 	folded     []byte

@@ -21,6 +21,7 @@ const (
 // Content types that requests are sent in, too.
 const (
 	mimeXML       = "application/xml"
+	mimeXMLUTF8   = "application/xml; charset=utf-8" // as it is sent
 	mimeTextXML   = "text/xml"
 	mimeForm      = "application/x-www-form-urlencoded"
 	mimeMultipart = "multipart/form-data"
@@ -125,14 +126,29 @@ func (c *Ctx) Bytes(code int, contentType string, b []byte) error {
 // response. On an error nothing of it is sent and the error is returned.
 func (c *Ctx) JSON(code int, v any) error {
 	c.check()
+	return c.encode(c.codec(), code, mimeJSON, v)
+}
+
+// XML answers with a status and v as an XML document in UTF-8 with its declaration,
+// encoded by [XML] or the codec that Config.Codecs has for application/xml. What
+// is no single element, such as a slice, a map or nil, is an error. On an error
+// nothing of it is sent.
+func (c *Ctx) XML(code int, v any) error {
+	c.check()
+	return c.encode(c.engine.set.Codecs[mimeXML], code, mimeXMLUTF8, v)
+}
+
+// encode answers with what codec makes of v.
+func (c *Ctx) encode(codec Codec, code int, contentType string, v any) error {
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.json = bodyWriter{resp: resp}
-	if err := c.codec().Encode(&c.json, v); err != nil {
+	c.encoded = bodyWriter{resp: resp}
+	if err := codec.Encode(&c.encoded, v); err != nil {
 		resp.ResetBody()
-		return fmt.Errorf("geist: encode %T as JSON: %w", v, err)
+		media, _, _ := strings.Cut(contentType, ";")
+		return fmt.Errorf("geist: encode %T as %s: %w", v, media, err)
 	}
-	c.begin(code, mimeJSON)
+	c.begin(code, contentType)
 	return nil
 }
 
@@ -224,6 +240,32 @@ func escapeNonASCII(s string) string {
 }
 
 const upperHex = "0123456789ABCDEF"
+
+// EarlyHints sends a 103 answer at once, so that the client can load what the page will
+// need while the handler still works on it (RFC 8297). Each link is the value of a
+// Link field, such as "</style.css>; rel=preload; as=style", treated as SetHeader
+// does. The links, and those set before, are part of the final answer too.
+//
+// Only the final answer has them where a 103 could do harm: on HTTP/1.0, in a
+// pipeline behind an answer that has not been sent, and on connections that the
+// engine has not accepted itself. An error says that the connection is broken.
+func (c *Ctx) EarlyHints(links ...string) error {
+	c.check()
+	for _, link := range links {
+		if link != "" {
+			c.rc.Response.Header.Add(fasthttp.HeaderLink, fieldValue(link))
+		}
+	}
+	st := stateOf(c.rc.Conn())
+	if st == nil || !st.flushed || !c.rc.Request.Header.IsHTTP11() {
+		return nil
+	}
+	// The answer that follows, maybe much later, has the whole WriteTimeout for itself.
+	st.written = false
+	err := c.rc.EarlyHints()
+	st.written = false
+	return err
+}
 
 // redirectClean answers a path that nearly matched: 308 to the path that does,
 // which dispatch has left in c.raw. It begins with one slash and stays on the host.
