@@ -210,7 +210,7 @@ func readAccept(lines [][]byte, offers []offer, ranks []rank) (stated bool) {
 			if cut && !more {
 				break // its end is missing
 			}
-			r, ok := parseRange(trimOWS(member))
+			r, ok := parseMediaRange(trimOWS(member))
 			if !ok {
 				continue
 			}
@@ -297,11 +297,11 @@ func (r *mediaRange) precision(media string) uint32 {
 	return 3*level + r.params
 }
 
-// parseRange reads a member, which has no space around it.
+// parseMediaRange reads a member, which has no space around it.
 //
 //	range     = ( type "/" subtype / "*" ) *( OWS ";" OWS [ parameter ] )
 //	parameter = token "=" ( token / quoted-string )
-func parseRange(s []byte) (r mediaRange, ok bool) {
+func parseMediaRange(s []byte) (r mediaRange, ok bool) {
 	var kind, sub []byte
 	kind, s = cutToken(s)
 	if len(s) > 0 && s[0] == '/' {
