@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gogeist/geist"
@@ -85,6 +86,7 @@ func TestAllocs(t *testing.T) {
 	app.GET("/query", func(c *geist.Ctx) error { return c.Text(200, c.Query("q")+c.Query("none")) })
 	app.GET("/header", func(c *geist.Ctx) error { return c.Text(200, c.Header("X-Token")+c.Header("X-None")) })
 	app.GET("/cookie", func(c *geist.Ctx) error { return c.Text(200, c.Cookie("sid")+c.Cookie("none")) })
+	app.StaticFS("/files", fstest.MapFS{"a.txt": {Data: []byte("hello"), ModTime: time.Unix(1e9, 0)}})
 	srv := app.Server()
 	for _, tt := range []struct {
 		name, target, field string
@@ -101,6 +103,8 @@ func TestAllocs(t *testing.T) {
 		{"header", "/header", "X-Token: 0123456789abcdef\r\n", "200", 16},
 		{"cookie", "/cookie", "Cookie: a=b; sid=0123456789abcdef\r\n", "200", 16},
 		{"escaped path", "/p/%41b/x/c%20d/y/1", "", "200", 6},
+		{"file", "/files/a.txt", "", "200", 0},
+		{"file not modified", "/files/a.txt", "If-None-Match: *\r\n", "304", 0},
 		{"404", "/nowhere", "", "404", 0},
 		{"405", "/text", "", "405", 0},
 	} {

@@ -1,3 +1,5 @@
+//go:build !race && !geistdebug
+
 package geist_test
 
 import (
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -60,7 +63,9 @@ func BenchmarkStatic(b *testing.B) {
 		}
 		request := "GET /" + name + " HTTP/1.1\r\nHost: localhost:8080\r\n\r\n"
 		b.Run(fmt.Sprintf("size=%d/impl=fasthttp", size), func(b *testing.B) {
-			files := &fasthttp.FS{Root: dir, AcceptByteRange: true}
+			stop := make(chan struct{})
+			defer close(stop)
+			files := &fasthttp.FS{Root: dir, AcceptByteRange: true, CleanStop: stop}
 			srv := &fasthttp.Server{Handler: files.NewRequestHandler(), NoDefaultServerHeader: true}
 			benchmarkServer(b, srv.Serve, request, int64(size))
 		})
@@ -69,5 +74,35 @@ func BenchmarkStatic(b *testing.B) {
 			app.Static("/", dir)
 			benchmarkServer(b, app.Serve, request, int64(size))
 		})
+	}
+}
+
+// BenchmarkStatic_cycle is the server's part alone, without a kernel between: files
+// that geist keeps in memory, and fasthttp reads.
+func BenchmarkStatic_cycle(b *testing.B) {
+	dir := b.TempDir()
+	for _, size := range []int{1 << 10, 32 << 10} {
+		name := fmt.Sprintf("%d.html", size)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("x", size)), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		for _, fields := range []string{"", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n"} {
+			request := "GET /" + name + " HTTP/1.1\r\nHost: localhost:8080\r\n" + fields + "\r\n"
+			run := func(impl string, srv *fasthttp.Server) {
+				b.Run(fmt.Sprintf("size=%d/conditional=%v/impl=%s", size, fields != "", impl), func(b *testing.B) {
+					b.ReportAllocs()
+					if err := srv.ServeConn(&loopConn{request: request, left: b.N}); err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+			stop := make(chan struct{})
+			files := &fasthttp.FS{Root: dir, AcceptByteRange: true, CleanStop: stop}
+			run("fasthttp", &fasthttp.Server{Handler: files.NewRequestHandler(), NoDefaultServerHeader: true, ReadTimeout: time.Minute, WriteTimeout: time.Minute})
+			close(stop)
+			app := geist.New(geist.Config{Logger: discard()})
+			app.Static("/", dir)
+			run("geist", app.Server())
+		}
 	}
 }

@@ -111,10 +111,10 @@ func fileError(err error) error {
 }
 
 // entry returns what is known of a checked name, looking again if that is stale.
-// The name is borrowed.
-func (f *files) entry(name string) (*fileEntry, error) {
+// now is the time of the request. The name is borrowed.
+func (f *files) entry(name string, now time.Time) (*fileEntry, error) {
 	if e := f.known(name); e != nil {
-		now, checked := time.Now().UnixNano(), e.checked.Load()
+		now, checked := now.UnixNano(), e.checked.Load()
 		if checked > now-int64(staleAfter) || !e.checked.CompareAndSwap(checked, now) {
 			return e, nil // fresh, or somebody else is looking
 		}

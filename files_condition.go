@@ -3,6 +3,7 @@ package geist
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -108,7 +109,7 @@ func (r *representation) modifiedSince(date []byte) verdict {
 	if string(date) == r.lastModified {
 		return no
 	}
-	t, err := http.ParseTime(unsafestring.String(date))
+	t, err := parseDate(date)
 	switch {
 	case err != nil:
 		return unknown
@@ -120,16 +121,24 @@ func (r *representation) modifiedSince(date []byte) verdict {
 
 // rangeApplies evaluates If-Range: without it, or if it names r, a range may be sent.
 func (r *representation) rangeApplies(h *fasthttp.RequestHeader) bool {
-	field := unsafestring.String(h.Peek(fasthttp.HeaderIfRange))
-	if field == "" {
+	field := h.Peek(fasthttp.HeaderIfRange)
+	if len(field) == 0 {
 		return true
 	}
-	if tag, _ := cutTag(field); tag != "" {
+	if tag, _ := cutTag(unsafestring.String(field)); tag != "" {
 		return strongMatch(tag, r.etag)
 	}
 	if r.lastModified == "" {
 		return false
 	}
-	t, err := http.ParseTime(field)
+	t, err := parseDate(field)
 	return err == nil && t.Unix() == r.seconds
+}
+
+// parseDate reads an HTTP-date, in the usual form first, for which fasthttp is fast.
+func parseDate(date []byte) (time.Time, error) {
+	if t, err := fasthttp.ParseHTTPDate(date); err == nil {
+		return t, nil
+	}
+	return http.ParseTime(unsafestring.String(date))
 }

@@ -72,7 +72,7 @@ func (c *Ctx) embedded(fsys embed.FS, name string) error {
 		known, _ = c.server.embedded.LoadOrStore(fsys, &files{fsys: fsys, cfg: StaticConfig{DisablePrecompressed: true}})
 	}
 	f := known.(*files)
-	e, err := f.entry(name)
+	e, err := f.entry(name, c.requestTime())
 	if err != nil || e.dir {
 		return c.noFile(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -42,7 +43,7 @@ func (f *files) serve(c *Ctx) error {
 	if folder || name == "" {
 		name = path.Join(name, f.cfg.Index)
 	}
-	e, err := f.entry(name)
+	e, err := f.entry(name, c.requestTime())
 	switch {
 	case errors.Is(err, errNoFile):
 		return f.missing(c, rest)
@@ -56,6 +57,14 @@ func (f *files) serve(c *Ctx) error {
 	return f.send(c, name, e)
 }
 
+// requestTime returns when the request was read. It costs no look at the clock.
+func (c *Ctx) requestTime() time.Time {
+	if t := c.rc.Time(); !t.IsZero() {
+		return t
+	}
+	return time.Now()
+}
+
 // missing answers a path without a file: with the fallback page, if it is for the
 // page to decide, else as if there were no files.
 func (f *files) missing(c *Ctx, rest string) error {
@@ -66,7 +75,7 @@ func (f *files) missing(c *Ctx, rest string) error {
 	if c.claimed(c.ep.files, tables[:n], c.path, c.orig) {
 		return c.withoutFiles()
 	}
-	e, err := f.entry(f.cfg.Fallback)
+	e, err := f.entry(f.cfg.Fallback, c.requestTime())
 	switch {
 	case errors.Is(err, errNoFile), err == nil && e.dir:
 		return c.withoutFiles()
