@@ -35,7 +35,7 @@ func slowAccept(lines []string, media []string) (weights []int, stated bool) {
 				member = strings.TrimSuffix(member, ",") // quotes that do not end hold the comma
 			}
 			m := acceptShape.FindStringSubmatch(strings.Trim(member, " \t"))
-			if m == nil || m[1] == "*" && m[2] != "*" {
+			if len(m) == 0 || m[1] == "*" && m[2] != "*" {
 				continue
 			}
 			if m[1] == "" {
