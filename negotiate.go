@@ -61,8 +61,8 @@ const usualOffers = 16
 // a form's weight, and weight 0 excludes it. A parameter other than charset=utf-8 fits
 // no form. Members that are malformed, or beyond the first 16 KiB, are ignored; "*"
 // and "q=.2" are understood, since Java's client sends them. When nothing is
-// acceptable the [Error] has status 406 and the available types as its member
-// "available". Vary: Accept is added in any case.
+// acceptable the [Error] has status 406 and the member "available", the types above but
+// for those that were found to have no form for v. Vary: Accept is added in any case.
 func (c *Ctx) Negotiate(code int, v any) error {
 	c.check()
 	c.addVary(fasthttp.HeaderAccept)

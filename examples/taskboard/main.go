@@ -84,10 +84,7 @@ func serve(addr, path string) (served bool, err error) {
 
 // newApp puts the service together.
 func newApp(store *board.Store) (*geist.Engine, error) {
-	app := geist.New(geist.Config{
-		Name:         "taskboard",
-		MaxBodyBytes: 64 << 10, // a task is far smaller
-	})
+	app := geist.New(board.Config())
 	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
 	board.NewAPI(store).Register(app)
 	app.GET("/healthz", board.Health(app, store))

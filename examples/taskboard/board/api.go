@@ -39,7 +39,8 @@ type page struct {
 	Next string `json:"next,omitempty"`
 }
 
-// list answers GET /api/tasks with a page of the tasks that the query selects.
+// list answers GET /api/tasks with a page of the tasks that the query selects: as JSON,
+// XML or CSV, by the request's Accept header.
 func (a *API) list(c *geist.Ctx) error {
 	filter, err := readFilter(c)
 	if err != nil {
@@ -59,8 +60,9 @@ func (a *API) list(c *geist.Ctx) error {
 	answer := page{Tasks: tasks}
 	if more {
 		answer.Next = nextPage(filter, limit, tasks[limit-1].ID)
+		c.SetHeader("Link", "<"+answer.Next+`>; rel="next"`) // CSV has no other place for it
 	}
-	return c.JSON(200, &answer)
+	return c.Negotiate(200, &answer)
 }
 
 // readFilter reads what a query selects.
@@ -107,9 +109,12 @@ func nextPage(f Filter, limit int, after int64) string {
 }
 
 // create answers POST /api/tasks: 201 and the address of the new task.
+//
+// Bind asks for the content type, which is what keeps other sites out: a form or
+// script of theirs cannot send JSON here without the browser asking us first.
 func (a *API) create(c *geist.Ctx) error {
 	draft := Draft{Status: Todo}
-	if err := decodeJSON(c, &draft); err != nil {
+	if err := c.Bind(&draft); err != nil {
 		return err
 	}
 	t, err := a.store.Create(c.Context(), draft)
@@ -138,14 +143,14 @@ func (a *API) show(c *geist.Ctx) error {
 }
 
 // update answers PATCH /api/tasks/:id: what the body names is changed, the rest
-// stays. With If-Match it changes only the version that the client has seen (412).
+// stays, since Bind touches no field that was not sent. With If-Match it changes only the version that the client has seen (412).
 func (a *API) update(c *geist.Ctx) error {
 	id, version, err := target(c)
 	if err != nil {
 		return err
 	}
 	t, err := a.store.Update(c.Context(), id, version, func(d *Draft) error {
-		return decodeJSON(c, d)
+		return c.Bind(d)
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,9 @@ func startService(tb testing.TB, path string) (s *service, stop func()) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler), MaxBodyBytes: 64 << 10, DrainIdle: -1})
+	cfg := Config()
+	cfg.Logger, cfg.DrainIdle = slog.New(slog.DiscardHandler), -1
+	app := geist.New(cfg)
 	app.Use(RequestID(), AccessLog(slog.New(slog.DiscardHandler)))
 	NewAPI(store).Register(app)
 	app.GET("/healthz", Health(app, store))
@@ -128,6 +130,6 @@ func decode[T any](tb testing.TB, a answer) T {
 // problem is a problem document of this API.
 type problem struct {
 	geist.Problem
-	Errors []FieldError `json:"errors"`
-	Query  string       `json:"query"`
+	Errors []geist.FieldError `json:"errors"`
+	Query  string             `json:"query"`
 }

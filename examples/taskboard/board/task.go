@@ -52,17 +52,8 @@ type Task struct {
 	Version int64 `json:"version"`
 }
 
-// FieldError is one thing that is wrong with a body, as RFC 9457 shows them. It
-// never holds the value: what was sent may be a secret that slipped into a field.
-type FieldError struct {
-	// Pointer is a JSON Pointer into the body, as a URI fragment: "#/title".
-	Pointer string `json:"pointer"`
-	// Detail says what is expected there.
-	Detail string `json:"detail"`
-}
-
-// ErrInvalid answers a body that is JSON, but no task: 422 with all FieldErrors.
-// Test for it with errors.Is.
+// ErrInvalid answers a body that is read, but is no task: 422 with every problem as a
+// geist.FieldError, the form in which Bind reports what it finds. Test for it with errors.Is.
 var ErrInvalid = geist.NewError(422, "the task is not valid")
 
 const (
@@ -104,10 +95,10 @@ func validDay(s string) bool {
 }
 
 // problems collects what is wrong with one body.
-type problems []FieldError
+type problems []geist.FieldError
 
 func (p *problems) add(pointer, detail string) {
-	*p = append(*p, FieldError{pointer, detail})
+	*p = append(*p, geist.FieldError{Pointer: pointer, Detail: detail})
 }
 
 // text checks one line of text and returns it without the space around it.
@@ -128,5 +119,5 @@ func (p problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	return ErrInvalid.With("errors", []FieldError(p))
+	return ErrInvalid.With("errors", []geist.FieldError(p))
 }
