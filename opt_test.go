@@ -69,7 +69,7 @@ func TestOpt_xml(t *testing.T) {
 		t.Errorf("got %+v %v", v, err)
 	}
 	var w sliceWriter
-	if err := XML().Encode(&w, &v); err != nil || string(w.b) != `<doc><a>0</a></doc>` {
+	if err := XML().Encode(&w, &v); err != nil || string(w.b) != xml.Header+`<doc><a>0</a></doc>` {
 		t.Errorf("got %s %v", w.b, err)
 	}
 }
