@@ -224,6 +224,8 @@ func TestContext_watchedOnlyIfAsked(t *testing.T) {
 	ln.conns <- watched
 	c := mustDial(t, func() (net.Conn, error) { return client, nil })
 	defer c.Close()
+	c.send(getRequest("/echo/first"))
+	c.wants("first", false) // the connection's goroutine runs
 	before := settledGoroutines()
 	for i := range 100 {
 		c.send(getRequest(fmt.Sprint("/echo/", i)))
