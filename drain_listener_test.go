@@ -203,6 +203,8 @@ func (l *backlogListener) SetDeadline(t time.Time) error {
 func TestShutdown_backlogIsAnswered(t *testing.T) {
 	app := quiet(geist.Config{DrainIdle: -1})
 	app.GET("/echo/:v", func(c *geist.Ctx) error { return c.Text(200, c.Param("v")) })
+	listens := make(chan struct{})
+	app.OnListen(func(net.Addr) { close(listens) })
 	tcp := listenTCP(t)
 	serveLoop(t, app, &backlogListener{TCPListener: tcp.Listener.(*net.TCPListener), gate: make(chan struct{})})
 	var clients []*drainClient
@@ -211,6 +213,7 @@ func TestShutdown_backlogIsAnswered(t *testing.T) {
 		c.send(getRequest("/echo/x"))
 		clients = append(clients, c)
 	}
+	<-listens // or Shutdown may overtake Serve, which then serves nobody
 	if err := shutdownWithin(t, app, 20*time.Second); err != nil {
 		t.Errorf("Shutdown = %v, want nil", err)
 	}
