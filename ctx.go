@@ -86,8 +86,7 @@ type cold struct {
 const arenaBytes = 2 << 10
 
 func newCtx(e *Engine) *Ctx {
-	c := &Ctx{server: e, engine: e}
-	return c
+	return &Ctx{server: e, engine: e}
 }
 
 // finish ends the handling of the request: it recovers what panicked outside an
@@ -107,17 +106,14 @@ func (c *Ctx) finish() {
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
-	if c.cold.used {
-		if c.cold.stream != nil || c.cold.hijack != nil {
-			c.handOver()
-			return
-		}
-		c.closeCold()
+	if c.cold.stream != nil || c.cold.hijack != nil {
+		c.handOver()
+		return
 	}
-	c.release()
+	c.end()
 }
 
-// end ends a request that was handed over.
+// end ends a request: at once, or when what it was handed over to has ended.
 func (c *Ctx) end() {
 	if c.cold.used {
 		c.closeCold()
