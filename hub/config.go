@@ -17,7 +17,7 @@ type Config struct {
 	Room func(name string) RoomConfig
 
 	// MaxRooms bounds the rooms that exist at a time, in this process. Zero means
-	// 1,000,000. An empty room takes about half a KiB until it vanishes; whoever lets
+	// 1,000,000. A room takes about one KiB, with the first message that it keeps; whoever lets
 	// strangers name rooms sets less. More give ErrTooManyRooms.
 	MaxRooms int
 	// MaxRoomName bounds the name of a room, in bytes. Zero means 256. Longer names

@@ -408,3 +408,30 @@ func TestHub_shutdownIsPaced(t *testing.T) {
 		}
 	})
 }
+
+// TestPublish_touchesItsRoomOnly counts what a publish touches, whatever else exists: the
+// chunks of its room, each once, and no more of the others than nothing.
+func TestPublish_touchesItsRoomOnly(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, h *Hub) {
+		peers := crowd(t, h, "room", 10)
+		for i := range 1000 {
+			peers = append(peers, crowd(t, h, fmt.Sprint("other", i), 3)...)
+		}
+		before := h.Stats()
+		publish(t, h, "room", "x")
+		after := h.Stats()
+		if got := after.Batches - before.Batches; got != 10 {
+			t.Errorf("%d writes, want 10", got)
+		}
+		for i := range 1000 {
+			if r := h.lookup(fmt.Sprint("other", i)); r.seq.Load() != 0 {
+				t.Fatalf("room other%d was written to", i)
+			}
+		}
+		for i, p := range peers[10:] {
+			if p.writes != 0 {
+				t.Fatalf("client %d of another room was written to", i)
+			}
+		}
+	})
+}
