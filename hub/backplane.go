@@ -49,10 +49,10 @@ type Backplane interface {
 // Replayer is a Backplane with Caps.Ordered that keeps messages. A hub asks it when the
 // first of its connections joins a room.
 type Replayer interface {
-	// Replay returns the newest packets of a room, at most max, in order and without
+	// Replay returns the newest packets of a room, at most so many, in order and without
 	// holes, and the position of its newest message. If there never was one it makes up
 	// the epoch that the first will have.
-	Replay(ctx context.Context, room string, max int) (packets []Packet, head Pos, err error)
+	Replay(ctx context.Context, room string, most int) (packets []Packet, head Pos, err error)
 }
 
 // Caps is what a Backplane can do.

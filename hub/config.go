@@ -53,11 +53,12 @@ type RoomConfig struct {
 	// outlives its last subscriber and message. Zero means 2 minutes; negative keeps for as long as the hub lives.
 	KeepFor time.Duration
 
-	// MaxLagMessages and MaxLagBytes bound how far a connection may stay behind before
-	// OnLag is done to it. Zero means 4,096 messages and 1 MiB of encoded bytes. What a
-	// connection has not received stays in memory for it, once for all that lag.
+	// MaxLagMessages bounds how many messages a connection may stay behind before OnLag
+	// is done to it. Zero means 4,096. What it has not received stays in memory for it,
+	// once for all that lag.
 	MaxLagMessages int
-	MaxLagBytes    int
+	// MaxLagBytes does so for bytes, as they are on the wire. Zero means 1 MiB.
+	MaxLagBytes int
 	// OnLag is what happens to a connection that is too far behind. Zero means
 	// Disconnect, the only one that a raw WebSocket can do: it has no words for a gap.
 	OnLag LagPolicy

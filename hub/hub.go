@@ -242,8 +242,5 @@ func (h *Hub) check(ctx context.Context) error {
 	if h.closed.Load() {
 		return ErrClosed
 	}
-	if ctx != nil {
-		return ctx.Err()
-	}
-	return nil
+	return ctx.Err()
 }

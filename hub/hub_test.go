@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -432,6 +433,52 @@ func TestPublish_touchesItsRoomOnly(t *testing.T) {
 			if p.writes != 0 {
 				t.Fatalf("client %d of another room was written to", i)
 			}
+		}
+	})
+}
+
+// TestMembers_growWhilePublishing lets a room grow through every size of its chunks while
+// it is published to: nobody may be forgotten on the way.
+func TestMembers_growWhilePublishing(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, h *Hub) {
+		const clients, workers, messages = 600, 4, 300
+		peers := make([]*peer, clients)
+		joined := make([]Joined, clients)
+		var work sync.WaitGroup
+		for w := range workers {
+			work.Go(func() {
+				for i := w; i < clients; i += workers {
+					peers[i] = newPeer(lines{})
+					var err error
+					if joined[i], err = h.Join(peers[i], "a"); err != nil {
+						t.Error(err)
+					}
+					if i%3 == 0 {
+						h.Leave(peers[i], "a")
+					}
+				}
+			})
+		}
+		for range 2 {
+			work.Go(func() {
+				for range messages {
+					publish(t, h, "a", "x")
+				}
+			})
+		}
+		work.Wait()
+		for i, p := range peers {
+			if i%3 == 0 {
+				continue
+			}
+			p.wants(t, numbers("a", int(joined[i].From.Offset)+1, 2*messages)...)
+		}
+		for i := range peers {
+			peers[i].gone()
+		}
+		synctest.Wait()
+		if r := h.lookup("a"); r.members.n != 0 || len(r.members.chunks) != 0 {
+			t.Errorf("%d members in %d chunks are left", r.members.n, len(r.members.chunks))
 		}
 	})
 }

@@ -27,9 +27,9 @@ type Delivery struct {
 	Room string
 	// Pos is the position of the message, or that behind which it goes on after a gap.
 	Pos hub.Pos
-	// Gap says that messages are missing; From is the position before them, or zero if
-	// it is unknown.
-	Gap  bool
+	// Gap says that messages are missing.
+	Gap bool
+	// From is the position before a gap, or zero if it is unknown.
 	From hub.Pos
 	// Message is what was published, unless there is a gap.
 	hub.Message
