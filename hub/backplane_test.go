@@ -246,6 +246,9 @@ func TestBackplane_badPackets(t *testing.T) {
 			f.sink.Deliver(bad)
 		}
 		p.wants(t)
+		if got := h.Stats().Refused; got != 4 {
+			t.Errorf("Refused = %d, want 4", got)
+		}
 		f.sink.Deliver(&Packet{To: ToAll, Message: Message{Data: []byte("x")}})
 		p.wants(t, "- 0 x")
 	})

@@ -482,3 +482,20 @@ func TestMembers_growWhilePublishing(t *testing.T) {
 		}
 	})
 }
+
+// TestHub_refusedJoinLeavesNoRoom holds that rooms which nobody ever was in do not stay.
+func TestHub_refusedJoinLeavesNoRoom(t *testing.T) {
+	bubble(t, Config{Rooms: RoomConfig{OnLag: SkipToHead, KeepFor: -1}}, func(t *testing.T, h *Hub) {
+		_, err := h.Join(newPeer(lines{mute: true}), "a")
+		wantError(t, "Join", err, ErrCannotTell)
+		if got := h.Stats().Rooms; got != 0 {
+			t.Errorf("%d rooms, want 0", got)
+		}
+		p := join(t, h, lines{}, "a")
+		h.Leave(p, "a")
+		time.Sleep(time.Hour)
+		if got := h.Stats().Rooms; got != 1 {
+			t.Errorf("%d rooms after a stay without an end of history, want 1", got)
+		}
+	})
+}

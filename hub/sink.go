@@ -18,7 +18,11 @@ type sink Hub
 // Deliver hands a packet to those on this node that it is for.
 func (k *sink) Deliver(p *Packet) {
 	h := (*Hub)(k)
-	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) || h.checkMessage(&p.Message) != nil {
+	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) {
+		return // its own
+	}
+	if p.To > ToUser || h.checkMessage(&p.Message) != nil {
+		h.count(&h.total.refused, 1)
 		return
 	}
 	switch p.To {
@@ -77,6 +81,7 @@ func (r *room) deliver(p *Packet) {
 	case !r.hub.ordered():
 		r.publish(&post{msg: p.Message, except: p.Except, noLog: p.NoLog})
 	case p.Pos.Epoch == 0 || p.Pos.Offset == 0: // no backplane can have given that
+		r.hub.count(&r.hub.total.refused, 1)
 	case !r.hold(p):
 		r.admit(p)
 	}
