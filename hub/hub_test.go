@@ -115,6 +115,9 @@ func TestHub_direct(t *testing.T) {
 		ann2.gone()
 		synctest.Wait()
 		wantError(t, "SendUser to who has left", h.SendUser(ctx, "ann", Message{}), ErrNoConn)
+		if got := h.connsOf("ann"); len(got) != 0 {
+			t.Errorf("ann still has connections: %v", got)
+		}
 		if ann.User() != "ann" {
 			t.Errorf("user of an ended connection = %q, want ann", ann.User())
 		}

@@ -19,7 +19,7 @@ var (
 
 // TestHub_storm lets workers do everything at once, and holds each subscriber's view
 // against what was published: in each room a gap-free part of one order, or a gap that
-// was told. Run it long with -storm=5m.
+// was told. To run it long: go test -race ./hub -run storm -timeout 0 -args -storm=5m
 func TestHub_storm(t *testing.T) {
 	seed := *stormSeed
 	if seed == 0 {
