@@ -43,8 +43,9 @@ func never(ctx context.Context) error {
 
 func TestHalves_answerAsOneService(t *testing.T) {
 	leakcheck.Check(t)
-	client := loopback.Client(t)
-	for front, url := range fronts(t, never) {
+	urls := fronts(t, never)
+	client := loopback.Client(t) // its connections end before the servers
+	for front, url := range urls {
 		for _, tt := range []struct {
 			method, path, body string
 			status             int
@@ -74,7 +75,6 @@ func TestHalves_answerAsOneService(t *testing.T) {
 
 func TestHalves_streamsFlush(t *testing.T) {
 	leakcheck.Check(t)
-	client := loopback.Client(t)
 	next := make(chan struct{})
 	wait := func(ctx context.Context) error {
 		select {
@@ -84,7 +84,9 @@ func TestHalves_streamsFlush(t *testing.T) {
 			return context.Cause(ctx)
 		}
 	}
-	for front, url := range fronts(t, wait) {
+	urls := fronts(t, wait)
+	client := loopback.Client(t)
+	for front, url := range urls {
 		for _, path := range []string{"/old/ticks", "/new/ticks"} {
 			resp := begin(t, t.Context(), client, url+path)
 			lines := bufio.NewReader(resp.Body)
@@ -105,7 +107,6 @@ func TestHalves_streamsFlush(t *testing.T) {
 // A client that leaves ends the context of the handler in the half behind, too.
 func TestHalves_clientLeaves(t *testing.T) {
 	leakcheck.Check(t)
-	client := loopback.Client(t)
 	ended := make(chan error, 1)
 	wait := func(ctx context.Context) error {
 		select {
@@ -116,7 +117,9 @@ func TestHalves_clientLeaves(t *testing.T) {
 		}
 		return context.Canceled
 	}
-	for front, url := range fronts(t, wait) {
+	urls := fronts(t, wait)
+	client := loopback.Client(t)
+	for front, url := range urls {
 		for _, path := range []string{"/old/ticks", "/new/ticks"} {
 			ctx, leave := context.WithCancel(t.Context())
 			resp := begin(t, ctx, client, url+path)
