@@ -36,8 +36,8 @@ const httpBufferBytes = 64 << 10
 //
 // The answer is what net/http would send, with a Content-Length up to 64 KiB. Flush
 // sends what was written; from then on, and beyond 64 KiB, the answer is a stream as
-// that of [Ctx.Stream], and middleware around it goes on. http.Hijacker is supported.
-// Trailers, informational statuses and http.Pusher are not.
+// that of [Ctx.Stream], and middleware around it goes on. http.Hijacker is supported,
+// and so is the status 103. Trailers, other informational statuses and http.Pusher are not.
 //
 // A panic is answered as that of any handler; [http.ErrAbortHandler] cuts the connection.
 func FromHTTP(h http.Handler) Handler {
