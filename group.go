@@ -88,6 +88,7 @@ type scope struct {
 type registry struct {
 	middleware       []leveled
 	routes           []*Route
+	options          []RouteOption
 	mounts           []mount
 	children         int // how many of scope.children count
 	onError          ErrorHandler
@@ -299,6 +300,7 @@ type Route struct {
 	name     string
 	handlers []Handler
 	place    string
+	options  []RouteOption
 	files    *files // what Static serves
 }
 
