@@ -174,9 +174,7 @@ func decodeSlowly(stream string) (items []Item, last string) {
 		field, value := line, ""
 		if colon >= 0 {
 			field, value = line[:colon], line[colon+1:]
-			if strings.HasPrefix(value, " ") {
-				value = value[1:]
-			}
+			value = strings.TrimPrefix(value, " ")
 		}
 		switch {
 		case line == "":
