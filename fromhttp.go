@@ -57,8 +57,8 @@ func FromHTTP(h http.Handler) Handler {
 //
 // If next gets the writer that the middleware was given, the handlers' answer stays
 // as it is. If it gets another one, the answer is written through that, status,
-// header and body, once it is complete; a stream then runs before next returns, as it
-// does in net/http.
+// header and body, once it is complete; a stream, or a large file, is then sent before
+// next returns, as in net/http. A body that was given to [Ctx.Raw] is collected.
 //
 // The middleware may call next on another goroutine, as http.TimeoutHandler does, but
 // the chain goes on only when next has returned.
