@@ -89,10 +89,11 @@ type endpoint struct {
 	absent  string // the optional parameter that this form of the pattern lacks
 	chain   []Handler
 	onError ErrorHandler
-	mount   *routes    // the endpoint is a mounted engine
-	files   *fileRoute // the endpoint serves files
-	levels  []step     // the scopes that the chain is made of
-	scope   *fallback  // the endpoint is a group's prefix
+	mount   *routes       // the endpoint is a mounted engine
+	files   *fileRoute    // the endpoint serves files
+	levels  []step        // the scopes that the chain is made of
+	scope   *fallback     // the endpoint is a group's prefix
+	options *routeOptions // of the route; nil for what answers in place of one
 	place   string
 	method  string
 	source  *pattern
@@ -136,6 +137,7 @@ type level struct {
 	notFound Handler
 	notAllow Handler
 	steps    []step
+	options  []RouteOption
 }
 
 // compile builds the routes of e and returns every problem it meets.
@@ -236,6 +238,7 @@ func (c *compiler) walk(s *scope, at level) {
 	at.prefix += s.prefix
 	at.chain = slices.Concat(at.chain, s.chain())
 	at.steps = append(slices.Clip(at.steps), step{s, len(at.chain)})
+	at.options = slices.Concat(at.options, s.reg.options)
 	at.onError = nearer(s.reg.onError, at.onError)
 	if s.reg.notFound != nil {
 		at.notFound = s.reg.notFound
@@ -346,16 +349,17 @@ func (c *compiler) addRoute(r *Route, at level) {
 		return
 	}
 	c.nameRoute(r, patterns)
-	chain := slices.Concat(at.chain, r.handlers)
+	full := patterns[len(patterns)-1]
+	options := c.options(r, at, full.src)
+	chain := options.chain(at.chain, r.handlers)
 	for _, method := range r.methods {
 		if !validToken(method) {
 			c.problem("route %s (%s): method %q is not a token of RFC 9110", r.path, r.place, method)
 			continue
 		}
-		full := patterns[len(patterns)-1]
 		for _, p := range patterns {
 			ep := &endpoint{
-				engine: c.engine, pattern: full.src, names: p.names, chain: chain,
+				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options,
 				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p,
 			}
 			if n := len(p.names); n < len(full.names) {
@@ -383,7 +387,7 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
 	c.routes.infos = append(c.routes.infos, RouteInfo{
 		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r.handlers[len(r.handlers)-1]),
+		Params: slices.Clone(full.names), Handler: handlerName(r),
 		Middleware: len(chain) - 1, Source: r.place,
 	})
 	c.routes.origin = append(c.routes.origin, r)
@@ -548,7 +552,11 @@ func (c *compiler) addHead(t *table) {
 }
 
 // handlerName returns the name of a handler's function, without the module's path.
-func handlerName(h Handler) string {
+func handlerName(r *Route) string {
+	var h any = r.handlers[len(r.handlers)-1]
+	if r.shown != nil {
+		h = r.shown
+	}
 	f := runtime.FuncForPC(reflect.ValueOf(h).Pointer())
 	if f == nil {
 		return "unknown"

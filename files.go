@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -129,11 +128,12 @@ func (c *compiler) addFiles(r *Route, at level) {
 	}
 	full := patterns[len(patterns)-1]
 	depth := len(full.segs) - 1
-	chain := slices.Concat(at.chain, r.handlers)
+	options := c.options(r, at, full.src)
+	chain := options.chain(at.chain, r.handlers)
 	endpointFor := func(p *pattern, wild bool) *endpoint {
 		return &endpoint{
 			engine: c.engine, pattern: full.src, names: p.names, chain: chain, onError: c.onError(at),
-			levels: at.steps, place: r.place, method: "GET", source: p, absent: "path",
+			levels: at.steps, place: r.place, method: "GET", source: p, absent: "path", options: options,
 			files: &fileRoute{routes: c.routes, depth: depth, wild: wild},
 		}
 	}

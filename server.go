@@ -26,6 +26,8 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
+	leavers leavers // streams and other guests
+
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
 	idleStop atomic.Int64 // unix nanoseconds after which idle connections are closed
@@ -224,7 +226,9 @@ func (s *server) drain(ctx context.Context) error {
 	for _, c := range s.conns.all() { // those that come later see closing by themselves
 		c.wake()
 	}
-	err := errors.Join(stopListeners(ctx, listeners), s.waitConns(ctx))
+	err := stopListeners(ctx, listeners)
+	s.leavers.leave(ctx)
+	err = errors.Join(err, s.waitConns(ctx))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
