@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/internal/wheel"
 )
 
 // server is the part of an Engine that listens and drains.
@@ -26,7 +28,8 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers // streams and other guests
+	leavers leavers     // connections that outlive their request's handler
+	wheel   wheel.Wheel // their heartbeats
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
