@@ -387,7 +387,7 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
 	c.routes.infos = append(c.routes.infos, RouteInfo{
 		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r.handlers[len(r.handlers)-1]),
+		Params: slices.Clone(full.names), Handler: handlerName(r.endpoint()),
 		Middleware: len(chain) - 1, Source: r.place,
 	})
 	c.routes.origin = append(c.routes.origin, r)
@@ -551,8 +551,16 @@ func (c *compiler) addHead(t *table) {
 	}
 }
 
+// endpoint returns the function that answers, for display.
+func (r *Route) endpoint() any {
+	if r.socket != nil {
+		return r.socket
+	}
+	return r.handlers[len(r.handlers)-1]
+}
+
 // handlerName returns the name of a handler's function, without the module's path.
-func handlerName(h Handler) string {
+func handlerName(h any) string {
 	f := runtime.FuncForPC(reflect.ValueOf(h).Pointer())
 	if f == nil {
 		return "unknown"

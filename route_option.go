@@ -15,7 +15,8 @@ type RouteOption interface{ apply(o *routeOptions) }
 // the outermost before the inner ones, then its own. It is frozen once compiled.
 type routeOptions struct {
 	middleware []Handler
-	problems   []string // sentences without the route, which compiler.options names
+	socket     *socketOptions // of a WebSocket route; nil for the defaults
+	problems   []string       // sentences without the route, which compiler.options names
 }
 
 // optionFunc makes a function a RouteOption.
@@ -67,6 +68,9 @@ func (c *compiler) options(r *Route, at level, pattern string) *routeOptions {
 			continue
 		}
 		opt.apply(o)
+	}
+	if r.socket == nil {
+		o.checkSocket(r.options)
 	}
 	for _, p := range o.problems {
 		c.problem("route %s (%s): %s", pattern, r.place, p)
