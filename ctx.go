@@ -116,7 +116,12 @@ func (c *Ctx) finish() {
 // end ends a request: at once, or when what it was handed over to has ended.
 func (c *Ctx) end() {
 	if c.cold.used {
+		w, _ := c.cold.hijack.(*Conn)
 		c.closeCold()
+		if w != nil && w.frozen() {
+			c.bury()
+			return
+		}
 	}
 	c.release()
 }
@@ -217,10 +222,6 @@ func (c *Ctx) runCloser() {
 // never use it again, so that every later use is found.
 func (c *Ctx) release() {
 	e := c.server
-	if w, ok := c.cold.hijack.(*Conn); ok && w.frozen() {
-		c.bury()
-		return
-	}
 	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
 	if resp := &c.rc.Response; !resp.IsBodyStream() {
 		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes {

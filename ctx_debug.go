@@ -36,7 +36,9 @@ func (c *Ctx) poison() {
 	if c.ep != nil && c.ep.pattern != "" {
 		route = c.ep.pattern
 	}
-	fill(c.rc.Request.Body())
+	if c.rc != nil { // of a WebSocket it may be gone already
+		fill(c.rc.Request.Body())
+	}
 	fill(c.decoded)
 	fill(c.folded)
 	fill(c.cleaned)
