@@ -95,10 +95,12 @@ func (c *rawClient) write(p []byte) {
 	}
 }
 
-// response reads an answer, its body included.
-func (c *rawClient) response() *http.Response {
+// response reads an answer to a GET, its body included.
+func (c *rawClient) response() *http.Response { c.tb.Helper(); return c.responseTo("GET") }
+
+func (c *rawClient) responseTo(method string) *http.Response {
 	c.tb.Helper()
-	resp, err := http.ReadResponse(c.br, nil)
+	resp, err := http.ReadResponse(c.br, &http.Request{Method: method})
 	if err != nil {
 		c.tb.Fatalf("read the answer: %v", err)
 	}
