@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -84,6 +85,7 @@ type cold struct {
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
+	form    *multipart.Form    // with files on disk
 	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
@@ -196,6 +198,9 @@ func (c *Ctx) closeCold() {
 	}
 	if c.cold.body != nil {
 		c.cold.body.close()
+	}
+	if c.cold.form != nil {
+		c.removeForm()
 	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
