@@ -111,7 +111,7 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
-	if c.rc.Request.IsBodyStream() || c.cold.expect != nil {
+	if c.bodyPending() {
 		c.leaveBody()
 	}
 	if e.live.closing.Load() {
@@ -405,8 +405,13 @@ func (c *Ctx) SetLogger(l *slog.Logger) {
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
-// returns is borrowed: valid until the request ends.
+// returns is borrowed: valid until the request ends. Since fasthttp would read a body
+// without a bound, Raw first reads it within the route's limit, unless the route has
+// [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	if c.bodyPending() && !c.streamsBody() {
+		_, _ = c.body() // that it failed, admit says
+	}
 	return c.rc
 }
