@@ -390,7 +390,7 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
 	c.routes.infos = append(c.routes.infos, RouteInfo{
 		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r.handlers[len(r.handlers)-1]),
+		Params: slices.Clone(full.names), Handler: handlerName(r),
 		Middleware: len(chain) - 1, Source: r.place,
 	})
 	c.routes.origin = append(c.routes.origin, r)
@@ -556,7 +556,11 @@ func (c *compiler) addHead(t *table) {
 }
 
 // handlerName returns the name of a handler's function, without the module's path.
-func handlerName(h Handler) string {
+func handlerName(r *Route) string {
+	var h any = r.handlers[len(r.handlers)-1]
+	if r.shown != nil {
+		h = r.shown
+	}
 	f := runtime.FuncForPC(reflect.ValueOf(h).Pointer())
 	if f == nil {
 		return "unknown"

@@ -27,6 +27,8 @@ const (
 	DefaultWriteTimeout = 30 * time.Second
 	// DefaultIdleTimeout is the default of Config.IdleTimeout: 75 seconds.
 	DefaultIdleTimeout = 75 * time.Second
+	// DefaultEventHeartbeat is the default of Config.EventHeartbeat: 20 seconds.
+	DefaultEventHeartbeat = 20 * time.Second
 	// DefaultMaxConns is the default of Config.MaxConns: 262,144.
 	DefaultMaxConns = 256 << 10
 	// DefaultMaxRetainedBytes is the default of Config.MaxRetainedBytes: 64 KiB.
@@ -167,6 +169,11 @@ type Config struct {
 	// which is then closed. Zero means 75 seconds; negative disables it.
 	IdleTimeout time.Duration
 
+	// EventHeartbeat is how often a stream of events sends a comment, give or take a
+	// quarter, so that nobody between takes the connection for dead and a client that
+	// vanished without a word is found out. Zero means 20 seconds; negative sends none.
+	EventHeartbeat time.Duration
+
 	// MaxConns bounds the connections that are served at once (503). Zero means 262,144.
 	MaxConns int
 
@@ -285,6 +292,7 @@ func (cfg *Config) resolveTimes() (problems []string) {
 	cfg.ReadTimeout = orDefault(cfg.ReadTimeout, DefaultReadTimeout)
 	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, DefaultWriteTimeout)
 	cfg.IdleTimeout = orDefault(cfg.IdleTimeout, DefaultIdleTimeout)
+	cfg.EventHeartbeat = orDefault(cfg.EventHeartbeat, DefaultEventHeartbeat)
 	cfg.DrainIdle = orDefault(cfg.DrainIdle, DefaultDrainIdle)
 	cfg.ShutdownTimeout = orDefault(cfg.ShutdownTimeout, DefaultShutdownTimeout)
 	if cfg.DrainDelay < 0 {

@@ -44,6 +44,8 @@ type Router interface {
 	Handle(method, path string, handlers ...Handler) *Route
 	// Any registers a route for the seven usual methods; see [Engine.Any].
 	Any(path string, handlers ...Handler) *Route
+	// SSE registers a stream of Server-Sent Events; see [Engine.SSE].
+	SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteOption) *Route
 	// Static serves the files of a directory; see [Engine.Static].
 	Static(prefix, dir string, config ...StaticConfig) *Route
 	// StaticFS serves the files of a file system; see [Engine.StaticFS].
@@ -302,6 +304,7 @@ type Route struct {
 	place    string
 	options  []RouteOption
 	files    *files // what Static serves
+	shown    any    // the function that RouteInfo.Handler names; nil for the last handler
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/internal/wheel"
 )
 
 // server is the part of an Engine that listens and drains.
@@ -25,6 +27,9 @@ type server struct {
 	base   context.Context // parent of every Ctx.Context
 	cancel context.CancelCauseFunc
 	conns  connRegistry
+
+	leavers leavers     // connections that outlive their request's handler
+	wheel   wheel.Wheel // their heartbeats
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -228,7 +233,9 @@ func (s *server) drain(ctx context.Context) error {
 	for _, c := range s.conns.all() { // those that come later see closing by themselves
 		c.wake()
 	}
-	err := errors.Join(stopListeners(ctx, listeners), s.waitConns(ctx))
+	err := stopListeners(ctx, listeners)
+	s.leavers.leave(ctx)
+	err = errors.Join(err, s.waitConns(ctx))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
