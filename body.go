@@ -92,6 +92,11 @@ func (c *Ctx) body() ([]byte, error) {
 			return nil, err
 		}
 	}
+	if c.server.set.DecompressBodies && !c.streamsBody() {
+		if err := c.decompress(); err != nil {
+			return nil, err
+		}
+	}
 	return c.rc.Request.Body(), nil
 }
 
@@ -125,8 +130,8 @@ func (c *Ctx) admit() error {
 	case !c.ep.eager:
 		return nil
 	}
-	if c.bodyPending() {
-		return c.readBody()
+	if _, err := c.body(); err != nil {
+		return err
 	}
 	if int64(len(c.rc.Request.Body())) > c.bodyLimit() { // a foreign server has read it
 		return errBodyTooLarge

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -84,6 +85,7 @@ type cold struct {
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
+	form    *multipart.Form    // with files on disk
 	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
@@ -109,7 +111,7 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
-	if c.rc.Request.IsBodyStream() || c.cold.expect != nil {
+	if c.bodyPending() {
 		c.leaveBody()
 	}
 	if e.live.closing.Load() {
@@ -201,6 +203,9 @@ func (c *Ctx) closeCold() {
 	}
 	if c.cold.body != nil {
 		c.cold.body.close()
+	}
+	if c.cold.form != nil {
+		c.removeForm()
 	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
@@ -415,8 +420,13 @@ func (c *Ctx) SetLogger(l *slog.Logger) {
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
-// returns is borrowed: valid until the request ends.
+// returns is borrowed: valid until the request ends. Since fasthttp would read a body
+// without a bound, Raw first reads it within the route's limit, unless the route has
+// [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	if c.bodyPending() && !c.streamsBody() {
+		_, _ = c.body() // that it failed, admit says
+	}
 	return c.rc
 }
