@@ -158,7 +158,7 @@ func (c *Ctx) FormAll(name string) []string {
 func (c *Ctx) formBody() (form []byte, isMultipart bool) {
 	switch c.mediaType(c.rc.Request.Header.ContentType()) {
 	case mimeForm:
-		if body := c.rc.Request.Body(); !c.tooManyFields(body) {
+		if body, err := c.body(); err == nil && !c.tooManyFields(body) {
 			return body, false
 		}
 	case mimeMultipart:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -62,6 +63,7 @@ type Ctx struct {
 	cleaned    []byte
 	hostBuf    []byte
 	scratch    []byte
+	bodyBuf    []byte // of bodies that did not come along with the header
 	locals     []local
 	binding    *binding // made by the first Bind
 	debugState          //nolint:unused // debug builds have fields in it
@@ -77,8 +79,12 @@ type cold struct {
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
-	stream  *bodyStream // the answer's body, while it is one
-	hijack  *exchange   // whose handler has taken the connection
+	stream  *bodyStream        // the answer's body, while it is one
+	hijack  *exchange          // whose handler has taken the connection
+	body    *bodyReader        // of the request's body, once it is needed
+	expect  *expectation       // the client waits before it sends the body
+	expire  context.CancelFunc // of the context that Timeout has made
+	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -102,6 +108,9 @@ func (c *Ctx) finish() {
 	e := c.server
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
+	}
+	if c.rc.Request.IsBodyStream() || c.cold.expect != nil {
+		c.leaveBody()
 	}
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
@@ -185,9 +194,15 @@ func (c *Ctx) closeCold() {
 	for len(c.cold.closers) > 0 {
 		c.runCloser()
 	}
+	if c.cold.body != nil {
+		c.cold.body.close()
+	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
+	}
+	if c.cold.expire != nil {
+		c.cold.expire()
 	}
 	clear(c.cold.kv)
 	for i := range c.locals {
@@ -229,6 +244,9 @@ func (c *Ctx) release() {
 	if debugCtx {
 		c.poison()
 		return
+	}
+	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
+		c.bodyBuf = nil
 	}
 	c.rc = nil
 	c.engine = e
@@ -300,6 +318,9 @@ func (c *Ctx) Context() context.Context {
 		c.cold.used = true
 		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
 		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
+		if !c.cold.until.IsZero() {
+			c.limitContext()
+		}
 	}
 	return c.cold.ctx
 }

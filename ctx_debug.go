@@ -27,7 +27,10 @@ func (c *Ctx) poison() {
 	if c.ep != nil && c.ep.pattern != "" {
 		route = c.ep.pattern
 	}
-	fill(c.rc.Request.Body())
+	if !c.rc.Request.IsBodyStream() {
+		fill(c.rc.Request.Body())
+	}
+	fill(c.bodyBuf)
 	fill(c.decoded)
 	fill(c.folded)
 	fill(c.cleaned)

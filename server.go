@@ -38,7 +38,8 @@ type server struct {
 	// Frozen by the first Serve; see conn.go.
 	clock                                  coarseClock
 	readTimeout, writeTimeout, idleTimeout time.Duration
-	bufferSize                             int // of fasthttp's readers
+	bufferSize                             int  // of fasthttp's readers
+	prefetches                             bool // short bodies have been read whole; see body.go
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
@@ -88,6 +89,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
+			StreamRequestBody:            true,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
 			ReadTimeout:                  max(set.ReadTimeout, 0),
 			WriteTimeout:                 max(set.WriteTimeout, 0),
@@ -189,6 +191,8 @@ func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
 	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
 	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
 	s.bufferSize = srv.ReadBufferSize
+	ours := reflect.ValueOf(s.headerReceived).Pointer() // its user may have replaced it
+	s.prefetches = srv.StreamRequestBody && srv.HeaderReceived != nil && reflect.ValueOf(srv.HeaderReceived).Pointer() == ours
 	return own
 }
 
