@@ -4,6 +4,7 @@ package geist
 
 import (
 	"io"
+	"sync"
 	"syscall"
 )
 
@@ -12,32 +13,53 @@ const rawWrites = true
 
 // rawWrite writes what a socket takes of p, and if that is nothing and wait is set,
 // waits until it takes some, or for the write deadline.
-func rawWrite(raw syscall.RawConn, p []byte, wait bool) (n int, err error) {
-	werr := raw.Write(func(fd uintptr) bool {
-		n, err = writeFD(int(fd), p)
-		return n > 0 || err != nil || !wait
-	})
+func rawWrite(raw syscall.RawConn, p []byte, wait bool) (int, error) {
+	w := rawWriters.Get().(*rawWriter)
+	w.p, w.wait = p, wait
+	err := raw.Write(w.put)
 	if err == nil {
-		err = werr
+		err = w.err
 	}
+	n := w.n
+	w.p, w.n, w.err = nil, 0, nil
+	rawWriters.Put(w)
 	return n, err
 }
 
-// writeFD writes what a descriptor takes. That it takes nothing is no error.
-func writeFD(fd int, p []byte) (n int, err error) {
-	for n < len(p) {
-		m, err := syscall.Write(fd, p[n:])
-		switch {
-		case err == syscall.EINTR:
+// rawWriter is one call of rawWrite: pooled, since what is given to RawConn.Write escapes.
+type rawWriter struct {
+	put  func(fd uintptr) bool // write, made once
+	p    []byte
+	wait bool
+	n    int
+	err  error
+}
+
+var rawWriters = sync.Pool{New: func() any {
+	w := &rawWriter{}
+	w.put = w.write
+	return w
+}}
+
+// write writes what a descriptor takes, and reports whether that was enough. That it
+// takes nothing is no error.
+func (w *rawWriter) write(fd uintptr) bool {
+	for w.n < len(w.p) {
+		n, err := syscall.Write(int(fd), w.p[w.n:])
+		if n > 0 {
+			w.n += n
 			continue
-		case err == syscall.EAGAIN:
-			return n, nil
-		case err != nil:
-			return n, err
 		}
-		n += m
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != syscall.EAGAIN {
+			w.err = err
+			return true
+		}
+		return w.n > 0 || !w.wait
 	}
-	return n, nil
+	return true
 }
 
 // rawRead reads into p without waiting. ok is false if there is nothing to read yet.

@@ -146,24 +146,41 @@ func (w *Conn) Write(t MessageType, data []byte) error {
 	if t == TextMessage && !utf8.Valid(data) {
 		return errNotText
 	}
+	if err := w.use(); err != nil {
+		return err
+	}
 	f := getFrame()
-	defer putFrame(f)
-	f.b = append(f.b, data...)
-	return w.send(wsproto.Opcode(t), f)
+	if w.compresses(len(data)) {
+		f.deflate(wsproto.Opcode(t), data)
+	} else {
+		f.b = append(f.b, data...)
+		f.finish(wsproto.Opcode(t), false)
+	}
+	return w.send(f)
 }
 
 // WriteJSON sends the JSON encoding of v as a text message; see Write. A value that
 // cannot be encoded sends nothing.
 func (w *Conn) WriteJSON(v any) error {
+	if err := w.use(); err != nil {
+		return err
+	}
 	f := getFrame()
-	defer putFrame(f)
 	if err := w.set.JSON.Encode(f, v); err != nil {
+		putFrame(f)
 		return err
 	}
 	if n := len(f.b); n > frameRoom && f.b[n-1] == '\n' {
 		f.b = f.b[:n-1] // encoders end with one
 	}
-	return w.send(wsproto.Text, f)
+	if !w.compresses(len(f.b) - frameRoom) {
+		f.finish(wsproto.Text, false)
+		return w.send(f)
+	}
+	z := getFrame()
+	z.deflate(wsproto.Text, f.b[frameRoom:])
+	putFrame(f)
+	return w.send(z)
 }
 
 var (
@@ -171,27 +188,16 @@ var (
 	errNotText     = errors.New("geist: a TextMessage must be UTF-8: send a BinaryMessage")
 )
 
-// send sends the payload in f as one frame.
-func (w *Conn) send(op wsproto.Opcode, f *frame) error {
-	if err := w.use(); err != nil {
-		return err
-	}
-	n := len(f.b) - frameRoom
-	if !w.deflate || n < w.route.options.compressFrom || w.most > 0 && n > w.most {
-		return w.sendBytes(f.finish(op, false))
-	}
-	z := getFrame()
-	defer putFrame(z)
-	z.b = wsproto.AppendDeflated(z.b, f.b[frameRoom:])
-	if len(z.b) >= len(f.b) { // it has grown
-		return w.sendBytes(f.finish(op, false))
-	}
-	return w.sendBytes(z.finish(op, true))
+// compresses reports whether a message of n bytes is to be compressed.
+func (w *Conn) compresses(n int) bool {
+	return w.deflate && n >= w.route.options.compressFrom && (w.most == 0 || n <= w.most)
 }
 
-// sendBytes sends whole frames.
-func (w *Conn) sendBytes(p []byte) error {
-	if err := w.out.Send(p); err != nil {
+// send sends a finished frame.
+func (w *Conn) send(f *frame) error {
+	err := w.out.Send(f.b[f.begin:])
+	putFrame(f)
+	if err != nil {
 		return w.lost(err)
 	}
 	return nil
@@ -230,7 +236,10 @@ func (w *Conn) adopt(cancel context.CancelCauseFunc) {
 }
 
 // frame is a frame in the making: room for its header, then the payload.
-type frame struct{ b []byte }
+type frame struct {
+	b     []byte
+	begin int // of the header, once it is finished
+}
 
 // frameRoom is the room that the header of a server's frame may need.
 const frameRoom = wsproto.MaxHeader - len(wsproto.Header{}.Key)
@@ -238,7 +247,7 @@ const frameRoom = wsproto.MaxHeader - len(wsproto.Header{}.Key)
 // maxFrame is the largest buffer that is kept for other frames.
 const maxFrame = 64 << 10
 
-var frames = sync.Pool{New: func() any { return &frame{make([]byte, frameRoom, 512)} }}
+var frames = sync.Pool{New: func() any { return &frame{b: make([]byte, frameRoom, 512)} }}
 
 func getFrame() *frame { return frames.Get().(*frame) }
 
@@ -260,12 +269,22 @@ func (f *frame) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// finish writes the header before the payload and returns both.
-func (f *frame) finish(op wsproto.Opcode, compressed bool) []byte {
+// deflate makes f a finished frame of a compressed message, or of the message itself if
+// that is no longer.
+func (f *frame) deflate(op wsproto.Opcode, data []byte) {
+	f.b = wsproto.AppendDeflated(f.b, data)
+	smaller := len(f.b)-frameRoom < len(data)
+	if !smaller {
+		f.b = append(f.b[:frameRoom], data...)
+	}
+	f.finish(op, smaller)
+}
+
+// finish writes the header before the payload.
+func (f *frame) finish(op wsproto.Opcode, compressed bool) {
 	var room [wsproto.MaxHeader]byte
 	h := wsproto.Header{Fin: true, RSV1: compressed, Op: op, Size: uint64(len(f.b) - frameRoom)}
 	head := h.Append(room[:0])
-	begin := frameRoom - len(head)
-	copy(f.b[begin:], head)
-	return f.b[begin:]
+	f.begin = frameRoom - len(head)
+	copy(f.b[f.begin:], head)
 }

@@ -254,16 +254,21 @@ func (w *Conn) linger() {
 		w.mu.Lock() // as always: see anyConn
 		_ = w.conn.SetReadDeadline(time.Time{})
 		w.mu.Unlock()
-		for !w.said {
-			u, err := w.next()
-			if err != nil {
-				w.broken = true
-				break
-			}
-			w.said = u.Op == wsproto.Close
+		for !w.said && !w.broken {
+			w.skip()
 		}
 	}
 	w.recycle()
+}
+
+// skip passes over what the client says, up to its close frame.
+func (w *Conn) skip() {
+	if len(w.rest) == 0 && w.fill() != nil {
+		w.broken = true
+		return
+	}
+	u, err := w.next()
+	w.said, w.broken = u.Op == wsproto.Close, err != nil
 }
 
 // hangUp closes the connection. A client that may be sending still is given a moment to

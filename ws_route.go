@@ -117,6 +117,7 @@ func (s *scope) WS(path string, handler func(c *Ctx, ws *Conn) error, opts ...Ro
 func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 	return func(c *Ctx) error {
 		c.check()
+		c.arena, c.single = nil, true
 		options := c.ep.options.socket
 		if options == nil {
 			options = &noSocketOptions
