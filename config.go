@@ -27,6 +27,8 @@ const (
 	DefaultWriteTimeout = 30 * time.Second
 	// DefaultIdleTimeout is the default of Config.IdleTimeout: 75 seconds.
 	DefaultIdleTimeout = 75 * time.Second
+	// DefaultEventHeartbeat is the default of Config.EventHeartbeat: 20 seconds.
+	DefaultEventHeartbeat = 20 * time.Second
 	// DefaultMaxConns is the default of Config.MaxConns: 262,144.
 	DefaultMaxConns = 256 << 10
 	// DefaultMaxRetainedBytes is the default of Config.MaxRetainedBytes: 64 KiB.
@@ -144,8 +146,16 @@ type Config struct {
 	// MaxURIBytes bounds the request target (414). Zero means 16 KiB; the most is 65,535.
 	MaxURIBytes int
 
-	// MaxBodyBytes bounds a request's body (413). Zero means 4 MiB.
+	// MaxBodyBytes bounds a request's body (413), unless the route's BodyLimit does.
+	// Zero means 4 MiB. Memory grows with what has come, not with what is announced.
 	MaxBodyBytes int
+
+	// DecompressBodies makes the engine decompress request bodies that come with a
+	// Content-Encoding of gzip, deflate, br or zstd, at most two, before handlers see
+	// them: without the field then, and within the body's limit (413). Other encodings
+	// are refused (415). Bodies of StreamBody routes are left as they are. False leaves
+	// all as they are, and Ctx.Bind refuses them (415).
+	DecompressBodies bool
 
 	// MaxFields bounds the fields of a query, and those of a form (400). Zero means
 	// 1,000. A multipart form has at most 1,000 parts, files included, in any case.
@@ -155,8 +165,9 @@ type Config struct {
 	// reads (400). Zero means 512.
 	MaxJSONDepth int
 
-	// ReadTimeout bounds reading one request, header and body (408). Zero means 30
-	// seconds; negative disables it.
+	// ReadTimeout bounds reading one request, header and body, without the time that
+	// handlers take (408). On StreamBody routes it bounds each wait for a part of the
+	// body. Zero means 30 seconds; negative disables it.
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds writing one response once its handler has returned, of a
@@ -167,6 +178,11 @@ type Config struct {
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,
 	// which is then closed. Zero means 75 seconds; negative disables it.
 	IdleTimeout time.Duration
+
+	// EventHeartbeat is how often a stream of events sends a comment, give or take a
+	// quarter, so that nobody between takes the connection for dead and a client that
+	// vanished without a word is found out. Zero means 20 seconds; negative sends none.
+	EventHeartbeat time.Duration
 
 	// MaxConns bounds the connections that are served at once (503). Zero means 262,144.
 	MaxConns int
@@ -336,6 +352,7 @@ func (cfg *Config) resolveTimes() (problems []string) {
 	cfg.ReadTimeout = orDefault(cfg.ReadTimeout, DefaultReadTimeout)
 	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, DefaultWriteTimeout)
 	cfg.IdleTimeout = orDefault(cfg.IdleTimeout, DefaultIdleTimeout)
+	cfg.EventHeartbeat = orDefault(cfg.EventHeartbeat, DefaultEventHeartbeat)
 	cfg.DrainIdle = orDefault(cfg.DrainIdle, DefaultDrainIdle)
 	cfg.ShutdownTimeout = orDefault(cfg.ShutdownTimeout, DefaultShutdownTimeout)
 	if cfg.DrainDelay < 0 {

@@ -67,6 +67,10 @@ type connState struct {
 
 	remote string               // the client's address, once net/http's handlers asked
 	tls    *tls.ConnectionState // likewise
+
+	ended    bool          // a read has failed: nothing more comes
+	inBody   bool          // the body of the request that is handled has not been read to its end
+	bodyTime time.Duration // what is left of ReadTimeout for the body; 0 if it is not bounded
 }
 
 // inRequest is connState.armed while the deadline is that of a request.
@@ -341,6 +345,7 @@ func (s *connState) read(inner net.Conn, p []byte) (int, error) {
 			s.took(n)
 			return n, err
 		}
+		s.ended = true
 		if !isTimeout(err) || !s.live.closing.Load() {
 			return n, err
 		}
@@ -360,7 +365,7 @@ func (s *connState) took(n int) {
 // request came together with this one and its body is awaited: then, a header's
 // size is pending. (Behind a chunked body that case is not told apart.)
 func (s *connState) boundary(p []byte) bool {
-	return s.between && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
+	return s.between && !s.inBody && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
 }
 
 // leastRequest is the size of the shortest request. Less than that is no request but
@@ -383,6 +388,7 @@ func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, 
 		n, err := inner.Read(p)
 		if n > 0 {
 			s.took(n)
+			s.ended = false
 			s.armed = 0 // the deadline was that of the drain
 			return n, err
 		}
@@ -425,6 +431,13 @@ func (s *connState) handle(req *fasthttp.Request) {
 	// before it reads more of that one's header.
 	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
+	s.inBody = !s.live.prefetched(req)
+	if s.inBody {
+		s.bodyTime = s.live.readTimeout
+		if s.armed == inRequest && !s.deadline.IsZero() {
+			s.bodyTime = max(time.Until(s.deadline), time.Nanosecond)
+		}
+	}
 	if s.armed == inRequest {
 		s.armed = 0
 	}
@@ -436,12 +449,22 @@ func (s *connState) handle(req *fasthttp.Request) {
 	s.drained = s.pending == 0 && !s.unsure
 }
 
-// requestSize returns the bytes that a request took on the wire, or 0 if its form
-// does not tell: a chunked body.
+// bodyRead notes that the body of the request that is handled has been read to its end.
+func (s *connState) bodyRead() {
+	s.inBody = false
+	s.between = true
+	if s.armed == inRequest {
+		s.armed = 0
+	}
+	s.drained = s.pending == 0 && !s.unsure
+}
+
+// requestSize returns the bytes that a request takes on the wire, those of its body
+// that are still to come included, or 0 if its form does not tell: a chunked body.
 func requestSize(req *fasthttp.Request) int {
 	h := &req.Header
 	body := h.ContentLength()
-	if body == -1 || req.IsBodyStream() {
+	if body == -1 {
 		return 0
 	}
 	line := len(h.Method()) + 1 + len(h.RequestURI()) + 1 + len("HTTP/1.1") + len("\r\n")

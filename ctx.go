@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -65,6 +67,7 @@ type Ctx struct {
 	cleaned   []byte
 	hostBuf   []byte
 	scratch   []byte
+	bodyBuf   []byte // of bodies that did not come along with the header
 	locals    []local
 	binding   *binding // made by the first Bind
 }
@@ -79,8 +82,13 @@ type cold struct {
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
-	stream  *bodyStream // the answer's body, while it is one
-	hijack  hijacker    // what takes the connection: a handler of net/http, or a Conn
+	stream  *bodyStream        // the answer's body, while it is one
+	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
+	body    *bodyReader        // of the request's body, once it is needed
+	expect  *expectation       // the client waits before it sends the body
+	expire  context.CancelFunc // of the context that Timeout has made
+	form    *multipart.Form    // with files on disk
+	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -104,6 +112,9 @@ func (c *Ctx) finish() {
 	e := c.server
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
+	}
+	if c.bodyPending() {
+		c.leaveBody()
 	}
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
@@ -192,9 +203,18 @@ func (c *Ctx) closeCold() {
 	for len(c.cold.closers) > 0 {
 		c.runCloser()
 	}
+	if c.cold.body != nil {
+		c.cold.body.close()
+	}
+	if c.cold.form != nil {
+		c.removeForm()
+	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
+	}
+	if c.cold.expire != nil {
+		c.cold.expire()
 	}
 	clear(c.cold.kv)
 	for i := range c.locals {
@@ -236,6 +256,9 @@ func (c *Ctx) release() {
 	if debugCtx {
 		c.poison()
 		return
+	}
+	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
+		c.bodyBuf = nil
 	}
 	c.rc = nil
 	c.engine = e
@@ -315,6 +338,9 @@ func (c *Ctx) Context() context.Context {
 		}
 		ctx, cancel, tie := c.server.live.newContext(conn)
 		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
+		if !c.cold.until.IsZero() {
+			c.limitContext()
+		}
 		if w != nil {
 			w.adopt(cancel)
 		}
@@ -397,8 +423,13 @@ func (c *Ctx) SetLogger(l *slog.Logger) {
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
-// returns is borrowed: valid until the request ends.
+// returns is borrowed: valid until the request ends. Since fasthttp would read a body
+// without a bound, Raw first reads it within the route's limit, unless the route has
+// [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	if c.bodyPending() && !c.streamsBody() {
+		_, _ = c.body() // that it failed, admit says
+	}
 	return c.rc
 }

@@ -36,9 +36,10 @@ func (c *Ctx) poison() {
 	if c.ep != nil && c.ep.pattern != "" {
 		route = c.ep.pattern
 	}
-	if c.rc != nil { // of a WebSocket it may be gone already
+	if c.rc != nil && !c.rc.Request.IsBodyStream() { // of a WebSocket it may be gone already
 		fill(c.rc.Request.Body())
 	}
+	fill(c.bodyBuf)
 	fill(c.decoded)
 	fill(c.folded)
 	fill(c.cleaned)

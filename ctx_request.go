@@ -189,13 +189,6 @@ func (c *Ctx) Cookie(name string) string {
 	return c.keep(c.rc.Request.Header.Cookie(name))
 }
 
-// Body returns the request's body. It is a view of the request's buffer: valid
-// until the handler returns; copy it to keep it. It must not be changed.
-func (c *Ctx) Body() []byte {
-	c.check()
-	return c.rc.Request.Body()
-}
-
 // Host returns the host that the request is for, with its port if it names one:
 // that of an absolute target, else the Host header, or X-Forwarded-Host if a
 // trusted proxy sent it. It is "" for an HTTP/1.0 request without one.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,8 +47,7 @@ type bridge struct {
 
 // bridged is one request of net/http as fasthttp has it.
 type bridged struct {
-	rc   fasthttp.RequestCtx
-	body []byte
+	rc fasthttp.RequestCtx
 }
 
 // ServeHTTP answers a request.
@@ -58,7 +56,7 @@ func (b *bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer b.put(x)
 	x.rc.Init2(newBridgedConn(w, r), serverLog{&b.e.set}, false)
 	x.rc.Response.Header.SetNoDefaultContentType(true)
-	if err := x.fill(w, r, &b.e.set); err != nil {
+	if err := x.fill(r, &b.e.set); err != nil {
 		refuseBridged(w, err)
 		return
 	}
@@ -80,14 +78,11 @@ func (b *bridge) put(x *bridged) {
 	x.rc.Request.Reset()
 	x.rc.Response.Reset()
 	x.rc.Init2(nil, nil, false)
-	if cap(x.body) > b.e.set.MaxRetainedBytes {
-		x.body = nil
-	}
 	b.pool.Put(x)
 }
 
 // fill makes fasthttp's request of r.
-func (x *bridged) fill(w http.ResponseWriter, r *http.Request, set *settings) *Error {
+func (x *bridged) fill(r *http.Request, set *settings) *Error {
 	h := &x.rc.Request.Header
 	h.SetMethod(r.Method)
 	target := r.URL.RequestURI()
@@ -113,53 +108,18 @@ func (x *bridged) fill(w http.ResponseWriter, r *http.Request, set *settings) *E
 	if size > set.MaxHeaderBytes {
 		return errHeaderTooLong
 	}
-	return x.fillBody(w, r, set.MaxBodyBytes)
-}
-
-// fillBody reads the body, at most limit bytes of it.
-func (x *bridged) fillBody(w http.ResponseWriter, r *http.Request, limit int) *Error {
-	if r.Body == nil || r.Body == http.NoBody {
-		if r.ContentLength == 0 && r.Header.Get(fasthttp.HeaderContentLength) != "" {
-			x.rc.Request.Header.SetContentLength(0)
-		}
-		return nil
-	}
-	if r.ContentLength > int64(limit) {
-		return errBodyTooLarge
-	}
-	err := x.readBody(http.MaxBytesReader(w, r.Body, int64(limit)), int(max(r.ContentLength, 0)))
-	if err != nil {
-		var timeout interface{ Timeout() bool }
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			return errBodyTooLarge
-		case errors.As(err, &timeout) && timeout.Timeout():
-			return errReadTimeout
-		}
-		return errMalformed
-	}
-	x.rc.Request.SetBodyRaw(x.body)
-	x.rc.Request.Header.SetContentLength(len(x.body))
+	x.fillBody(r)
 	return nil
 }
 
-// readBody reads a body whose size is known, or 0.
-func (x *bridged) readBody(body io.Reader, size int) error {
-	b := slices.Grow(x.body[:0], size+1) // one more, to see the end
-	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, 1024)
-		}
-		n, err := body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err != nil {
-			x.body = b
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
+// fillBody leaves the body to be read by who needs it.
+func (x *bridged) fillBody(r *http.Request) {
+	req := &x.rc.Request
+	switch {
+	case r.Body != nil && r.Body != http.NoBody:
+		req.SetBodyStream(struct{ io.Reader }{r.Body}, int(r.ContentLength)) // net/http closes it
+	case r.ContentLength == 0 && r.Header.Get(fasthttp.HeaderContentLength) != "":
+		req.Header.SetContentLength(0)
 	}
 }
 

@@ -28,7 +28,8 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	sockets socketRegistry // what outlives its request
+	leavers leavers        // connections that outlive their request's handler
+	sockets socketRegistry // likewise
 	wheel   wheel.Wheel    // their timers
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
@@ -38,7 +39,8 @@ type server struct {
 	// Frozen by the first Serve; see conn.go.
 	clock                                  coarseClock
 	readTimeout, writeTimeout, idleTimeout time.Duration
-	bufferSize                             int // of fasthttp's readers
+	bufferSize                             int  // of fasthttp's readers
+	prefetches                             bool // short bodies have been read whole; see body.go
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
@@ -88,6 +90,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
+			StreamRequestBody:            true,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
 			ReadTimeout:                  max(set.ReadTimeout, 0),
 			WriteTimeout:                 max(set.WriteTimeout, 0),
@@ -189,6 +192,8 @@ func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
 	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
 	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
 	s.bufferSize = srv.ReadBufferSize
+	ours := reflect.ValueOf(s.headerReceived).Pointer() // its user may have replaced it
+	s.prefetches = srv.StreamRequestBody && srv.HeaderReceived != nil && reflect.ValueOf(srv.HeaderReceived).Pointer() == ours
 	return own
 }
 
@@ -230,12 +235,8 @@ func (s *server) drain(ctx context.Context) error {
 		c.wake()
 	}
 	err := stopListeners(ctx, listeners)
-	s.sendAway(ctx, s.engine.set.DrainIdle)
-	cut := s.waitConns(ctx)
-	if more := s.waitSockets(ctx); cut == nil {
-		cut = more // else they are of the same connections
-	}
-	err = errors.Join(err, cut)
+	s.leavers.leave(ctx)
+	err = errors.Join(err, s.waitConns(ctx), s.waitSockets(ctx))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -289,22 +290,22 @@ func (s *server) waitConns(ctx context.Context) error {
 	}
 }
 
-// waitSockets waits for connections that foreign servers have accepted, and for the last
-// steps of our own, and cuts them when ctx ends.
+// waitSockets waits for WebSockets on connections that foreign servers have accepted,
+// and cuts them when ctx ends.
 func (s *server) waitSockets(ctx context.Context) error {
 	select {
 	case <-s.sockets.wait():
 		return nil
 	case <-ctx.Done():
 	}
-	rest := s.sockets.leave()
+	rest := s.sockets.all()
 	for _, c := range rest {
 		c.cut()
 	}
 	if len(rest) == 0 {
 		return nil
 	}
-	return fmt.Errorf("geist: shutdown cut %d long-lived connections: %w", len(rest), context.Cause(ctx))
+	return fmt.Errorf("geist: shutdown cut %d WebSockets: %w", len(rest), context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.

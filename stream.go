@@ -122,6 +122,7 @@ type bodyStream struct {
 	f       func(*StreamWriter) error
 	dropped func() // called by Close if f has never run; may be nil
 	size    int    // of the whole body, or -1 for chunks
+	direct  bool   // what f writes is framed already, and goes to our own connection, if it is handed over
 	ran     bool
 	running bool
 	handed  bool // the request ends with the stream
@@ -142,7 +143,9 @@ func (s *bodyStream) Read([]byte) (int, error) {
 // size was announced, else 0, see setStream.
 func (s *bodyStream) WriteTo(out io.Writer) (int64, error) {
 	s.ran, s.running = true, true
-	if conn := s.w.c.rc.Conn(); s.handed && !s.chunked() && bridgedRequest(conn) == nil && (stateOf(conn) != nil || canDeadline(conn)) {
+	if conn := s.w.c.rc.Conn(); s.direct && s.handed {
+		out = conn // the header has been flushed
+	} else if s.handed && !s.chunked() && bridgedRequest(conn) == nil && (stateOf(conn) != nil || canDeadline(conn)) {
 		// The header has been flushed. What fasthttp gives us for a body of known size
 		// cannot be flushed in all its versions.
 		out = conn

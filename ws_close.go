@@ -237,11 +237,11 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	w.hangUp()
-	c, over := w.c, w.over
-	c.end()
-	live.sockets.remove(w)
-	if over != nil {
+	live.leavers.remove(w)
+	w.c.end()
+	w.hangUp() // of ours it is the last a drain waits for
+	if over := w.over; over != nil {
+		live.sockets.remove(w)
 		close(over)
 	}
 }

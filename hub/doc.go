@@ -1,0 +1,2 @@
+// Package hub delivers messages to rooms of connections.
+package hub
