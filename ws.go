@@ -2,14 +2,13 @@ package geist
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/outlet"
 	"github.com/gogeist/geist/internal/wheel"
 	"github.com/gogeist/geist/internal/wsproto"
@@ -45,12 +44,6 @@ type Message struct {
 	Data []byte
 }
 
-// ConnID names a connection: 128 random bits. The zero ConnID names none.
-type ConnID [16]byte
-
-// String returns the id as 32 hexadecimal digits.
-func (id ConnID) String() string { return hex.EncodeToString(id[:]) }
-
 // Conn is a WebSocket connection. [Engine.WS] makes it and gives it to the route's
 // handler; it ends when that returns.
 //
@@ -69,7 +62,7 @@ type Conn struct {
 	owner  netConn      // our wrapper of the connection; nil if a foreign server has accepted it
 	out    *outlet.Outlet
 
-	id       ConnID
+	id       hub.ConnID
 	protocol string
 	deflate  bool // compression was agreed on
 	most     int  // the longest message that may be compressed; 0 means any
@@ -98,6 +91,8 @@ type Conn struct {
 	mu     sync.Mutex
 	ending *CloseError             // guarded by mu; why the connection ends, once it does
 	cancel context.CancelCauseFunc // guarded by mu; of the Ctx's context, once it was asked for
+	hub    *hub.Conn               // guarded by mu; nil until asked for
+	gone   bool                    // guarded by mu; the hub has been, or would be, told of the end
 	over   chan struct{}           // closed at the very end; nil unless a foreign server waits
 }
 
@@ -114,13 +109,12 @@ type handshake struct {
 var ErrNotWebSocket = errors.New("geist: the request has not become a WebSocket")
 
 func newConn(c *Ctx, route *socketRoute) *Conn {
-	w := &Conn{c: c, route: route, set: &c.engine.set, live: &c.server.live, hs: &handshake{turn: make(chan turn, 1), resume: make(chan struct{})}}
-	_, _ = rand.Read(w.id[:]) // it never fails
+	w := &Conn{c: c, route: route, id: hub.NewConnID(), set: &c.engine.set, live: &c.server.live, hs: &handshake{turn: make(chan turn, 1), resume: make(chan struct{})}}
 	return w
 }
 
 // ID returns the id of the connection, which is its own for ever.
-func (w *Conn) ID() ConnID { return w.id }
+func (w *Conn) ID() hub.ConnID { return w.id }
 
 // Subprotocol returns the one that was agreed on, or "": see [Subprotocols].
 func (w *Conn) Subprotocol() string { return w.protocol }

@@ -135,9 +135,11 @@ func (x *wire) Cut()                           { x.socket.Cut() }
 
 // Ended is called when nothing will be written any more.
 func (x *wire) Ended(err error) {
+	w := (*Conn)(x)
 	if err != nil {
-		_ = (*Conn)(x).lost(err)
+		_ = w.lost(err)
 	}
+	w.forgetHub()
 }
 
 // pingFrame is every ping: an empty one, which nobody changes.
