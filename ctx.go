@@ -80,7 +80,7 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
-	hijack  *exchange          // whose handler has taken the connection
+	hijack  hijacker           // what takes the connection: a handler of net/http, a Conn or a Stream
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
@@ -125,7 +125,12 @@ func (c *Ctx) finish() {
 // end ends a request: at once, or when what it was handed over to has ended.
 func (c *Ctx) end() {
 	if c.cold.used {
+		w, _ := c.cold.hijack.(*Conn)
 		c.closeCold()
+		if w != nil && w.frozen() {
+			c.bury()
+			return
+		}
 	}
 	c.release()
 }
@@ -313,13 +318,23 @@ func (c *Ctx) errorHandler() ErrorHandler {
 // context.WithoutCancel. It is made on first use: a handler that never asks, or
 // that ends within milliseconds, pays nothing for the detection.
 func (c *Ctx) Context() context.Context {
-	c.check()
+	c.alive()
 	if c.cold.ctx == nil {
 		c.cold.used = true
-		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
+		w, _ := c.cold.hijack.(*Conn)
+		var conn net.Conn
+		if c.rc != nil {
+			conn = c.rc.Conn()
+		} else {
+			conn = w.request.conn
+		}
+		ctx, cancel, tie := c.server.live.newContext(conn)
 		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
 		if !c.cold.until.IsZero() {
 			c.limitContext()
+		}
+		if w != nil {
+			w.adopt(cancel)
 		}
 	}
 	return c.cold.ctx
@@ -375,7 +390,7 @@ func (c *Ctx) endedEarly() bool {
 // is built, but before it is sent; after the last byte of a stream. It also runs
 // after a panic.
 func (c *Ctx) OnClose(f func()) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.closers = append(c.cold.closers, f)
 }
@@ -383,7 +398,7 @@ func (c *Ctx) OnClose(f func()) {
 // Logger returns the engine's logger with the request's method and route. It may
 // be kept and used from other goroutines.
 func (c *Ctx) Logger() *slog.Logger {
-	c.check()
+	c.alive()
 	if c.cold.logger == nil {
 		c.cold.used = true
 		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
@@ -394,7 +409,7 @@ func (c *Ctx) Logger() *slog.Logger {
 // SetLogger replaces what Logger returns for the rest of the request, for
 // middleware that adds attributes to it.
 func (c *Ctx) SetLogger(l *slog.Logger) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.logger = l
 }

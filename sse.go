@@ -103,7 +103,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 		handlers = append(handlers, streamHandler(h))
 	}
 	r := s.add([]string{"GET"}, path, handlers)
-	r.shown = h
+	r.events = h
 	return r.Doc(opts...)
 }
 
@@ -248,8 +248,9 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 	live := &s.c.server.live
 	s.open(w)
 	defer s.finish(live)
-	if !live.leavers.add(s, &live.closing) {
-		s.leave()
+	live.sockets.add(s)
+	if live.closing.Load() {
+		s.goAway()
 		return nil
 	}
 	s.startHeartbeat()
@@ -277,7 +278,7 @@ func (s *Stream) open(w *StreamWriter) {
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
-	live.leavers.remove(s)
+	live.sockets.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)

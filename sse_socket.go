@@ -147,7 +147,7 @@ func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 		s.out.Cut(errTooSlow)
 		return
 	}
-	s.leave()
+	s.goAway()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)
@@ -159,9 +159,9 @@ const (
 	mostRetry  = 6 * time.Second
 )
 
-// leave asks the stream to end: the client is told when to come again, and nothing behind
+// goAway asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
-func (s *Stream) leave() {
+func (s *Stream) goAway() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)
@@ -174,6 +174,9 @@ func (s *Stream) leave() {
 // streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
 // more or less, so that the connections of a server do not beat together.
 type streamBeat Stream
+
+// cut ends the stream for a drain whose time is up.
+func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
 
 // startHeartbeat begins with it.
 func (s *Stream) startHeartbeat() {
