@@ -10,15 +10,16 @@ import (
 // Codec turns values into one media type and back. Implementations are safe for
 // use by many goroutines and keep no reference to their arguments.
 type Codec interface {
-	// Encode writes the encoding of v to w. A trailing newline is removed by the
-	// engine. On an error nothing of what was written reaches the client. An error
-	// that is errors.ErrUnsupported says that v has no form in this media type:
-	// Ctx.Negotiate then tries the next one.
+	// Encode writes the encoding of v to w. Of JSON the engine removes a trailing
+	// newline; what other media types are written in reaches the client as it is. On an
+	// error nothing of it does. An error that is errors.ErrUnsupported says that v has
+	// no form in this media type: Ctx.Negotiate then tries the next one.
 	Encode(w io.Writer, v any) error
 
 	// Decode parses the whole of data into v, a non-nil pointer. Data after the
-	// value is an error. v may be partly filled when Decode fails. An error that is
-	// errors.ErrUnsupported makes Ctx.Bind answer 415.
+	// value is an error. v may be partly filled when Decode fails. Ctx.Bind answers
+	// 415 to an error that is errors.ErrUnsupported, what it says to an [Error], so that
+	// a codec can tell malformed data by a 400, and 422 to any other.
 	Decode(data []byte, v any) error
 }
 

@@ -142,7 +142,7 @@ func (c *Ctx) XML(code int, v any) error {
 func (c *Ctx) encode(codec Codec, code int, contentType string, v any) error {
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.encoded = bodyWriter{resp: resp}
+	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON}
 	if err := codec.Encode(&c.encoded, v); err != nil {
 		resp.ResetBody()
 		media, _, _ := strings.Cut(contentType, ";")
@@ -256,6 +256,11 @@ func (c *Ctx) EarlyHints(links ...string) error {
 			c.rc.Response.Header.Add(fasthttp.HeaderLink, fieldValue(link))
 		}
 	}
+	return c.sendHints()
+}
+
+// sendHints sends a 103 with the Link fields of the answer, where it does no harm.
+func (c *Ctx) sendHints() error {
 	st := stateOf(c.rc.Conn())
 	if st == nil || !st.flushed || !c.rc.Request.Header.IsHTTP11() {
 		return nil
@@ -279,10 +284,11 @@ func (c *Ctx) redirectClean() error {
 	return nil
 }
 
-// bodyWriter appends to a response's body, but for the newline that encoders write
-// at the end.
+// bodyWriter appends to a response's body, but for the newline that encoders of JSON
+// write at the end.
 type bodyWriter struct {
 	resp    *fasthttp.Response
+	whole   bool // not JSON: in CBOR, say, the byte 10 at the end is a number
 	newline bool // one is held back
 }
 
@@ -292,6 +298,10 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	if n == 0 {
 		return 0, nil
+	}
+	if w.whole {
+		w.resp.AppendBody(p)
+		return n, nil
 	}
 	if w.newline {
 		w.resp.AppendBodyString("\n")

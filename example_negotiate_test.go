@@ -40,6 +40,7 @@ func ExampleCtx_Negotiate() {
 	// Output:
 	// 200 [["Ulm","Bern"]]
 	// 200 Ulm,Bern
+	//
 	// 200 &lt;less is more&gt;
 	// 406 {"title":"Not Acceptable","status":406,"detail":"the answer is not available in a type that Accept allows","available":["application/json","application/xml","text/plain","text/html","text/csv","text/xml"]}
 }

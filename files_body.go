@@ -32,6 +32,7 @@ type fileBody struct {
 	parts []part
 	conn  net.Conn // the client's, whose write deadline each piece renews; may be nil
 	ready bool     // the file stands where the first part goes on
+	kept  bool     // Close is not meant: the response loses its body, not we
 	one   [1]part
 }
 
@@ -41,7 +42,30 @@ var _ fasthttp.BodyWriterTo = (*fileBody)(nil)
 func (b *fileBody) SupportsBodyWriteTo() bool { return true }
 
 // Close closes the file.
-func (b *fileBody) Close() error { return b.file.Close() }
+func (b *fileBody) Close() error {
+	if b.kept {
+		return nil
+	}
+	return b.file.Close()
+}
+
+// takeFrom takes the body out of the response, unread, and returns it as a stream
+// that closes the file when it has been performed or abandoned.
+func (b *fileBody) takeFrom(c *Ctx) *bodyStream {
+	size := c.rc.Response.Header.ContentLength()
+	b.kept = true
+	c.rc.Response.ResetBody()
+	b.kept, b.conn = false, nil // whatever it is written to now has deadlines of its own
+	return &bodyStream{
+		w: StreamWriter{c: c}, size: size, ran: true,
+		f: func(w *StreamWriter) error {
+			defer func() { _ = b.Close() }()
+			_, err := b.WriteTo(w)
+			return err
+		},
+		dropped: func() { _ = b.Close() },
+	}
+}
 
 // Read reads the body for those that do not use WriteTo.
 func (b *fileBody) Read(p []byte) (int, error) {

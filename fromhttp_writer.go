@@ -103,16 +103,30 @@ func clearHeader(h *fasthttp.ResponseHeader) {
 }
 
 // WriteHeader sets the status and what has been set of the header. Only the first
-// call counts; informational statuses are ignored.
+// call counts, but that 103 sends the Link fields at once, as [Ctx.EarlyHints] does;
+// other informational statuses are ignored.
 func (x *exchange) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status)) // as net/http has it
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if status >= 200 || status == http.StatusSwitchingProtocols {
+	switch {
+	case status == http.StatusEarlyHints:
+		x.earlyHints()
+	case status >= 200 || status == http.StatusSwitchingProtocols:
 		x.writeHeader(status)
 	}
+}
+
+// earlyHints sends what of the header a client can use before the answer. The
+// connection's goroutine waits, so that nothing else is written.
+func (x *exchange) earlyHints() {
+	if x.began || x.over || x.hijacked {
+		return
+	}
+	x.storeHeader()
+	_ = x.c.sendHints() // a connection that is broken shows when the answer is written
 }
 
 func (x *exchange) writeHeader(status int) {
@@ -295,31 +309,65 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	stream *bodyStream
+	stream *bodyStream // of a file, too
+	live   bool        // the stream is flushed as it goes
 }
 
-// takeAnswer takes the answer out of the response, as if there had been none.
+// takeAnswer takes the answer out of the response, as if there had been none. A stream
+// stays one, however long it is; only a body that somebody gave to fasthttp itself
+// ([Ctx.Raw]) is collected, since fasthttp does not let go of it.
 func (x *exchange) takeAnswer() *answer {
 	resp := &x.c.rc.Response
 	a := &answer{status: resp.StatusCode(), header: http.Header{}, stream: x.c.cold.stream}
 	copyHeader(a.header, &resp.Header)
-	if n := resp.Header.ContentLength(); x.head && n > 0 && len(resp.Body()) == 0 {
-		a.header.Set(fasthttp.HeaderContentLength, strconv.Itoa(n))
-	}
-	if a.stream != nil {
+	switch file, isFile := resp.BodyStream().(*fileBody); {
+	case a.stream != nil:
+		a.live = true
 		a.stream.ran = true // it is not dropped
 		resp.ResetBody()
-	} else {
-		a.body = resp.Body()
+	case isFile && x.head:
+		a.header.Set(fasthttp.HeaderContentLength, strconv.Itoa(resp.Header.ContentLength()))
+		resp.ResetBody() // which closes the file
+	case isFile:
+		a.stream = file.takeFrom(x.c)
+	default:
+		a.body = x.collect()
+		if n := resp.Header.ContentLength(); x.head && n > 0 && len(a.body) == 0 {
+			a.header.Set(fasthttp.HeaderContentLength, strconv.Itoa(n))
+		}
 		resp.SwapBody(nil) // whoever writes to the response now, the body is ours
+	}
+	if a.stream != nil && a.stream.size >= 0 {
+		a.header.Set(fasthttp.HeaderContentLength, strconv.Itoa(a.stream.size))
 	}
 	clearHeader(&resp.Header)
 	resp.SetStatusCode(fasthttp.StatusOK)
 	return a
 }
 
+// collect returns the response's body. One that cannot be read to its end cuts the
+// connection: fasthttp would make the text of the error the body.
+func (x *exchange) collect() []byte {
+	resp := &x.c.rc.Response
+	if !resp.IsBodyStream() {
+		return resp.Body()
+	}
+	body, err := io.ReadAll(resp.BodyStream())
+	if err != nil {
+		x.c.logFailure(resp.StatusCode(), err)
+		panic(http.ErrAbortHandler)
+	}
+	return body
+}
+
 // replay writes the answer to the middleware's writer.
 func (a *answer) replay(w http.ResponseWriter) {
+	performed := false
+	defer func() {
+		if s := a.stream; s != nil && !performed && s.dropped != nil {
+			s.dropped() // the writer has panicked: nobody waits for the stream any more
+		}
+	}()
 	h := w.Header()
 	clear(h)
 	maps.Copy(h, a.header)
@@ -328,7 +376,11 @@ func (a *answer) replay(w http.ResponseWriter) {
 		_, _ = w.Write(a.body) // a client that has gone is nobody's news
 	}
 	if s := a.stream; s != nil {
-		s.w.out, s.w.flush = w, flushController{http.NewResponseController(w)}
+		performed = true
+		s.w.out = w
+		if a.live {
+			s.w.flush = flushController{http.NewResponseController(w)}
+		}
 		if s.perform() != nil {
 			panic(http.ErrAbortHandler)
 		}

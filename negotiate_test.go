@@ -110,8 +110,8 @@ func TestNegotiate(t *testing.T) {
 		{"plain text keeps its markup", "<b>", "text/plain", asText, "<b>"},
 		{"MarshalText before String", both{}, "text/plain", asText, "text"},
 		{"a time", time.Unix(0, 0).UTC(), "text/plain", asText, "1970-01-01T00:00:00Z"},
-		{"a codec", rows, "text/csv", "text/csv", "a,\"b,c\""},
-		{"a codec before text/xml", rows, "text/*", "text/csv", "a,\"b,c\""},
+		{"a codec", rows, "text/csv", "text/csv", "a,\"b,c\"\n"},
+		{"a codec before text/xml", rows, "text/*", "text/csv", "a,\"b,c\"\n"},
 		{"a codec that cannot", place, "text/csv, application/json;q=0.1", asJSON, `{"name":"Ulm"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestNegotiate_severalFields(t *testing.T) {
 // The text forms are a codec's where one is registered.
 func TestNegotiate_codecForHTML(t *testing.T) {
 	cfg := geist.Config{Codecs: map[string]geist.Codec{"text/html": csvRows{}}}
-	negotiated(t, [][]string{{"a"}}, cfg, "text/html").Status(201).HasHeader("Content-Type", "text/html").BodyIs("a")
+	negotiated(t, [][]string{{"a"}}, cfg, "text/html").Status(201).HasHeader("Content-Type", "text/html").BodyIs("a\n")
 	negotiated(t, "a", cfg, "text/html").Status(406)
 }
 
@@ -249,7 +249,7 @@ func TestCtx_XML(t *testing.T) {
 	answerTo(t, func(c *geist.Ctx) error { return c.XML(200, blob("ab")) }).Status(200).BodyIs(declaration + "<blob>ab</blob>")
 	app := geist.New(geist.Config{Codecs: map[string]geist.Codec{"application/xml": geist.StdJSON()}})
 	app.GET("/", func(c *geist.Ctx) error { return c.XML(200, 1) })
-	geisttest.New(t, app).GET("/").Do().Status(200).BodyIs("1")
+	geisttest.New(t, app).GET("/").Do().Status(200).BodyIs("1\n")
 }
 
 // A codec that only writes is no way in.

@@ -79,7 +79,7 @@ type watchedConn struct {
 // NetConn is where internal/peerwatch looks.
 func (c *watchedConn) NetConn() net.Conn { return c.socket }
 
-func tcpPair(b *testing.B) (server, client net.Conn) {
+func tcpPair(b testing.TB) (server, client net.Conn) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

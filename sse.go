@@ -1,0 +1,412 @@
+package geist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/eventstream"
+	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/peerwatch"
+	"github.com/gogeist/geist/internal/wheel"
+)
+
+// Event is one event of a [Stream]. Every field is optional; the zero Event is a message
+// without data. An Event that has only an ID, a Retry or a Comment reaches the client but
+// is no event to it.
+type Event struct {
+	// ID is what the client sends as Last-Event-ID when it connects again. It must be
+	// free of CR, LF and NUL and at most 1,024 bytes long. Empty leaves the client at the
+	// last one that it got.
+	ID string
+	// Name is the event's type, for addEventListener. It must be free of CR and LF.
+	// Empty is a message, which onmessage gets.
+	Name string
+	// Data is the text, in UTF-8. It may have several lines; each of CR LF, CR and LF
+	// ends one, and all reach the client as LF.
+	Data []byte
+	// Retry is how long the client waits before it connects again, from now on, in
+	// milliseconds, rounded up. Zero leaves it as it is; a negative one is an error.
+	Retry time.Duration
+	// Comment is text that no client shows.
+	Comment string
+}
+
+// maxEventID is the longest id that is sent or believed: what comes back is a header
+// field of every later request.
+const maxEventID = 1024
+
+// Errors of a Stream that tell of a mistake in its handler.
+var (
+	errStreamNotOpen = errors.New("geist: Send before Run's function runs")
+	errStreamTwice   = errors.New("geist: a Stream was given to Run or Follow before")
+	errStreamNone    = errors.New("geist: the handler of an SSE route returned nil but neither answered nor called Run or Follow")
+	errEventID       = fmt.Errorf("geist: the id of an event is longer than %d bytes", maxEventID)
+)
+
+// The phases of a Stream. Only whoever moves it from idle goes on.
+const (
+	streamIdle    uint32 = iota // the handler has not decided
+	streamClaimed               // Run or Follow was called
+	streamOpen                  // units may be sent
+	streamOver
+)
+
+// Stream is a stream of Server-Sent Events: what the handler of [Engine.SSE] answers with.
+// Send, SendJSON, Context, ID and LastEventID may be called by any goroutine as long as
+// Run's function runs, and fail harmlessly afterwards; the others belong to the handler.
+type Stream struct {
+	c       *Ctx // of the handler, and of Run's function until that has returned
+	server  *Engine
+	codec   Codec
+	lastID  string
+	pattern string
+	id      hub.ConnID
+	framed  bool // units carry their own chunk framing: the connection is ours
+	phase   atomic.Uint32
+	out     *outlet.Outlet
+	ready   chan struct{} // closed when units may be written, or never will be
+	bye     atomic.Bool   // the server has said good-bye
+	timer   wheel.Timer   // of the heartbeat
+
+	// Set before phase is streamOpen.
+	ctx  context.Context // of Run
+	sink streamSink
+
+	mu      sync.Mutex
+	conn    *hub.Conn               // guarded by mu; nil until asked for
+	late    context.Context         // guarded by mu; what Context returns without Run
+	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
+	stopped error                   // guarded by mu; why they end
+	kept    []any                   // guarded by mu; see Keep
+	ended   bool                    // guarded by mu; the outlet has
+	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
+	gone    *peerwatch.Watch        // guarded by mu; of that
+	hung    bool                    // guarded by mu; gone has been stopped, or must be
+}
+
+// SSE registers a route for GET that answers with Server-Sent Events. The handler runs
+// behind the middleware, in the request phase: until it calls [Stream.Run] or
+// [Stream.Follow] it may answer as any other, such as with an error. The middleware's
+// header fields (CORS, cookies) stay; Content-Type, Cache-Control and X-Accel-Buffering
+// are the stream's.
+//
+// HEAD is answered with the header of the stream, which is not opened. Returning nil with
+// neither an answer nor a stream is a 500. c.NoContent() tells an EventSource to stop:
+// after any other end it connects again.
+//
+// An EventSource of a page on another origin can read a stream only if middleware answers
+// with CORS fields, with Access-Control-Allow-Credentials if it was made withCredentials.
+// A handler that changes something must not rely on that: such a page can still send the
+// request.
+func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteOption) *Route {
+	var handlers []Handler
+	if h != nil {
+		handlers = append(handlers, streamHandler(h))
+	}
+	r := s.add([]string{"GET"}, path, handlers)
+	r.events = h
+	return r.Doc(opts...)
+}
+
+// streamHandler returns what runs the handler of an SSE route.
+func streamHandler(h func(*Ctx, *Stream) error) Handler {
+	return func(c *Ctx) error {
+		s := newStream(c)
+		defer s.unlessClaimed()
+		err := h(c, s)
+		if err == nil && s.phase.Load() == streamIdle && !c.answered() {
+			return errStreamNone
+		}
+		return err
+	}
+}
+
+// answered reports whether there is an answer that is not the one that nobody made.
+func (c *Ctx) answered() bool {
+	resp := &c.rc.Response
+	return resp.StatusCode() != fasthttp.StatusOK || len(resp.Header.ContentType()) > 0 ||
+		c.rc.Hijacked() || resp.IsBodyStream() || len(resp.Body()) > 0
+}
+
+func newStream(c *Ctx) *Stream {
+	s := &Stream{
+		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
+		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
+		ready:  make(chan struct{}),
+	}
+	s.out = outlet.New((*streamSocket)(s))
+	return s
+}
+
+// lastEventID returns the id of the last event that the client has seen. An EventSource
+// cannot send header fields of its own: for its first connection the query stands in.
+func (c *Ctx) lastEventID() string {
+	id := c.Header("Last-Event-ID")
+	if id == "" {
+		id = c.Query("lastEventId")
+	}
+	if len(id) > maxEventID || !eventstream.ValidID(id) {
+		return ""
+	}
+	return id
+}
+
+// unlessClaimed ends a stream that its handler has not opened.
+func (s *Stream) unlessClaimed() {
+	if s.phase.CompareAndSwap(streamIdle, streamOver) {
+		s.drop()
+	}
+}
+
+// drop ends a stream that was never opened, with whatever a hub had for it.
+func (s *Stream) drop() {
+	s.stop(ErrRequestDone)
+	s.phase.Store(streamOver)
+	s.out.Cut(errStreamEnded)
+	close(s.ready)
+	s.over(errStreamEnded)
+}
+
+// ID returns the stream's own id, by which a hub sends to it.
+func (s *Stream) ID() hub.ConnID { return s.id }
+
+// LastEventID returns the id of the last event that the client has seen, as its header
+// field Last-Event-ID says, or else the query field lastEventId, with which a page can
+// begin where it has left off. It is "" if there is none, and if what was sent cannot be
+// the id of an event or is longer than 1,024 bytes. Anybody may send any id.
+func (s *Stream) LastEventID() string { return s.lastID }
+
+// Context returns a context that ends when the client leaves ([ErrClientGone]), when the
+// server asks the stream to end ([ErrServerClosed]) and when Run's function has returned
+// ([ErrRequestDone]). It waits for no write: a function may sleep on it.
+func (s *Stream) Context() context.Context {
+	switch phase := s.phase.Load(); {
+	case phase < streamOpen:
+		return s.c.Context()
+	case s.ctx != nil:
+		return s.ctx
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late == nil {
+		s.late, s.cancel = context.WithCancelCause(context.Background())
+		if s.stopped != nil {
+			s.cancel(s.stopped)
+		}
+	}
+	return s.late
+}
+
+// Run answers with the stream that f sends. Run itself returns nil at once, to be the
+// handler's result: f runs when the handler and its middleware have returned, on the
+// connection's goroutine, and the header is sent before it. The Ctx lives until f has
+// returned.
+//
+// When f returns nil the stream ends, and an EventSource connects again. When it returns
+// an error, or panics, the connection is closed without the end of the stream and the
+// error logged, unless it follows from the client's leaving or from the server's going
+// down. While nothing else is sent, a comment goes out every Config.EventHeartbeat, also
+// while f sleeps. A drain sends a random retry of one to six seconds, ends Context and
+// leaves f the time until its deadline.
+//
+// Run fails if Run or Follow was called before, or if a status other than 200 was set:
+// no EventSource would read it. f never runs for HEAD, or when another answer replaces
+// this one.
+func (s *Stream) Run(f func() error) error {
+	s.c.check()
+	if err := s.claim(); err != nil {
+		return err
+	}
+	if s.c.rc.IsHead() {
+		s.setHeader()
+		s.drop()
+		return nil
+	}
+	s.answer(f)
+	return nil
+}
+
+// claim decides that the answer is this stream.
+func (s *Stream) claim() error {
+	if code := s.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
+		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
+	}
+	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
+		return errStreamTwice
+	}
+	return nil
+}
+
+// answer makes what f sends the body of the answer.
+func (s *Stream) answer(f func() error) {
+	s.setHeader()
+	s.c.setStream(&bodyStream{
+		w:       StreamWriter{c: s.c},
+		f:       func(w *StreamWriter) error { return s.perform(w, f) },
+		dropped: s.drop,
+		size:    -1,
+		direct:  s.framed,
+	})
+}
+
+// setHeader sets what every stream's answer has in its header.
+func (s *Stream) setHeader() {
+	resp := &s.c.rc.Response
+	resp.ResetBody()
+	h := &resp.Header
+	h.SetContentType("text/event-stream")
+	h.Set(fasthttp.HeaderCacheControl, "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // else nginx collects events before it passes them on
+}
+
+// perform is the body of the answer.
+func (s *Stream) perform(w *StreamWriter, f func() error) error {
+	live := &s.c.server.live
+	s.open(w)
+	defer s.finish(live)
+	live.sockets.add(s)
+	if live.closing.Load() {
+		s.goAway()
+		return nil
+	}
+	s.startHeartbeat()
+	if err := f(); err != nil && !s.bye.Load() {
+		return err
+	}
+	return nil
+}
+
+// open lets units be written.
+func (s *Stream) open(w *StreamWriter) {
+	ctx, cancel := context.WithCancelCause(s.c.Context())
+	s.ctx = ctx
+	s.sink = s.newSink(w)
+	s.mu.Lock()
+	s.cancel = cancel
+	stopped := s.stopped // by a hub, before
+	s.mu.Unlock()
+	if stopped != nil {
+		cancel(stopped)
+	}
+	s.phase.Store(streamOpen)
+	close(s.ready)
+}
+
+// finish ends what perform has begun, and waits for what other goroutines write.
+func (s *Stream) finish(live *server) {
+	live.sockets.remove(s)
+	s.phase.Store(streamOver)
+	s.stopHeartbeat()
+	s.out.Finish(nil)
+	s.out.Wait()
+	s.stop(ErrRequestDone)
+	s.over(s.why())
+	if st := s.sink.w.state; st != nil {
+		st.written, st.armedOut = false, 0 // the end of the body has its own time
+	}
+}
+
+// Send sends an event and returns when it has been written; it may wait for other
+// goroutines that send, and for the client, at most Config.WriteTimeout. It fails for an
+// Event that cannot be sent, before and after Run's function, and once the stream has
+// come to its end, with the cause: [ErrClientGone] or [ErrServerClosed].
+func (s *Stream) Send(e Event) error {
+	b := getEventBuffer()
+	defer putEventBuffer(b)
+	return s.send(b, eventstream.Event(e))
+}
+
+// SendJSON sends an event of that name, maybe "", whose data is v in JSON. It fails as
+// Send does, or with the codec's error.
+func (s *Stream) SendJSON(name string, v any) error {
+	data := getEventBuffer()
+	defer putEventBuffer(data)
+	if err := s.codec.Encode(data, v); err != nil {
+		return err
+	}
+	b := getEventBuffer()
+	defer putEventBuffer(b)
+	return s.send(b, eventstream.Event{Name: name, Data: trimNewline(data.b)})
+}
+
+// send writes e, using b for its bytes.
+func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
+	if len(e.ID) > maxEventID {
+		return errEventID
+	}
+	if s.phase.Load() < streamOpen {
+		return errStreamNotOpen
+	}
+	if s.isOver() {
+		return s.cause()
+	}
+	var err error
+	if b.b, err = eventstream.Append(b.b, &e); err != nil {
+		return fmt.Errorf("geist: %w", err)
+	}
+	if s.framed {
+		b.b = frameChunk(b.b, 0)
+	}
+	if err = s.out.Send(b.b); errors.Is(err, outlet.ErrClosed) {
+		return s.cause()
+	}
+	return err
+}
+
+// isOver reports whether nothing can be sent any more.
+func (s *Stream) isOver() bool {
+	return s.phase.Load() == streamOver || s.ctx != nil && s.ctx.Err() != nil
+}
+
+// cause returns why nothing can be sent any more.
+func (s *Stream) cause() error {
+	if err := s.why(); err != nil {
+		return err
+	}
+	return errStreamEnded
+}
+
+// why returns why the stream has ended, or nil if it has come to its end by itself.
+func (s *Stream) why() error {
+	if s.bye.Load() {
+		return ErrServerClosed
+	}
+	var err error
+	if s.ctx != nil {
+		err = context.Cause(s.ctx)
+	} else {
+		s.mu.Lock()
+		err = s.stopped
+		s.mu.Unlock()
+	}
+	if errors.Is(err, ErrRequestDone) {
+		return nil
+	}
+	return err
+}
+
+// maxEventBuffer is the largest buffer that is kept for the next event.
+const maxEventBuffer = 64 << 10
+
+// eventBuffers keeps the buffers of events that are being written.
+var eventBuffers = sync.Pool{New: func() any { return new(sliceWriter) }}
+
+func getEventBuffer() *sliceWriter { return eventBuffers.Get().(*sliceWriter) }
+
+func putEventBuffer(b *sliceWriter) {
+	if cap(b.b) > maxEventBuffer {
+		return
+	}
+	if debugCtx {
+		fill(b.b)
+	}
+	b.b = b.b[:0]
+	eventBuffers.Put(b)
+}

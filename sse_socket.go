@@ -1,0 +1,295 @@
+package geist
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/eventstream"
+	"github.com/gogeist/geist/internal/hubwire"
+)
+
+// streamSocket is a Stream as its outlet sees it: where units go. Until the stream is
+// open, what a hub has for it waits.
+type streamSocket Stream
+
+// streamSink is the connection of an open stream.
+type streamSink struct {
+	w     *StreamWriter // nil without a body
+	conn  net.Conn
+	own   socket // with own.conn, if the connection is ours and the framing, too
+	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+}
+
+// newSink returns the sink of a body that fasthttp has begun to write to w.
+func (s *Stream) newSink(w *StreamWriter) streamSink {
+	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	if w.out != io.Writer(k.conn) {
+		k.strip = s.framed
+		return k
+	}
+	if c, ok := k.conn.(netConn); ok {
+		k.own = newSocket(innermost(c), s.c.server.live.writeTimeout)
+		// What the header has left would, once it has passed, fail writes that do not wait.
+		_ = k.own.conn.SetWriteDeadline(time.Time{})
+	}
+	return k
+}
+
+// innermost returns the connection that a listener has accepted.
+func innermost(c netConn) net.Conn {
+	if c, ok := c.(*anyConn); ok {
+		return c.Conn
+	}
+	return c.inner()
+}
+
+// TryWrite leaves it to Write where the stream is not open, and where fasthttp or
+// net/http write: they cannot tell what they would block on.
+func (k *streamSocket) TryWrite(p []byte) (int, error) {
+	if k.phase.Load() < streamOpen || k.sink.own.conn == nil {
+		return 0, nil
+	}
+	n, err := k.sink.own.TryWrite(p)
+	return n, k.failed(err)
+}
+
+// failed says that it is the client that has gone, if a write failed.
+func (k *streamSocket) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case k.sink.w != nil:
+		return k.sink.w.fail(err)
+	}
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
+}
+
+// Write waits for the stream to open.
+func (k *streamSocket) Write(p []byte) error {
+	<-k.ready
+	switch sink := &k.sink; {
+	case sink.own.conn != nil:
+		return k.failed(sink.own.Write(p))
+	case sink.w == nil:
+		return errStreamEnded
+	case sink.strip:
+		p = stripChunks(p)
+	}
+	return k.sink.w.send(p)
+}
+
+// Cut ends the connection at once, if the stream has one: what was never opened is
+// answered otherwise.
+func (k *streamSocket) Cut() {
+	select {
+	case <-k.ready:
+	default:
+		return
+	}
+	if k.sink.own.conn != nil {
+		k.sink.own.Cut()
+	} else if conn := k.sink.conn; conn != nil && canDeadline(conn) {
+		_ = conn.SetWriteDeadline(expired) // for those of net/http, which do not close
+		_ = conn.Close()
+	}
+}
+
+// Ended lets the function and the hub know.
+func (k *streamSocket) Ended(err error) {
+	s := (*Stream)(k)
+	if err != nil {
+		s.stop(err)
+	}
+	s.mu.Lock()
+	s.ended = true
+	owner := s.owner
+	s.mu.Unlock()
+	if owner != nil {
+		go s.hangUp()
+		return
+	}
+	s.leaveHub()
+}
+
+// leaveHub takes the stream out of its rooms.
+func (s *Stream) leaveHub() {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		conn.Ended(hubwire.Key{})
+	}
+}
+
+// over is called once, when everything else has ended: err is nil if that was the
+// stream's own end.
+func (s *Stream) over(error) {
+	s.leaveHub()
+	s.mu.Lock()
+	kept := s.kept
+	s.kept = nil
+	s.mu.Unlock()
+	for _, v := range slices.Backward(kept) {
+		if x, ok := v.(io.Closer); ok {
+			s.closeKept(x)
+		}
+	}
+}
+
+// closeKept closes what the application has given to Keep. A panic ends only itself.
+func (s *Stream) closeKept(x io.Closer) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.logKept(newPanicError(v))
+		}
+	}()
+	if err := x.Close(); err != nil {
+		s.logKept(err)
+	}
+}
+
+func (s *Stream) logKept(err error) {
+	s.server.set.logger().LogAttrs(context.Background(), slog.LevelError, "closing what a stream has kept failed",
+		slog.String("route", s.pattern), slog.String("error", err.Error()))
+}
+
+// stop ends the function's context, or that which it is going to have.
+func (s *Stream) stop(cause error) {
+	s.mu.Lock()
+	cancel := s.cancel
+	if s.stopped == nil {
+		s.stopped = cause
+	}
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel(cause)
+	}
+}
+
+// HubConn returns the hub's side of the stream, for [hub.Hub.Attach] and the like. What a
+// hub delivers before the stream is open comes first.
+func (s *Stream) HubConn() *hub.Conn {
+	return s.hubConn(eventEncoding{framed: s.framed})
+}
+
+// hubConn returns the hub's side, made on first use.
+func (s *Stream) hubConn(enc eventEncoding) *hub.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		s.conn = hub.NewConn(s.id, s.out, enc, s.closedByHub)
+	}
+	return s.conn
+}
+
+var errTooSlow = fmt.Errorf("%w: it reads too slowly", ErrClientGone)
+
+// closedByHub ends the stream for its hub.
+func (s *Stream) closedByHub(reason hubwire.CloseReason) {
+	if reason == hubwire.Lagging {
+		s.out.Cut(errTooSlow)
+		return
+	}
+	s.goAway()
+}
+
+var _ hub.Subscriber = (*Stream)(nil)
+
+// Bounds of the time after which a client of a draining server connects again, so that
+// not all come at once.
+const (
+	leastRetry = time.Second
+	mostRetry  = 6 * time.Second
+)
+
+// goAway asks the stream to end: the client is told when to come again, and nothing behind
+// that, and the function's context ends.
+func (s *Stream) goAway() {
+	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
+	if s.framed {
+		retry = frameChunk(retry, 0)
+		s.mu.Lock()
+		if s.owner != nil {
+			retry = append(retry, lastChunk...)
+		}
+		s.mu.Unlock()
+	}
+	s.bye.Store(true)
+	s.out.Finish(retry)
+	s.stop(ErrServerClosed)
+}
+
+// streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
+// more or less, so that the connections of a server do not beat together.
+type streamBeat Stream
+
+// cut ends the stream for a drain whose time is up.
+func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
+
+// startHeartbeat begins with it.
+func (s *Stream) startHeartbeat() {
+	if s.server.set.EventHeartbeat > 0 {
+		(*streamBeat)(s).again()
+	}
+}
+
+func (b *streamBeat) again() {
+	b.server.live.wheel.Set(&b.timer, jitter(b.server.set.EventHeartbeat), b)
+}
+
+// Expire sends a comment. If the outlet drops it, there is enough to be sent.
+func (b *streamBeat) Expire() {
+	unit := heartbeat
+	if b.framed {
+		unit = heartbeatChunk
+	}
+	b.out.Post([]byte(unit))
+	b.again()
+	if b.phase.Load() == streamOver { // and stopHeartbeat may have come before again
+		(*Stream)(b).stopHeartbeat()
+	}
+}
+
+// stopHeartbeat is called once the phase is streamOver.
+func (s *Stream) stopHeartbeat() { s.server.live.wheel.Stop(&s.timer) }
+
+// A comment that says nothing, and the same as a chunk.
+const (
+	heartbeat      = eventstream.Heartbeat
+	heartbeatChunk = "3\r\n" + heartbeat + "\r\n"
+)
+
+// jitter returns a random duration between three and five quarters of d.
+func jitter(d time.Duration) time.Duration { return d - d/4 + rand.N(d/2+1) }
+
+// frameChunk makes a chunk of b[from:]: the size goes before it and a line end behind.
+func frameChunk(b []byte, from int) []byte {
+	var head [18]byte
+	size := append(strconv.AppendInt(head[:0], int64(len(b)-from), 16), "\r\n"...)
+	b = slices.Insert(b, from, size...)
+	return append(b, "\r\n"...)
+}
+
+// stripChunks returns what whole chunks hold.
+func stripChunks(p []byte) []byte {
+	out := make([]byte, 0, len(p))
+	for len(p) > 0 {
+		head, rest, _ := bytes.Cut(p, []byte("\r\n"))
+		size, err := strconv.ParseInt(string(head), 16, 0)
+		if err != nil || int(size)+len("\r\n") > len(rest) {
+			return out // they are ours, so that this cannot be
+		}
+		out = append(out, rest[:size]...)
+		p = rest[int(size)+len("\r\n"):]
+	}
+	return out
+}
