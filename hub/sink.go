@@ -39,9 +39,13 @@ func (k *sink) Deliver(p *Packet) {
 	}
 }
 
-// Lost tells the clients of rooms, or of all, that they may have missed something.
+// Lost tells the clients of rooms, or of all, that they may have missed something. If the
+// backplane gives positions, what is missing shows by them.
 func (k *sink) Lost(rooms ...string) {
 	h := (*Hub)(k)
+	if h.ordered() {
+		return
+	}
 	for _, name := range rooms {
 		if r := h.lookup(name); r != nil {
 			r.lose()
@@ -60,15 +64,7 @@ func (k *sink) Lost(rooms ...string) {
 // lose begins a new epoch: nobody can resume from before it, and all are told.
 func (r *room) lose() {
 	r.mu.Lock()
-	if r.priming || r.dead {
-		r.mu.Unlock()
-		return // it is about to learn where it stands
-	}
-	pos := r.head
-	if !r.hub.ordered() {
-		pos = Pos{Epoch: newEpoch()}
-	}
-	r.cutLocked(pos)
+	r.cutLocked(Pos{Epoch: newEpoch()})
 	chunks, n := r.members.chunks, r.members.n
 	r.mu.Unlock()
 	r.hub.count(&r.hub.total.lost, 1)
