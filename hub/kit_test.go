@@ -72,6 +72,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	got     strings.Builder
+	hold    chan struct{} // TryWrite waits for it, as no socket does; nil: it does not
 	stalled chan struct{} // Write waits for it; nil: the socket takes everything
 	cut     chan struct{}
 	closed  []hubwire.CloseReason
@@ -88,6 +89,9 @@ func newPeer(enc hubwire.Encoding) *peer {
 }
 
 func (p *peer) TryWrite(b []byte) (int, error) {
+	if p.hold != nil {
+		<-p.hold
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stalled != nil {
