@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -403,26 +402,26 @@ func TestFlushers_asManyAsProcessors(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, h *Hub) {
 		h.flush.max = 3
 		hold := make(chan struct{})
-		peers := crowd(t, h, "a", 20*chunkSize)
+		peers := crowd(t, h, "a", 8*chunkSize)
 		for _, p := range peers {
 			p.hold = hold
 		}
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		for range 10 {
 			publish(t, h, "a", "x")
 		}
 		synctest.Wait()
-		if got := runtime.NumGoroutine() - before; got != 3 {
+		if got := goroutines() - before; got != 3 {
 			t.Errorf("%d flushers, want 3", got)
 		}
 		close(hold)
 		<-h.flush.settled()
 		synctest.Wait()
-		if got := runtime.NumGoroutine() - before; got != 0 {
+		if got := goroutines() - before; got != 0 {
 			t.Errorf("%d flushers are left", got)
 		}
-		if got := h.Stats().Delivered; got != 10*20*chunkSize {
-			t.Errorf("Delivered = %d, want %d", got, 10*20*chunkSize)
+		if got := h.Stats().Delivered; got != 10*8*chunkSize {
+			t.Errorf("Delivered = %d, want %d", got, 10*8*chunkSize)
 		}
 	})
 }

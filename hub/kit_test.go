@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -225,6 +226,13 @@ func (p *peer) wants(t *testing.T, want ...string) {
 	if got := p.text(); got != all {
 		t.Errorf("received\n%swant\n%s", got, all)
 	}
+}
+
+// goroutines returns how many there are of the bubble, by their stacks:
+// runtime.NumGoroutine still counts some that have just ended.
+func goroutines() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "synctest bubble")
 }
 
 func wantError(t *testing.T, what string, got, want error) {
