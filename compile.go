@@ -390,7 +390,7 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
 	c.routes.infos = append(c.routes.infos, RouteInfo{
 		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r),
+		Params: slices.Clone(full.names), Handler: handlerName(r.endpoint()),
 		Middleware: len(chain) - 1, Source: r.place,
 	})
 	c.routes.origin = append(c.routes.origin, r)
@@ -555,12 +555,19 @@ func (c *compiler) addHead(t *table) {
 	}
 }
 
-// handlerName returns the name of a handler's function, without the module's path.
-func handlerName(r *Route) string {
-	var h any = r.handlers[len(r.handlers)-1]
-	if r.shown != nil {
-		h = r.shown
+// endpoint returns the function that answers, for display.
+func (r *Route) endpoint() any {
+	switch {
+	case r.socket != nil:
+		return r.socket
+	case r.events != nil:
+		return r.events
 	}
+	return r.handlers[len(r.handlers)-1]
+}
+
+// handlerName returns the name of a handler's function, without the module's path.
+func handlerName(h any) string {
 	f := runtime.FuncForPC(reflect.ValueOf(h).Pointer())
 	if f == nil {
 		return "unknown"

@@ -56,6 +56,8 @@ type connState struct {
 	drained  bool      // behind the last request that was handled, nothing more had been read
 	flushed  bool      // every answer before the one in the making has been sent
 	hijacked bool      // somebody else's connection now
+	detached bool      // fasthttp has nothing to do with it any more
+	lost     func()    // called if the connection is closed before it could be given away
 	deadline time.Time // of reading, as it is set
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
 	written  bool      // something was written since the last read
@@ -79,6 +81,8 @@ type netConn interface {
 	net.Conn
 	state() *connState
 	inner() net.Conn
+	// end closes the connection, detached or not.
+	end() error
 	// wake makes a blocked read look at connState.live.closing, which is set.
 	wake()
 }
@@ -146,9 +150,26 @@ func (c *tcpConn) Write(p []byte) (int, error) { c.armWrite(c.TCPConn); return c
 func (c *tlsConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 func (c *anyConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 
-func (c *tcpConn) Close() error { return c.close(c, c.TCPConn) }
-func (c *tlsConn) Close() error { return c.close(c, c.Conn) }
-func (c *anyConn) Close() error { return c.close(c, c.Conn) }
+// Close is for fasthttp, which closes what it has given away too.
+func (c *tcpConn) Close() error { return c.closeUnlessDetached(c) }
+func (c *tlsConn) Close() error { return c.closeUnlessDetached(c) }
+func (c *anyConn) Close() error { return c.closeUnlessDetached(c) }
+
+func (c *tcpConn) end() error { return c.close(c, c.TCPConn) }
+func (c *tlsConn) end() error { return c.close(c, c.Conn) }
+func (c *anyConn) end() error { return c.close(c, c.Conn) }
+
+// closeUnlessDetached closes c, unless fasthttp only believes to close it.
+func (s *connState) closeUnlessDetached(c netConn) error {
+	if s.detached {
+		return nil
+	}
+	if lost := s.lost; lost != nil {
+		s.lost = nil
+		lost()
+	}
+	return c.end()
+}
 
 // lingerTime bounds the pause of close.
 const lingerTime = 500 * time.Millisecond
@@ -164,6 +185,22 @@ func (s *connState) close(c netConn, inner net.Conn) error {
 	}
 	s.live.conns.remove(c)
 	return inner.Close()
+}
+
+// SetDeadline is what fasthttp calls before it gives a connection away, which it would
+// not do if that failed.
+func (c *tcpConn) SetDeadline(t time.Time) error { return c.unlessLost(c.TCPConn.SetDeadline(t)) }
+func (c *tlsConn) SetDeadline(t time.Time) error { return c.unlessLost(c.Conn.SetDeadline(t)) }
+
+func (c *anyConn) SetDeadline(t time.Time) error {
+	return c.unlessLost(errors.Join(c.lockedDeadline(t), c.Conn.SetWriteDeadline(t)))
+}
+
+func (s *connState) unlessLost(err error) error {
+	if s.lost != nil {
+		return nil
+	}
+	return err
 }
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error {

@@ -23,6 +23,8 @@ import (
 // returns stay valid for ever, and Context gives goroutines what they need. Under
 // -race or -tags geistdebug, using a Ctx after its end panics with the route's name.
 type Ctx struct {
+	debugState //nolint:unused // debug builds have fields in it; at the end, an empty struct would take a word
+
 	// Set for every request.
 	rc     *fasthttp.RequestCtx
 	engine *Engine // whose codec and errors apply: the mounted engine, where there is one
@@ -35,6 +37,7 @@ type Ctx struct {
 	caps   captures
 
 	returned bool // dispatch has returned: nothing panicked
+	single   bool // there is no arena: strings are to be kept for long, and are few
 
 	// Set where it applies; reset clears them.
 	rs        *routes
@@ -55,19 +58,18 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server     *Engine // owner of the pool and of the server
-	arena      []byte  // append-only: strings handed out point into it
-	encoded    bodyWriter
-	knownHost  []byte // the last Host that was found valid
-	decoded    []byte // buffers of path, raw and hostName
-	folded     []byte
-	cleaned    []byte
-	hostBuf    []byte
-	scratch    []byte
-	bodyBuf    []byte // of bodies that did not come along with the header
-	locals     []local
-	binding    *binding // made by the first Bind
-	debugState          //nolint:unused // debug builds have fields in it
+	server    *Engine // owner of the pool and of the server
+	arena     []byte  // append-only: strings handed out point into it
+	encoded   bodyWriter
+	knownHost []byte // the last Host that was found valid
+	decoded   []byte // buffers of path, raw and hostName
+	folded    []byte
+	cleaned   []byte
+	hostBuf   []byte
+	scratch   []byte
+	bodyBuf   []byte // of bodies that did not come along with the header
+	locals    []local
+	binding   *binding // made by the first Bind
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -81,7 +83,7 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
-	hijack  *exchange          // whose handler has taken the connection
+	hijack  hijacker           // what takes the connection: a handler of net/http, a Conn or a Stream
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
@@ -127,7 +129,12 @@ func (c *Ctx) finish() {
 // end ends a request: at once, or when what it was handed over to has ended.
 func (c *Ctx) end() {
 	if c.cold.used {
+		w, _ := c.cold.hijack.(*Conn)
 		c.closeCold()
+		if w != nil && w.frozen() {
+			c.bury()
+			return
+		}
 	}
 	c.release()
 }
@@ -267,7 +274,7 @@ func (c *Ctx) release() {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.clean, c.returned = false, false, false
+	c.dots, c.clean, c.returned, c.single = false, false, false, false
 	e.pool.Put(c)
 }
 
@@ -289,9 +296,10 @@ func (c *Ctx) keep(b []byte) string {
 	return unsafestring.String(c.arena[n:])
 }
 
-// keepSlow starts a new chunk, or copies a string that would use most of one.
+// keepSlow starts a new chunk, or copies a string that would use most of one, or pin one
+// for as long as a connection lasts.
 func (c *Ctx) keepSlow(b []byte) string {
-	if len(b) > arenaBytes/4 {
+	if c.single || len(b) > arenaBytes/4 {
 		return string(b)
 	}
 	c.arena = append(make([]byte, 0, arenaBytes), b...)
@@ -318,13 +326,23 @@ func (c *Ctx) errorHandler() ErrorHandler {
 // context.WithoutCancel. It is made on first use: a handler that never asks, or
 // that ends within milliseconds, pays nothing for the detection.
 func (c *Ctx) Context() context.Context {
-	c.check()
+	c.alive()
 	if c.cold.ctx == nil {
 		c.cold.used = true
-		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
+		w, _ := c.cold.hijack.(*Conn)
+		var conn net.Conn
+		if c.rc != nil {
+			conn = c.rc.Conn()
+		} else {
+			conn = w.request.conn
+		}
+		ctx, cancel, tie := c.server.live.newContext(conn)
 		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
 		if !c.cold.until.IsZero() {
 			c.limitContext()
+		}
+		if w != nil {
+			w.adopt(cancel)
 		}
 	}
 	return c.cold.ctx
@@ -380,7 +398,7 @@ func (c *Ctx) endedEarly() bool {
 // is built, but before it is sent; after the last byte of a stream. It also runs
 // after a panic.
 func (c *Ctx) OnClose(f func()) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.closers = append(c.cold.closers, f)
 }
@@ -388,7 +406,7 @@ func (c *Ctx) OnClose(f func()) {
 // Logger returns the engine's logger with the request's method and route. It may
 // be kept and used from other goroutines.
 func (c *Ctx) Logger() *slog.Logger {
-	c.check()
+	c.alive()
 	if c.cold.logger == nil {
 		c.cold.used = true
 		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
@@ -399,7 +417,7 @@ func (c *Ctx) Logger() *slog.Logger {
 // SetLogger replaces what Logger returns for the rest of the request, for
 // middleware that adds attributes to it.
 func (c *Ctx) SetLogger(l *slog.Logger) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.logger = l
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 )
 
 // This file runs net/http's handlers on a Ctx. fasthttp sends an answer once its
@@ -113,7 +112,6 @@ type exchange struct {
 	out      *StreamWriter // set before resume is closed
 	resume   chan struct{} // guarded by mu; closed when the stream or the connection is there
 	taken    *hijackedConn // set before resume is closed; what Hijack returns
-	claimed  atomic.Bool   // taken has been given, or never will be
 	chainErr error         // guarded by mu; what the rest of the chain returned, which is answered
 	err      error         // guarded by mu until the last turn; how the handler itself failed
 }

@@ -1,6 +1,7 @@
 package geist
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,7 +23,9 @@ import (
 // it reads, and of Config those on the target, header, fields and body, with the same
 // answers. Bodies are read as the engine's own are. Streams are flushed as they come. Ctx.Context has the values of the
 // request's context and ends with it, with the cause [ErrClientGone]. Behind
-// http.StripPrefix, routes match what is left. Connections cannot be hijacked.
+// http.StripPrefix, routes match what is left. WebSockets, and handlers of net/http that
+// hijack, take the connection from the server (http.Hijacker); over HTTP/2, which has none
+// to take, they answer 501.
 //
 // The engine owns no connection here: whoever runs the server shuts that down, then
 // calls [Engine.Shutdown]. HTTPHandler panics with the error of Check, if there is
@@ -58,6 +61,10 @@ func (b *bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.e.serve(&x.rc)
+	if c := bridgedOf(x.rc.Conn()); c.takeover != nil {
+		c.giveAway()
+		return
+	}
 	if x.rc.Hijacked() || !x.answer(w, r) {
 		panic(http.ErrAbortHandler)
 	}
@@ -187,8 +194,10 @@ func (x *bridged) answerStream(w http.ResponseWriter, status int, noBody bool) b
 // bridgedConn stands for the connection of a request of net/http.
 type bridgedConn struct {
 	r             *http.Request
+	w             http.ResponseWriter
 	control       *http.ResponseController
 	local, remote net.Addr
+	takeover      func(net.Conn) // who wants the real connection; see Ctx.hijack
 }
 
 // bridgedTLSConn is a bridgedConn with TLS, as fasthttp finds out.
@@ -200,7 +209,7 @@ var (
 )
 
 func newBridgedConn(w http.ResponseWriter, r *http.Request) net.Conn {
-	c := bridgedConn{r: r, control: http.NewResponseController(w), remote: addrOf(r.RemoteAddr)}
+	c := bridgedConn{r: r, w: w, control: http.NewResponseController(w), remote: addrOf(r.RemoteAddr)}
 	if c.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr); c.local == nil {
 		c.local = &net.TCPAddr{}
 	}
@@ -218,16 +227,64 @@ func addrOf(s string) net.Addr {
 	return &net.UnixAddr{Net: "unix", Name: strings.TrimPrefix(s, "@")}
 }
 
-// bridgedRequest returns the request that conn stands for, or nil.
-func bridgedRequest(conn net.Conn) *http.Request {
+// bridgedOf returns conn if it stands for one of net/http's, else nil.
+func bridgedOf(conn net.Conn) *bridgedConn {
 	switch c := conn.(type) {
 	case *bridgedConn:
-		return c.r
+		return c
 	case *bridgedTLSConn:
+		return &c.bridgedConn
+	}
+	return nil
+}
+
+// bridgedRequest returns the request that conn stands for, or nil.
+func bridgedRequest(conn net.Conn) *http.Request {
+	if c := bridgedOf(conn); c != nil {
 		return c.r
 	}
 	return nil
 }
+
+// canTake reports whether net/http would give the connection away: not over HTTP/2, nor
+// where middleware hides that it could.
+func (c *bridgedConn) canTake() bool {
+	for w := c.w; c.r.ProtoMajor == 1; {
+		if _, ok := w.(http.Hijacker); ok {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+	return false
+}
+
+// giveAway gives the connection to who wants it, and returns when that is done with it.
+func (c *bridgedConn) giveAway() {
+	conn, rw, err := c.control.Hijack()
+	if err != nil {
+		c.takeover(nil)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Time{}) // the server's
+	c.takeover(&aheadConn{conn, rw.Reader})
+}
+
+// aheadConn is a connection of net/http's of which something was read ahead.
+type aheadConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// Read reads what was read ahead first.
+func (c *aheadConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// UnsafeConn returns the connection itself, as fasthttp's does.
+func (c *aheadConn) UnsafeConn() net.Conn { return c.Conn }
 
 // bridgedContext returns a context with the values of outer that ends with it, or
 // with the engine.

@@ -19,10 +19,11 @@ type RouteOption interface{ apply(o *routeOptions) }
 // the outermost before the inner ones, then its own. It is frozen once compiled.
 type routeOptions struct {
 	middleware []Handler
-	stream     bool          // the endpoint reads the body itself
-	limit      int64         // of the body; 0 is Config.MaxBodyBytes
-	timeout    time.Duration // 0 without one
-	problems   []string      // sentences without the route, which compiler.options names
+	stream     bool           // the endpoint reads the body itself
+	limit      int64          // of the body; 0 is Config.MaxBodyBytes
+	timeout    time.Duration  // 0 without one
+	socket     *socketOptions // of a WebSocket route; nil for the defaults
+	problems   []string       // sentences without the route, which compiler.options names
 }
 
 // optionFunc makes a function a RouteOption.
@@ -146,6 +147,9 @@ func (c *compiler) options(r *Route, at level, pattern string) *routeOptions {
 		o.problem("BodyLimit without a bound: give one, or use StreamBody, which does not keep the body in memory")
 	}
 	c.routes.bodyMost = max(c.routes.bodyMost, o.limit)
+	if r.socket == nil {
+		o.checkSocket(r.options)
+	}
 	for _, p := range o.problems {
 		c.problem("route %s (%s): %s", pattern, r.place, p)
 	}

@@ -28,8 +28,8 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers     // connections that outlive their request's handler
-	wheel   wheel.Wheel // their heartbeats
+	sockets socketRegistry // what outlives its request
+	wheel   wheel.Wheel    // their timers
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -234,8 +234,12 @@ func (s *server) drain(ctx context.Context) error {
 		c.wake()
 	}
 	err := stopListeners(ctx, listeners)
-	s.leavers.leave(ctx)
-	err = errors.Join(err, s.waitConns(ctx))
+	s.sendAway(ctx, s.engine.set.DrainIdle)
+	cut := s.waitConns(ctx)
+	if more := s.waitSockets(ctx); cut == nil {
+		cut = more // else they are of the same connections
+	}
+	err = errors.Join(err, cut)
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -282,11 +286,29 @@ func (s *server) waitConns(ctx context.Context) error {
 			// A deadline does not wake every connection (fasthttputil's pipes).
 			for _, c := range s.conns.all() {
 				if c, ok := c.(*anyConn); ok && c.idle.Load() {
-					_ = c.Close()
+					_ = c.end()
 				}
 			}
 		}
 	}
+}
+
+// waitSockets waits for connections that foreign servers have accepted, and for the last
+// steps of our own, and cuts them when ctx ends.
+func (s *server) waitSockets(ctx context.Context) error {
+	select {
+	case <-s.sockets.wait():
+		return nil
+	case <-ctx.Done():
+	}
+	rest := s.sockets.leave()
+	for _, c := range rest {
+		c.cut()
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return fmt.Errorf("geist: shutdown cut %d WebSockets: %w", len(rest), context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.
@@ -295,7 +317,7 @@ func (s *server) cut(ctx context.Context) error {
 	rest := s.conns.all()
 	for _, c := range rest {
 		c.state().linger.Store(false) // at once
-		_ = c.Close()
+		_ = c.end()
 	}
 	return fmt.Errorf("geist: shutdown cut %d connections: %w", len(rest), context.Cause(ctx))
 }
