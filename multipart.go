@@ -72,7 +72,7 @@ func (p *Part) fileName() (string, bool) {
 // Read reads the part's content. Errors of the body are of type [*Error], to be returned.
 func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.p.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
+	if err != nil && err != io.EOF {
 		err = formFailure(err)
 	}
 	return n, err
