@@ -34,6 +34,9 @@ func (s *Stream) newSink(w *StreamWriter) streamSink {
 	k := streamSink{w: w, conn: s.c.rc.Conn()}
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
+		if w.flush != nil {
+			_ = w.flush.Flush() // the header; a failure is one of the writes to come
+		}
 		return k
 	}
 	if c, ok := k.conn.(netConn); ok {
