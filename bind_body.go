@@ -123,7 +123,7 @@ func (c *Ctx) isForm(contentType []byte) bool {
 func (b *binding) readable() error {
 	encoding := b.c.rc.Request.Header.Peek(fasthttp.HeaderContentEncoding)
 	if len(encoding) > 0 && !equalFold(unsafestring.String(encoding), "identity") {
-		return errEncoding
+		return b.c.refuseEncoding()
 	}
 	return nil
 }

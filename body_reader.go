@@ -243,6 +243,8 @@ func (b *bodyReader) buffer() error {
 		}
 		if err != nil {
 			b.c.bodyBuf = buf[:0]
+			b.lost = true
+			req.SetBodyRaw([]byte{}) // so that nobody reads on by Ctx.Raw
 			return err
 		}
 	}

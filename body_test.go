@@ -240,6 +240,34 @@ func TestBody_streamComesAsItIsSent(t *testing.T) {
 	}
 }
 
+// TestBody_rawIsBounded: who takes fasthttp's way to the body meets the limit, too.
+func TestBody_rawIsBounded(t *testing.T) {
+	var most int
+	raw := func(c *geist.Ctx) error {
+		most = max(most, len(c.Raw().Request.Body()), len(c.Raw().PostBody()))
+		return c.Next()
+	}
+	w := newWire(t, geist.Config{MaxBodyBytes: 1000}, func(app *geist.Engine) {
+		app.Use(raw)
+		bodyApp(app)
+	})
+	for path, status := range map[string]int{"/echo": 413, "/small": 413, "/nowhere": 404} {
+		for _, chunks := range []bool{false, true} {
+			c := w.dial(t)
+			go c.send(framed(path, strings.Repeat("b", 300<<10), chunks))
+			c.expect(t, "POST", status)
+			c.checkClosed(t)
+		}
+	}
+	c := w.dial(t)
+	c.send(framed("/echo", strings.Repeat("b", 1000), true))
+	c.expect(t, "POST", 200)
+	c.checkAlive(t)
+	if most != 1000 {
+		t.Errorf("Raw gave %d bytes, want 1000 at most", most)
+	}
+}
+
 // TestBody_trailersOfStreams are dropped when they come.
 func TestBody_trailersOfStreams(t *testing.T) {
 	w := newWire(t, geist.Config{}, func(app *geist.Engine) {

@@ -557,11 +557,11 @@ func (c *compiler) addHead(t *table) {
 
 // endpoint returns the function that answers, for display.
 func (r *Route) endpoint() any {
-	if r.socket != nil {
+	switch {
+	case r.socket != nil:
 		return r.socket
-	}
-	if r.events != nil {
-		return r.events
+	case r.shown != nil:
+		return r.shown
 	}
 	return r.handlers[len(r.handlers)-1]
 }

@@ -146,8 +146,16 @@ type Config struct {
 	// MaxURIBytes bounds the request target (414). Zero means 16 KiB; the most is 65,535.
 	MaxURIBytes int
 
-	// MaxBodyBytes bounds a request's body (413). Zero means 4 MiB.
+	// MaxBodyBytes bounds a request's body (413), unless the route's BodyLimit does.
+	// Zero means 4 MiB. Memory grows with what has come, not with what is announced.
 	MaxBodyBytes int
+
+	// DecompressBodies makes the engine decompress request bodies that come with a
+	// Content-Encoding of gzip, deflate, br or zstd, at most two, before handlers see
+	// them: without the field then, and within the body's limit (413). Other encodings
+	// are refused (415). Bodies of StreamBody routes are left as they are. False leaves
+	// all as they are, and Ctx.Bind refuses them (415).
+	DecompressBodies bool
 
 	// MaxFields bounds the fields of a query, and those of a form (400). Zero means
 	// 1,000. A multipart form has at most 1,000 parts, files included, in any case.
@@ -157,8 +165,9 @@ type Config struct {
 	// reads (400). Zero means 512.
 	MaxJSONDepth int
 
-	// ReadTimeout bounds reading one request, header and body (408). Zero means 30
-	// seconds; negative disables it.
+	// ReadTimeout bounds reading one request, header and body, without the time that
+	// handlers take (408). On StreamBody routes it bounds each wait for a part of the
+	// body. Zero means 30 seconds; negative disables it.
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds writing one response once its handler has returned, of a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -22,6 +23,8 @@ import (
 // returns stay valid for ever, and Context gives goroutines what they need. Under
 // -race or -tags geistdebug, using a Ctx after its end panics with the route's name.
 type Ctx struct {
+	debugState //nolint:unused // debug builds have fields in it; at the end, an empty struct would take a word
+
 	// Set for every request.
 	rc     *fasthttp.RequestCtx
 	engine *Engine // whose codec and errors apply: the mounted engine, where there is one
@@ -34,6 +37,7 @@ type Ctx struct {
 	caps   captures
 
 	returned bool // dispatch has returned: nothing panicked
+	single   bool // there is no arena: strings are to be kept for long, and are few
 
 	// Set where it applies; reset clears them.
 	rs        *routes
@@ -54,19 +58,18 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server     *Engine // owner of the pool and of the server
-	arena      []byte  // append-only: strings handed out point into it
-	encoded    bodyWriter
-	knownHost  []byte // the last Host that was found valid
-	decoded    []byte // buffers of path, raw and hostName
-	folded     []byte
-	cleaned    []byte
-	hostBuf    []byte
-	scratch    []byte
-	bodyBuf    []byte // of bodies that did not come along with the header
-	locals     []local
-	binding    *binding // made by the first Bind
-	debugState          //nolint:unused // debug builds have fields in it
+	server    *Engine // owner of the pool and of the server
+	arena     []byte  // append-only: strings handed out point into it
+	encoded   bodyWriter
+	knownHost []byte // the last Host that was found valid
+	decoded   []byte // buffers of path, raw and hostName
+	folded    []byte
+	cleaned   []byte
+	hostBuf   []byte
+	scratch   []byte
+	bodyBuf   []byte // of bodies that did not come along with the header
+	locals    []local
+	binding   *binding // made by the first Bind
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -80,10 +83,11 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
-	hijack  hijacker           // what takes the connection: a handler of net/http, a Conn or a Stream
+	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
+	form    *multipart.Form    // with files on disk
 	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
@@ -109,7 +113,7 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
-	if c.rc.Request.IsBodyStream() || c.cold.expect != nil {
+	if c.bodyPending() {
 		c.leaveBody()
 	}
 	if e.live.closing.Load() {
@@ -202,6 +206,9 @@ func (c *Ctx) closeCold() {
 	if c.cold.body != nil {
 		c.cold.body.close()
 	}
+	if c.cold.form != nil {
+		c.removeForm()
+	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
@@ -267,7 +274,7 @@ func (c *Ctx) release() {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.clean, c.returned = false, false, false
+	c.dots, c.clean, c.returned, c.single = false, false, false, false
 	e.pool.Put(c)
 }
 
@@ -289,9 +296,10 @@ func (c *Ctx) keep(b []byte) string {
 	return unsafestring.String(c.arena[n:])
 }
 
-// keepSlow starts a new chunk, or copies a string that would use most of one.
+// keepSlow starts a new chunk, or copies a string that would use most of one, or pin one
+// for as long as a connection lasts.
 func (c *Ctx) keepSlow(b []byte) string {
-	if len(b) > arenaBytes/4 {
+	if c.single || len(b) > arenaBytes/4 {
 		return string(b)
 	}
 	c.arena = append(make([]byte, 0, arenaBytes), b...)
@@ -415,8 +423,13 @@ func (c *Ctx) SetLogger(l *slog.Logger) {
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
-// returns is borrowed: valid until the request ends.
+// returns is borrowed: valid until the request ends. Since fasthttp would read a body
+// without a bound, Raw first reads it within the route's limit, unless the route has
+// [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	if c.bodyPending() && !c.streamsBody() {
+		_, _ = c.body() // that it failed, admit says
+	}
 	return c.rc
 }

@@ -124,9 +124,9 @@ func (x handedContext) Value(key any) any {
 type bodyStream struct {
 	w       StreamWriter
 	f       func(*StreamWriter) error
-	dropped func() // called by Close if f has never run; may be nil
-	size    int    // of the whole body, or -1 for chunks
-	direct  bool   // what f writes is framed already, and goes to our own connection, if it is handed over
+	dropped func()  // called by Close if f has never run; may be nil
+	size    int     // of the whole body, or -1 for chunks
+	direct  bool    // what f writes is framed already, and goes to our own connection, if it is handed over
 	follow  *Stream // takes the connection in place of running f
 	ran     bool
 	running bool

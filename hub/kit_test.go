@@ -25,9 +25,15 @@ type lines struct {
 	mute   bool // cannot tell gaps
 	vector bool
 	rooms  int
+	full   bool // positions with their epochs, and a tab behind each field
 }
 
 func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
+	if l.full {
+		dst = append(append(dst, e.Room...), '\t')
+		dst = append(hubwire.AppendPos(dst, e.Epoch, e.Offset), '\t')
+		return append(append(dst, e.Data...), '\n')
+	}
 	name := e.Room
 	if e.Epoch == 0 {
 		name, e.Offset = "-", 0
@@ -41,6 +47,9 @@ func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 }
 
 func (l lines) AppendGap(dst []byte, g *hubwire.Gap) []byte {
+	if l.full {
+		return fmt.Appendf(dst, "%s\t%v\tgap\t%v\n", g.Room, Pos{g.Epoch, g.Offset}, Pos{g.FromEpoch, g.FromOffset})
+	}
 	if g.FromEpoch != g.Epoch {
 		return fmt.Appendf(dst, "%s gap ? %d\n", g.Room, g.Offset)
 	}

@@ -209,14 +209,7 @@ func (c *Conn) nextLocked() (p []byte, ok bool) {
 		c.scratch = nil
 	}
 	if len(c.direct) > 0 {
-		p, c.direct[0] = c.direct[0], nil
-		c.direct = c.direct[1:]
-		c.directBytes -= len(p)
-		if len(c.direct) == 0 {
-			c.direct = nil
-		}
-		c.hub.handedOut(c, 1, len(p))
-		return p, true
+		return c.directLocked(), true
 	}
 	for c.front != nil {
 		s := c.popLocked()
@@ -236,6 +229,31 @@ func (c *Conn) nextLocked() (p []byte, ok bool) {
 		}
 	}
 	return nil, true
+}
+
+// directLocked hands out what is for this connection alone, as much as a block holds.
+func (c *Conn) directLocked() []byte {
+	n, size := 1, len(c.direct[0])
+	for n < len(c.direct) && size+len(c.direct[n]) <= maxBlock {
+		size += len(c.direct[n])
+		n++
+	}
+	p := c.direct[0]
+	if n > 1 {
+		c.scratch = scratchPool.Get().(*scratch)
+		for _, unit := range c.direct[:n] {
+			c.scratch.buf = append(c.scratch.buf, unit...)
+		}
+		p = c.scratch.buf
+	}
+	clear(c.direct[:n])
+	c.direct = c.direct[n:]
+	if len(c.direct) == 0 {
+		c.direct = nil
+	}
+	c.directBytes -= size
+	c.hub.handedOut(c, n, size)
+	return p
 }
 
 // takeLocked hands out a gap, or some of the entries that come next.
