@@ -45,6 +45,7 @@ const maxEventID = 1024
 // Errors of a Stream that tell of a mistake in its handler.
 var (
 	errStreamNotOpen = errors.New("geist: Send before Run's function runs")
+	errStreamPanic   = errors.New("geist: the stream's function did not return")
 	errStreamTwice   = errors.New("geist: a Stream was given to Run or Follow before")
 	errStreamNone    = errors.New("geist: the handler of an SSE route returned nil but neither answered nor called Run or Follow")
 	errEventID       = fmt.Errorf("geist: the id of an event is longer than %d bytes", maxEventID)
@@ -89,6 +90,7 @@ type Stream struct {
 	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
 	gone    *peerwatch.Watch        // guarded by mu; of that
 	hung    bool                    // guarded by mu; gone has been stopped, or must be
+	known   bool                    // guarded by mu; the OnConnect hooks have let it in
 }
 
 // SSE registers a route for GET that answers with Server-Sent Events. The handler runs
@@ -229,7 +231,28 @@ func (s *Stream) Run(f func() error) error {
 		s.drop()
 		return nil
 	}
+	if err := s.connect(); err != nil {
+		return err
+	}
 	s.answer(f)
+	return nil
+}
+
+// connect asks the OnConnect hooks, or gives up what claim has claimed.
+func (s *Stream) connect() error {
+	s.mu.Lock()
+	known := s.known // by a Follow that has failed
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := s.server.connect(s.c); err != nil {
+		s.phase.Store(streamIdle)
+		return err
+	}
+	s.mu.Lock()
+	s.known = true
+	s.mu.Unlock()
 	return nil
 }
 
@@ -270,19 +293,31 @@ func (s *Stream) setHeader() {
 func (s *Stream) perform(w *StreamWriter, f func() error) error {
 	live := &s.c.server.live
 	s.open(w)
-	defer s.finish(live)
+	returned := false
+	defer func() {
+		if !returned {
+			s.stop(errStreamPanic)
+		}
+		s.finish(live)
+	}()
 	if s.sink.foreign {
 		live.sockets.add(s)
 	}
 	if !live.leavers.add(s, &live.closing) {
 		s.leave()
+		returned = true
 		return nil
 	}
 	s.startHeartbeat()
-	if err := f(); err != nil && !s.bye.Load() {
-		return err
+	err := f()
+	returned = true
+	if err != nil && s.bye.Load() {
+		return nil // it was asked to end
 	}
-	return nil
+	if err != nil {
+		s.stop(err)
+	}
+	return err
 }
 
 // open lets units be written.

@@ -57,6 +57,9 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 		s.drop()
 		return nil
 	}
+	if err := s.connect(); err != nil {
+		return err
+	}
 	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
 	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
 		s.phase.Store(streamIdle)

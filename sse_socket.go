@@ -2,10 +2,8 @@ package geist
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -135,36 +133,22 @@ func (s *Stream) leaveHub() {
 	}
 }
 
-// over is called once, when everything else has ended: err is nil if that was the
-// stream's own end.
-func (s *Stream) over(error) {
+// over is called when everything else has ended: cause is nil if that was the stream's own
+// end.
+func (s *Stream) over(cause error) {
 	s.leaveHub()
 	s.mu.Lock()
-	kept := s.kept
-	s.kept = nil
+	kept, known := s.kept, s.known
+	s.kept, s.known = nil, false
 	s.mu.Unlock()
 	for _, v := range slices.Backward(kept) {
 		if x, ok := v.(io.Closer); ok {
-			s.closeKept(x)
+			s.server.guard(s.pattern, x.Close)
 		}
 	}
-}
-
-// closeKept closes what the application has given to Keep. A panic ends only itself.
-func (s *Stream) closeKept(x io.Closer) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.logKept(newPanicError(v))
-		}
-	}()
-	if err := x.Close(); err != nil {
-		s.logKept(err)
+	if known {
+		s.server.disconnected(s.id, s.pattern, cause)
 	}
-}
-
-func (s *Stream) logKept(err error) {
-	s.server.set.logger().LogAttrs(context.Background(), slog.LevelError, "closing what a stream has kept failed",
-		slog.String("route", s.pattern), slog.String("error", err.Error()))
 }
 
 // stop ends the function's context, or that which it is going to have.
