@@ -72,15 +72,15 @@ type Stream struct {
 	framed  bool // units carry their own chunk framing: the connection is ours
 	phase   atomic.Uint32
 	out     *outlet.Outlet
-	ready   chan struct{} // closed when units may be written, or never will be
-	bye     atomic.Bool   // the server has said good-bye
-	timer   wheel.Timer   // of the heartbeat
+	bye     atomic.Bool // the server has said good-bye
+	timer   wheel.Timer // of the heartbeat
 
 	// Set before phase is streamOpen.
 	ctx  context.Context // of Run
 	sink streamSink
 
 	mu      sync.Mutex
+	waiting chan struct{}           // guarded by mu; closed by begun; nil if nobody waits
 	conn    *hub.Conn               // guarded by mu; nil until asked for
 	late    context.Context         // guarded by mu; what Context returns without Run
 	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
@@ -141,7 +141,6 @@ func newStream(c *Ctx) *Stream {
 	s := &Stream{
 		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
-		ready:  make(chan struct{}),
 	}
 	s.out = outlet.New((*streamSocket)(s))
 	return s
@@ -172,7 +171,7 @@ func (s *Stream) drop() {
 	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.out.Cut(errStreamEnded)
-	close(s.ready)
+	s.begun()
 	s.over(errStreamEnded)
 }
 
@@ -333,7 +332,7 @@ func (s *Stream) open(w *StreamWriter) {
 		cancel(stopped)
 	}
 	s.phase.Store(streamOpen)
-	close(s.ready)
+	s.begun()
 }
 
 // finish ends what perform has begun, and waits for what other goroutines write.

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/gogeist/geist/hub"
@@ -16,9 +15,9 @@ import (
 // whoever publishes, a comment by the wheel, and that the client has left is seen by the
 // watcher.
 //
-//	handler ── Follow ──▶ joined; what comes waits at Stream.ready
+//	handler ── Follow ──▶ joined; what comes waits
 //	chain returns ──────▶ fasthttp gives the connection away
-//	begin ──────────────▶ header written, Ctx ended, ready closed
+//	begin ──────────────▶ header written, Ctx ended, what waits goes on
 //	Ended ──────────────▶ hangUp: rooms left, connection closed
 //
 // A foreign server, net/http and middleware of net/http want the connection back: there the
@@ -115,7 +114,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	inner, owner, _ := takenConn(conn)
 	s.sink = streamSink{conn: inner, own: newSocket(inner, s.server.live.writeTimeout)}
-	s.lastID = strings.Clone(s.lastID) // it would keep a whole chunk of the Ctx's strings
+	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
 	s.c.end()
 	s.c = nil
 	live := &s.server.live
@@ -128,7 +127,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 		s.out.Cut((*streamSocket)(s).failed(err))
 	}
 	s.phase.Store(streamOpen)
-	close(s.ready)
+	s.begun()
 	s.watch()
 	s.startHeartbeat()
 	switch {
@@ -158,7 +157,7 @@ func (s *Stream) watch() {
 // hangUp ends a followed stream, of which the outlet has ended. It runs on a goroutine of
 // its own, which ends with it: its caller, a publisher maybe, waits for nobody.
 func (s *Stream) hangUp() {
-	<-s.ready
+	s.await()
 	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()

@@ -76,9 +76,37 @@ func (k *streamSocket) failed(err error) error {
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
 
+// await returns once the stream is open, or never will be.
+func (s *Stream) await() {
+	s.mu.Lock()
+	if s.phase.Load() >= streamOpen {
+		s.mu.Unlock()
+		return
+	}
+	if s.waiting == nil {
+		s.waiting = make(chan struct{})
+	}
+	waiting := s.waiting
+	s.mu.Unlock()
+	<-waiting
+}
+
+// begun lets those go on that await. It is called once, when the phase has been set.
+func (s *Stream) begun() {
+	s.mu.Lock()
+	waiting := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	if waiting != nil {
+		close(waiting)
+	}
+}
+
 // Write waits for the stream to open.
 func (k *streamSocket) Write(p []byte) error {
-	<-k.ready
+	if k.phase.Load() < streamOpen {
+		(*Stream)(k).await()
+	}
 	switch sink := &k.sink; {
 	case sink.own.conn != nil:
 		return k.failed(sink.own.Write(p))
@@ -93,9 +121,7 @@ func (k *streamSocket) Write(p []byte) error {
 // Cut ends the connection at once, if the stream has one: what was never opened is
 // answered otherwise.
 func (k *streamSocket) Cut() {
-	select {
-	case <-k.ready:
-	default:
+	if k.phase.Load() < streamOpen {
 		return
 	}
 	if k.sink.own.conn != nil {
