@@ -26,14 +26,14 @@ const maxMessage = 16 << 20
 // expects it waits for up to Config.Timeout. It may be used by one goroutine that reads and
 // others that send.
 type WebSocket struct {
-	tb    testing.TB
-	req   *Request
-	resp  *Response
-	conn  *conn
-	in    wsproto.Reader
-	buf   [4 << 10]byte
-	rest  []byte // of buf, what has been read and not looked at
-	once  sync.Once
+	tb   testing.TB
+	req  *Request
+	resp *Response
+	conn *conn
+	in   wsproto.Reader
+	buf  [4 << 10]byte
+	rest []byte // of buf, what has been read and not looked at
+	once sync.Once
 
 	mu     sync.Mutex // one write at a time
 	closed bool       // guarded by mu; our close frame has been sent
