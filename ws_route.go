@@ -317,9 +317,23 @@ func (w *Conn) serve() error {
 
 // run is the goroutine of the connection. Until the handler uses it, the request waits
 // for it; then whoever ends the request, or the engine's drain, does. It ends with the
-// connection.
+// connection, also if the handler panics or ends its goroutine.
 func (w *Conn) run() {
-	err := w.call()
+	err, returned := errGoexit, false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				err = newPanicError(v)
+			}
+		}
+		w.conclude(err)
+	}()
+	err = w.route.handler(w.c, w)
+	returned = true
+}
+
+// conclude ends what the handler has left: a request, or a connection.
+func (w *Conn) conclude(err error) {
 	if hs := w.hs; hs != nil { // it was not used, or in vain
 		if err != nil || w.refused != nil || w.answered() || w.use() != nil {
 			hs.err = err
@@ -328,22 +342,6 @@ func (w *Conn) run() {
 		}
 	}
 	w.finish(err)
-}
-
-// call calls the handler.
-func (w *Conn) call() (err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			err = errGoexit
-			if v := recover(); v != nil {
-				err = newPanicError(v)
-			}
-		}
-	}()
-	err = w.route.handler(w.c, w)
-	returned = true
-	return err
 }
 
 // answered reports whether the handler has answered the request itself.

@@ -55,7 +55,7 @@ func handlerStacks() string {
 func handlerEntry(stack string) string {
 	for _, entry := range [...]string{
 		"github.com/gogeist/geist.(*Engine).serve(", "github.com/gogeist/geist.(*bodyStream).WriteTo(",
-		"github.com/gogeist/geist.(*Conn).call(",
+		"github.com/gogeist/geist.(*Conn).run(",
 	} {
 		if strings.Contains(stack, entry) {
 			return entry
