@@ -141,9 +141,9 @@ var (
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
-	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
+	errDraining        = &Error{status: fasthttp.StatusServiceUnavailable, detail: "the server is shutting down", usual: true}
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
-	errNoConnection    = NewError(fasthttp.StatusNotImplemented, "this connection cannot become a WebSocket")
+	errNoConnection    = &Error{status: fasthttp.StatusNotImplemented, detail: "this connection cannot become a WebSocket", usual: true}
 )
 
 // shakeHands judges the handshake of a request, and sets the header of its answer.
@@ -152,6 +152,8 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 	key := get(fasthttp.HeaderSecWebSocketKey)
 	version := get(fasthttp.HeaderSecWebSocketVersion)
 	switch {
+	case !canHijack(c.rc.Conn()):
+		return nil, errNoConnection
 	case !c.rc.IsGet() || !c.rc.Request.Header.IsHTTP11() ||
 		!wsproto.HasToken(get(fasthttp.HeaderUpgrade), "websocket") || !wsproto.HasToken(get(fasthttp.HeaderConnection), "upgrade"):
 		return nil, upgradeRequired(c, errUpgradeRequired)
@@ -161,8 +163,6 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 		return nil, errBadKey
 	case !c.originAllowed(get(fasthttp.HeaderOrigin), route.options.origins):
 		return nil, errForeignOrigin
-	case !canHijack(c.rc.Conn()):
-		return nil, errNoConnection
 	}
 	if err := c.server.live.roomForSocket(); err != nil {
 		c.rc.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
