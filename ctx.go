@@ -234,10 +234,18 @@ func (c *Ctx) runCloser() {
 	c.cold.closers = c.cold.closers[:n]
 	defer func() {
 		if v := recover(); v != nil {
-			c.logFailure(c.rc.Response.StatusCode(), newPanicError(v))
+			c.logFailure(c.status(), newPanicError(v))
 		}
 	}()
 	f()
+}
+
+// status returns that of the answer.
+func (c *Ctx) status() int {
+	if c.rc == nil {
+		return fasthttp.StatusSwitchingProtocols // of a WebSocket
+	}
+	return c.rc.Response.StatusCode()
 }
 
 // release lets go of large bodies, resets c and puts it into the pool. Debug builds

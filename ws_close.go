@@ -215,7 +215,7 @@ func (w *Conn) failed(err error) bool {
 	if _, ok := errors.AsType[*CloseError](err); ok {
 		return false
 	}
-	if w.ended() != nil && errors.Is(err, context.Canceled) { // that of c.Context()
+	if errors.Is(err, context.Canceled) && (w.ended() != nil || w.c.endedEarly()) { // that of c.Context()
 		return false
 	}
 	return StatusCode(err) >= 500
