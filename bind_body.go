@@ -30,7 +30,7 @@ func (b *binding) body() error {
 	if err != nil {
 		return err
 	}
-	switch b.format {
+	switch b.format { // choose has read the body
 	case formatJSON:
 		return b.json(b.c.rc.Request.Body())
 	case formatXML:
@@ -55,7 +55,15 @@ func (b *binding) choose() (Codec, error) {
 		return nil, nil
 	}
 	contentType := h.ContentType()
-	if len(b.c.rc.Request.Body()) == 0 {
+	if b.c.streamsBody() && b.c.mediaType(contentType) == mimeMultipart && len(b.t.params[fromForm]) > 0 {
+		b.format = formatMultipart // which is not read into memory
+		return nil, nil
+	}
+	body, err := b.c.body()
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
 		if b.t.needsBody && (h.IsPost() || h.IsPut() || h.IsPatch()) && !b.c.isForm(contentType) {
 			return nil, errNoBody
 		}
@@ -115,7 +123,7 @@ func (c *Ctx) isForm(contentType []byte) bool {
 func (b *binding) readable() error {
 	encoding := b.c.rc.Request.Header.Peek(fasthttp.HeaderContentEncoding)
 	if len(encoding) > 0 && !equalFold(unsafestring.String(encoding), "identity") {
-		return errEncoding
+		return b.c.refuseEncoding()
 	}
 	return nil
 }

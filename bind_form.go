@@ -2,7 +2,6 @@ package geist
 
 import (
 	"bytes"
-	"errors"
 	"mime/multipart"
 	"reflect"
 
@@ -158,7 +157,7 @@ func (c *Ctx) FormAll(name string) []string {
 func (c *Ctx) formBody() (form []byte, isMultipart bool) {
 	switch c.mediaType(c.rc.Request.Header.ContentType()) {
 	case mimeForm:
-		if body := c.rc.Request.Body(); !c.tooManyFields(body) {
+		if body, err := c.body(); err == nil && !c.tooManyFields(body) {
 			return body, false
 		}
 	case mimeMultipart:
@@ -177,24 +176,28 @@ func (c *Ctx) multipartValues(name string) []string {
 
 // MultipartForm returns the multipart/form-data form of the body. Errors have status
 // 415 if it is none, or compressed, and 400 if it is malformed, truncated or has
-// more than 1,000 parts or Config.MaxFields. Files lie in memory, within
-// Config.MaxBodyBytes, and are valid until the handler returns. Their Filename is
-// the client's: never use it as a path.
+// more than 1,000 parts or Config.MaxFields, or those of reading the body. Files lie
+// in memory, as the body does; on [StreamBody] routes those beyond 256 KiB lie in
+// temporary files (os.TempDir), which are removed when the request ends, however it
+// does. All are valid until the handler returns. Their Filename is the client's: never
+// use it as a path.
 func (c *Ctx) MultipartForm() (*multipart.Form, error) {
 	c.check()
 	req := &c.rc.Request
 	if c.mediaType(req.Header.ContentType()) != mimeMultipart {
 		return nil, errMediaType
 	}
-	if len(req.Header.Peek(fasthttp.HeaderContentEncoding)) > 0 {
-		return nil, errEncoding
+	if c.server.set.DecompressBodies && !c.streamsBody() {
+		if _, err := c.body(); err != nil { // before its encoding is looked at
+			return nil, err
+		}
 	}
-	form, err := req.MultipartFormWithLimit(c.server.set.MaxBodyBytes)
-	switch {
-	case errors.Is(err, multipart.ErrMessageTooLarge):
-		return nil, errFormFields
-	case err != nil:
-		return nil, errFormSyntax
+	if len(req.Header.Peek(fasthttp.HeaderContentEncoding)) > 0 {
+		return nil, c.refuseEncoding()
+	}
+	form, err := c.readForm()
+	if err != nil {
+		return nil, err
 	}
 	parts := 0
 	for _, values := range form.Value {
@@ -205,6 +208,21 @@ func (c *Ctx) MultipartForm() (*multipart.Form, error) {
 	}
 	if parts > c.server.set.MaxFields {
 		return nil, errFormFields
+	}
+	return form, nil
+}
+
+// readForm reads the form, once.
+func (c *Ctx) readForm() (*multipart.Form, error) {
+	if c.streamsBody() {
+		return c.streamedForm()
+	}
+	if _, err := c.body(); err != nil {
+		return nil, err
+	}
+	form, err := c.rc.Request.MultipartFormWithLimit(0) // the body is in memory already
+	if err != nil {
+		return nil, formFailure(err)
 	}
 	return form, nil
 }

@@ -65,6 +65,8 @@ type routes struct {
 
 	onError ErrorHandler // for requests that fail before they are routed
 
+	bodyMost int64 // the longest body that a route's own limit allows
+
 	infos  []RouteInfo
 	origin []*Route // of infos, one to one
 	named  map[string][]*pattern
@@ -94,6 +96,7 @@ type endpoint struct {
 	levels  []step        // the scopes that the chain is made of
 	scope   *fallback     // the endpoint is a group's prefix
 	options *routeOptions // of the route; nil for what answers in place of one
+	eager   bool          // the body is read before the endpoint runs
 	place   string
 	method  string
 	source  *pattern
@@ -359,7 +362,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 		}
 		for _, p := range patterns {
 			ep := &endpoint{
-				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options,
+				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options, eager: !options.stream,
 				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p,
 			}
 			if n := len(p.names); n < len(full.names) {
@@ -387,7 +390,7 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
 	c.routes.infos = append(c.routes.infos, RouteInfo{
 		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r),
+		Params: slices.Clone(full.names), Handler: handlerName(r.endpoint()),
 		Middleware: len(chain) - 1, Source: r.place,
 	})
 	c.routes.origin = append(c.routes.origin, r)
@@ -486,6 +489,7 @@ func (c *compiler) addMount(m mount, at level) {
 			})
 		}
 	}
+	c.routes.bodyMost = max(c.routes.bodyMost, child.bodyMost)
 	c.routes.infos = append(c.routes.infos, child.infos...)
 	c.routes.origin = append(c.routes.origin, child.origin...)
 	for name, p := range child.named {
@@ -551,12 +555,19 @@ func (c *compiler) addHead(t *table) {
 	}
 }
 
-// handlerName returns the name of a handler's function, without the module's path.
-func handlerName(r *Route) string {
-	var h any = r.handlers[len(r.handlers)-1]
-	if r.shown != nil {
-		h = r.shown
+// endpoint returns the function that answers, for display.
+func (r *Route) endpoint() any {
+	switch {
+	case r.socket != nil:
+		return r.socket
+	case r.shown != nil:
+		return r.shown
 	}
+	return r.handlers[len(r.handlers)-1]
+}
+
+// handlerName returns the name of a handler's function, without the module's path.
+func handlerName(h any) string {
 	f := runtime.FuncForPC(reflect.ValueOf(h).Pointer())
 	if f == nil {
 		return "unknown"

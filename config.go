@@ -33,6 +33,16 @@ const (
 	DefaultMaxConns = 256 << 10
 	// DefaultMaxRetainedBytes is the default of Config.MaxRetainedBytes: 64 KiB.
 	DefaultMaxRetainedBytes = 64 << 10
+	// DefaultMaxMessageBytes is the default of WebSocketConfig.MaxMessageBytes: 64 KiB.
+	DefaultMaxMessageBytes = 64 << 10
+	// DefaultPingInterval is the default of WebSocketConfig.PingInterval: 30 seconds.
+	DefaultPingInterval = 30 * time.Second
+	// DefaultPongTimeout is the default of WebSocketConfig.PongTimeout: 10 seconds.
+	DefaultPongTimeout = 10 * time.Second
+	// DefaultSocketWriteTimeout is the default of WebSocketConfig.WriteTimeout: 10 seconds.
+	DefaultSocketWriteTimeout = 10 * time.Second
+	// DefaultCloseTimeout is the default of WebSocketConfig.CloseTimeout: 5 seconds.
+	DefaultCloseTimeout = 5 * time.Second
 	// DefaultDrainIdle is the default of Config.DrainIdle: 2 seconds.
 	DefaultDrainIdle = 2 * time.Second
 	// DefaultShutdownTimeout is the default of Config.ShutdownTimeout: 30 seconds.
@@ -136,8 +146,16 @@ type Config struct {
 	// MaxURIBytes bounds the request target (414). Zero means 16 KiB; the most is 65,535.
 	MaxURIBytes int
 
-	// MaxBodyBytes bounds a request's body (413). Zero means 4 MiB.
+	// MaxBodyBytes bounds a request's body (413), unless the route's BodyLimit does.
+	// Zero means 4 MiB. Memory grows with what has come, not with what is announced.
 	MaxBodyBytes int
+
+	// DecompressBodies makes the engine decompress request bodies that come with a
+	// Content-Encoding of gzip, deflate, br or zstd, at most two, before handlers see
+	// them: without the field then, and within the body's limit (413). Other encodings
+	// are refused (415). Bodies of StreamBody routes are left as they are. False leaves
+	// all as they are, and Ctx.Bind refuses them (415).
+	DecompressBodies bool
 
 	// MaxFields bounds the fields of a query, and those of a form (400). Zero means
 	// 1,000. A multipart form has at most 1,000 parts, files included, in any case.
@@ -147,8 +165,9 @@ type Config struct {
 	// reads (400). Zero means 512.
 	MaxJSONDepth int
 
-	// ReadTimeout bounds reading one request, header and body (408). Zero means 30
-	// seconds; negative disables it.
+	// ReadTimeout bounds reading one request, header and body, without the time that
+	// handlers take (408). On StreamBody routes it bounds each wait for a part of the
+	// body. Zero means 30 seconds; negative disables it.
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds writing one response once its handler has returned, of a
@@ -180,6 +199,9 @@ type Config struct {
 	// next request; larger ones are released when the request is done. Zero means 64 KiB.
 	MaxRetainedBytes int
 
+	// WebSocket holds the settings of WebSockets.
+	WebSocket WebSocketConfig
+
 	// DrainDelay is how long Shutdown goes on accepting connections after Ready has
 	// turned false, so that load balancers notice. Zero means no delay.
 	DrainDelay time.Duration
@@ -196,6 +218,52 @@ type Config struct {
 
 	// DisableBanner keeps Run from printing its address and routes at start.
 	DisableBanner bool
+}
+
+// WebSocketConfig holds the settings of an engine's WebSockets. Those of a mounted engine
+// do not count: the parent owns the connections.
+type WebSocketConfig struct {
+	// MaxMessageBytes bounds one message of a client, before and after it is inflated
+	// (close code 1009). Zero means 64 KiB.
+	MaxMessageBytes int
+
+	// PingInterval is the time between two pings, which keep the connection alive in
+	// proxies and find out clients that have vanished. Zero means 30 seconds; negative
+	// sends none.
+	PingInterval time.Duration
+
+	// PongTimeout is how long a client may be silent after a ping, while the handler
+	// waits in Conn.Read; then the connection is cut. Zero means 10 seconds.
+	PongTimeout time.Duration
+
+	// WriteTimeout is how long a write waits for a client that takes nothing; then the
+	// connection is cut. Zero means 10 seconds; negative waits for ever.
+	WriteTimeout time.Duration
+
+	// CloseTimeout bounds the wait for the client's close frame once the handler has
+	// returned. Zero means 5 seconds.
+	CloseTimeout time.Duration
+}
+
+// resolve fills in and checks the settings.
+func (cfg *WebSocketConfig) resolve() (problems []string) {
+	cfg.MaxMessageBytes = orDefault(cfg.MaxMessageBytes, DefaultMaxMessageBytes)
+	cfg.PingInterval = orDefault(cfg.PingInterval, DefaultPingInterval)
+	cfg.PongTimeout = orDefault(cfg.PongTimeout, DefaultPongTimeout)
+	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, DefaultSocketWriteTimeout)
+	cfg.CloseTimeout = orDefault(cfg.CloseTimeout, DefaultCloseTimeout)
+	if cfg.MaxMessageBytes < 0 {
+		problems = append(problems, fmt.Sprintf("Config.WebSocket.MaxMessageBytes is %d: use a positive number, or 0 for the default", cfg.MaxMessageBytes))
+	}
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{{"PongTimeout", cfg.PongTimeout}, {"CloseTimeout", cfg.CloseTimeout}} {
+		if f.value < 0 {
+			problems = append(problems, fmt.Sprintf("Config.WebSocket.%s is %s: use a positive duration, or 0 for the default", f.name, f.value))
+		}
+	}
+	return problems
 }
 
 // settings is a Config with its zeroes replaced and its parts parsed.
@@ -226,6 +294,7 @@ func (cfg Config) resolve() (settings, []string) {
 	}
 	problems = append(problems, cfg.resolveLimits()...)
 	problems = append(problems, cfg.resolveTimes()...)
+	problems = append(problems, cfg.WebSocket.resolve()...)
 	proxies, warnings, bad := parseTrustedProxies(cfg.TrustedProxies)
 	return settings{Config: cfg, proxies: proxies, offers: makeOffers(&cfg), warnings: warnings}, append(problems, bad...)
 }

@@ -56,6 +56,8 @@ type connState struct {
 	drained  bool      // behind the last request that was handled, nothing more had been read
 	flushed  bool      // every answer before the one in the making has been sent
 	hijacked bool      // somebody else's connection now
+	detached bool      // fasthttp has nothing to do with it any more
+	lost     func()    // called if the connection is closed before it could be given away
 	deadline time.Time // of reading, as it is set
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
 	written  bool      // something was written since the last read
@@ -65,6 +67,10 @@ type connState struct {
 
 	remote string               // the client's address, once net/http's handlers asked
 	tls    *tls.ConnectionState // likewise
+
+	ended    bool          // a read has failed: nothing more comes
+	inBody   bool          // the body of the request that is handled has not been read to its end
+	bodyTime time.Duration // what is left of ReadTimeout for the body; 0 if it is not bounded
 }
 
 // inRequest is connState.armed while the deadline is that of a request.
@@ -75,6 +81,8 @@ type netConn interface {
 	net.Conn
 	state() *connState
 	inner() net.Conn
+	// end closes the connection, detached or not.
+	end() error
 	// wake makes a blocked read look at connState.live.closing, which is set.
 	wake()
 }
@@ -142,9 +150,26 @@ func (c *tcpConn) Write(p []byte) (int, error) { c.armWrite(c.TCPConn); return c
 func (c *tlsConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 func (c *anyConn) Write(p []byte) (int, error) { c.armWrite(c.Conn); return c.Conn.Write(p) }
 
-func (c *tcpConn) Close() error { return c.close(c, c.TCPConn) }
-func (c *tlsConn) Close() error { return c.close(c, c.Conn) }
-func (c *anyConn) Close() error { return c.close(c, c.Conn) }
+// Close is for fasthttp, which closes what it has given away too.
+func (c *tcpConn) Close() error { return c.closeUnlessDetached(c) }
+func (c *tlsConn) Close() error { return c.closeUnlessDetached(c) }
+func (c *anyConn) Close() error { return c.closeUnlessDetached(c) }
+
+func (c *tcpConn) end() error { return c.close(c, c.TCPConn) }
+func (c *tlsConn) end() error { return c.close(c, c.Conn) }
+func (c *anyConn) end() error { return c.close(c, c.Conn) }
+
+// closeUnlessDetached closes c, unless fasthttp only believes to close it.
+func (s *connState) closeUnlessDetached(c netConn) error {
+	if s.detached {
+		return nil
+	}
+	if lost := s.lost; lost != nil {
+		s.lost = nil
+		lost()
+	}
+	return c.end()
+}
 
 // lingerTime bounds the pause of close.
 const lingerTime = 500 * time.Millisecond
@@ -160,6 +185,22 @@ func (s *connState) close(c netConn, inner net.Conn) error {
 	}
 	s.live.conns.remove(c)
 	return inner.Close()
+}
+
+// SetDeadline is what fasthttp calls before it gives a connection away, which it would
+// not do if that failed.
+func (c *tcpConn) SetDeadline(t time.Time) error { return c.unlessLost(c.TCPConn.SetDeadline(t)) }
+func (c *tlsConn) SetDeadline(t time.Time) error { return c.unlessLost(c.Conn.SetDeadline(t)) }
+
+func (c *anyConn) SetDeadline(t time.Time) error {
+	return c.unlessLost(errors.Join(c.lockedDeadline(t), c.Conn.SetWriteDeadline(t)))
+}
+
+func (s *connState) unlessLost(err error) error {
+	if s.lost != nil {
+		return nil
+	}
+	return err
 }
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error {
@@ -304,6 +345,7 @@ func (s *connState) read(inner net.Conn, p []byte) (int, error) {
 			s.took(n)
 			return n, err
 		}
+		s.ended = true
 		if !isTimeout(err) || !s.live.closing.Load() {
 			return n, err
 		}
@@ -323,7 +365,7 @@ func (s *connState) took(n int) {
 // request came together with this one and its body is awaited: then, a header's
 // size is pending. (Behind a chunked body that case is not told apart.)
 func (s *connState) boundary(p []byte) bool {
-	return s.between && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
+	return s.between && !s.inBody && (len(p) == s.live.bufferSize || len(p) == 1) && (s.unsure || s.pending < leastRequest)
 }
 
 // leastRequest is the size of the shortest request. Less than that is no request but
@@ -346,6 +388,7 @@ func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, 
 		n, err := inner.Read(p)
 		if n > 0 {
 			s.took(n)
+			s.ended = false
 			s.armed = 0 // the deadline was that of the drain
 			return n, err
 		}
@@ -388,6 +431,13 @@ func (s *connState) handle(req *fasthttp.Request) {
 	// before it reads more of that one's header.
 	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
+	s.inBody = !s.live.prefetched(req)
+	if s.inBody {
+		s.bodyTime = s.live.readTimeout
+		if s.armed == inRequest && !s.deadline.IsZero() {
+			s.bodyTime = max(time.Until(s.deadline), time.Nanosecond)
+		}
+	}
 	if s.armed == inRequest {
 		s.armed = 0
 	}
@@ -399,12 +449,22 @@ func (s *connState) handle(req *fasthttp.Request) {
 	s.drained = s.pending == 0 && !s.unsure
 }
 
-// requestSize returns the bytes that a request took on the wire, or 0 if its form
-// does not tell: a chunked body.
+// bodyRead notes that the body of the request that is handled has been read to its end.
+func (s *connState) bodyRead() {
+	s.inBody = false
+	s.between = true
+	if s.armed == inRequest {
+		s.armed = 0
+	}
+	s.drained = s.pending == 0 && !s.unsure
+}
+
+// requestSize returns the bytes that a request takes on the wire, those of its body
+// that are still to come included, or 0 if its form does not tell: a chunked body.
 func requestSize(req *fasthttp.Request) int {
 	h := &req.Header
 	body := h.ContentLength()
-	if body == -1 || req.IsBodyStream() {
+	if body == -1 {
 		return 0
 	}
 	line := len(h.Method()) + 1 + len(h.RequestURI()) + 1 + len("HTTP/1.1") + len("\r\n")

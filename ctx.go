@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -62,6 +64,7 @@ type Ctx struct {
 	cleaned    []byte
 	hostBuf    []byte
 	scratch    []byte
+	bodyBuf    []byte // of bodies that did not come along with the header
 	locals     []local
 	binding    *binding // made by the first Bind
 	debugState          //nolint:unused // debug builds have fields in it
@@ -77,8 +80,13 @@ type cold struct {
 	closers []func()
 	kv      map[string]any
 	logger  *slog.Logger
-	stream  *bodyStream // the answer's body, while it is one
-	hijack  *exchange   // whose handler has taken the connection
+	stream  *bodyStream        // the answer's body, while it is one
+	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
+	body    *bodyReader        // of the request's body, once it is needed
+	expect  *expectation       // the client waits before it sends the body
+	expire  context.CancelFunc // of the context that Timeout has made
+	form    *multipart.Form    // with files on disk
+	until   time.Time          // when the route's Timeout ends; zero without one
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -103,6 +111,9 @@ func (c *Ctx) finish() {
 	if len(e.hooks.after) > 0 {
 		c.runAfter(e)
 	}
+	if c.bodyPending() {
+		c.leaveBody()
+	}
 	if e.live.closing.Load() {
 		e.live.lastRequest(c.rc)
 	}
@@ -116,7 +127,12 @@ func (c *Ctx) finish() {
 // end ends a request: at once, or when what it was handed over to has ended.
 func (c *Ctx) end() {
 	if c.cold.used {
+		w, _ := c.cold.hijack.(*Conn)
 		c.closeCold()
+		if w != nil && w.frozen() {
+			c.bury()
+			return
+		}
 	}
 	c.release()
 }
@@ -185,9 +201,18 @@ func (c *Ctx) closeCold() {
 	for len(c.cold.closers) > 0 {
 		c.runCloser()
 	}
+	if c.cold.body != nil {
+		c.cold.body.close()
+	}
+	if c.cold.form != nil {
+		c.removeForm()
+	}
 	if c.cold.cancel != nil {
 		c.cold.tie.cut()
 		c.cold.cancel(ErrRequestDone)
+	}
+	if c.cold.expire != nil {
+		c.cold.expire()
 	}
 	clear(c.cold.kv)
 	for i := range c.locals {
@@ -229,6 +254,9 @@ func (c *Ctx) release() {
 	if debugCtx {
 		c.poison()
 		return
+	}
+	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
+		c.bodyBuf = nil
 	}
 	c.rc = nil
 	c.engine = e
@@ -295,11 +323,24 @@ func (c *Ctx) errorHandler() ErrorHandler {
 // context.WithoutCancel. It is made on first use: a handler that never asks, or
 // that ends within milliseconds, pays nothing for the detection.
 func (c *Ctx) Context() context.Context {
-	c.check()
+	c.alive()
 	if c.cold.ctx == nil {
 		c.cold.used = true
-		ctx, cancel, tie := c.server.live.newContext(c.rc.Conn())
+		w, _ := c.cold.hijack.(*Conn)
+		var conn net.Conn
+		if c.rc != nil {
+			conn = c.rc.Conn()
+		} else {
+			conn = w.request.conn
+		}
+		ctx, cancel, tie := c.server.live.newContext(conn)
 		c.cold.ctx, c.cold.own, c.cold.cancel, c.cold.tie = ctx, ctx, cancel, tie
+		if !c.cold.until.IsZero() {
+			c.limitContext()
+		}
+		if w != nil {
+			w.adopt(cancel)
+		}
 	}
 	return c.cold.ctx
 }
@@ -354,7 +395,7 @@ func (c *Ctx) endedEarly() bool {
 // is built, but before it is sent; after the last byte of a stream. It also runs
 // after a panic.
 func (c *Ctx) OnClose(f func()) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.closers = append(c.cold.closers, f)
 }
@@ -362,7 +403,7 @@ func (c *Ctx) OnClose(f func()) {
 // Logger returns the engine's logger with the request's method and route. It may
 // be kept and used from other goroutines.
 func (c *Ctx) Logger() *slog.Logger {
-	c.check()
+	c.alive()
 	if c.cold.logger == nil {
 		c.cold.used = true
 		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
@@ -373,14 +414,19 @@ func (c *Ctx) Logger() *slog.Logger {
 // SetLogger replaces what Logger returns for the rest of the request, for
 // middleware that adds attributes to it.
 func (c *Ctx) SetLogger(l *slog.Logger) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	c.cold.logger = l
 }
 
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
-// returns is borrowed: valid until the request ends.
+// returns is borrowed: valid until the request ends. Since fasthttp would read a body
+// without a bound, Raw first reads it within the route's limit, unless the route has
+// [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	if c.bodyPending() && !c.streamsBody() {
+		_, _ = c.body() // that it failed, admit says
+	}
 	return c.rc
 }

@@ -14,10 +14,19 @@ type debugState struct {
 	released string // the route of the request that has ended
 }
 
-// check panics when the request of c has ended.
-func (c *Ctx) check() {
+// alive panics when the request of c has ended. It is called by methods that do not need
+// the request itself.
+func (c *Ctx) alive() {
 	if c.released != "" {
 		panic("geist: a Ctx was used after its request (" + c.released + ") had ended: take what you need out of it before, or use c.Context() in goroutines")
+	}
+}
+
+// check does what alive does, and thaws the request of a connection that has outlived it.
+func (c *Ctx) check() {
+	c.alive()
+	if c.rc == nil {
+		c.thaw()
 	}
 }
 
@@ -27,7 +36,10 @@ func (c *Ctx) poison() {
 	if c.ep != nil && c.ep.pattern != "" {
 		route = c.ep.pattern
 	}
-	fill(c.rc.Request.Body())
+	if c.rc != nil && !c.rc.Request.IsBodyStream() { // of a WebSocket it may be gone already
+		fill(c.rc.Request.Body())
+	}
+	fill(c.bodyBuf)
 	fill(c.decoded)
 	fill(c.folded)
 	fill(c.cleaned)

@@ -37,6 +37,9 @@ func (c *Ctx) lazyContext() context.Context {
 		}
 		c.cold.used = true
 		c.cold.ctx, c.cold.own, c.cold.cancel = x, x, x.cancel
+		if !c.cold.until.IsZero() {
+			c.limitContext()
+		}
 	}
 	return c.cold.ctx
 }

@@ -8,7 +8,14 @@ const debugCtx = false
 // debugState is empty; see the other build.
 type debugState struct{} //nolint:unused // embedded in Ctx
 
-func (c *Ctx) check() {}
+func (c *Ctx) alive() {}
+
+// check thaws the request of a connection that has outlived it.
+func (c *Ctx) check() {
+	if c.rc == nil {
+		c.thaw()
+	}
+}
 
 func (c *Ctx) poison() {}
 

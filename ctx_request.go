@@ -12,7 +12,10 @@ import (
 
 // Method returns the request method, such as "GET".
 func (c *Ctx) Method() string {
-	c.check()
+	c.alive()
+	if c.rc == nil {
+		return methodNames[methodGet] // of a WebSocket
+	}
 	m := c.rc.Request.Header.Method()
 	if i := usualMethod(unsafestring.String(m)); i >= 0 {
 		return methodNames[i]
@@ -24,7 +27,7 @@ func (c *Ctx) Method() string {
 // encoded slash still written %2F, clean under SlashIgnore and in lower case under
 // CaseInsensitive. What is authorised by Path is what is served.
 func (c *Ctx) Path() string {
-	c.check()
+	c.alive()
 	if strings.IndexByte(c.path, 0) < 0 {
 		return c.keepString(c.path)
 	}
@@ -34,7 +37,7 @@ func (c *Ctx) Path() string {
 // Pattern returns the pattern of the route with the prefixes of its groups and
 // mounts, or "" where no route answers: 404, 405, redirects.
 func (c *Ctx) Pattern() string {
-	c.check()
+	c.alive()
 	if c.ep == nil {
 		return ""
 	}
@@ -45,7 +48,7 @@ func (c *Ctx) Pattern() string {
 // parameter of that name or, being optional, it was not sent. A value that was
 // sent is never empty.
 func (c *Ctx) Param(name string) string {
-	c.check()
+	c.alive()
 	if c.ep != nil {
 		for i, n := range c.ep.names {
 			if n == name {
@@ -184,13 +187,6 @@ func (c *Ctx) Header(name string) string {
 func (c *Ctx) Cookie(name string) string {
 	c.check()
 	return c.keep(c.rc.Request.Header.Cookie(name))
-}
-
-// Body returns the request's body. It is a view of the request's buffer: valid
-// until the handler returns; copy it to keep it. It must not be changed.
-func (c *Ctx) Body() []byte {
-	c.check()
-	return c.rc.Request.Body()
 }
 
 // Host returns the host that the request is for, with its port if it names one:

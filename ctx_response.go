@@ -256,6 +256,11 @@ func (c *Ctx) EarlyHints(links ...string) error {
 			c.rc.Response.Header.Add(fasthttp.HeaderLink, fieldValue(link))
 		}
 	}
+	return c.sendHints()
+}
+
+// sendHints sends a 103 with the Link fields of the answer, where it does no harm.
+func (c *Ctx) sendHints() error {
 	st := stateOf(c.rc.Conn())
 	if st == nil || !st.flushed || !c.rc.Request.Header.IsHTTP11() {
 		return nil

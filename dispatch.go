@@ -13,6 +13,9 @@ import (
 // serve answers one request: it is the handler that fasthttp calls. Whatever can
 // be decided at registration has been; what is rare stands in functions of its own.
 func (e *Engine) serve(rc *fasthttp.RequestCtx) {
+	if rc.Request.IsBodyStream() && resumed(rc) {
+		return
+	}
 	if st := stateOf(rc.Conn()); st != nil {
 		st.handle(&rc.Request)
 	}
@@ -81,6 +84,12 @@ func (c *Ctx) run(ep *endpoint) {
 	c.chain = ep.chain
 	if len(ep.chain) == 1 { // nobody is around it to see the error of a panic
 		c.index = 0
+		if expectsBody(c.rc.Request.Header.ContentLength()) {
+			if err := c.admit(); err != nil {
+				c.settle(err)
+				return
+			}
+		}
 		if err := ep.chain[0](c); err != nil {
 			c.settle(err)
 		}
@@ -125,7 +134,12 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			c.settle(err)
 		}
 	}()
-	err = h(c)
+	if expectsBody(c.rc.Request.Header.ContentLength()) {
+		err = c.admit()
+	}
+	if err == nil {
+		err = h(c)
+	}
 	returned = true
 	if err != nil {
 		c.settle(err)

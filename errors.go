@@ -22,6 +22,10 @@ var (
 	// but none the method: status 405. The Allow header is already set.
 	ErrMethodNotAllowed = NewError(fasthttp.StatusMethodNotAllowed, "the path exists, but not for this method")
 
+	// ErrTimeout is the cause of a Ctx.Context that ended with the time of its route's
+	// Timeout, and what answers a handler that failed for that: status 503.
+	ErrTimeout = NewError(fasthttp.StatusServiceUnavailable, "the request took too long")
+
 	// ErrAbort, returned or panicked with by a handler, cuts the connection without
 	// an answer. It is not logged. net/http's ErrAbortHandler is treated alike.
 	ErrAbort = errors.New("geist: connection aborted by the handler")

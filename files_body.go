@@ -59,7 +59,7 @@ func (b *fileBody) takeFrom(c *Ctx) *bodyStream {
 	return &bodyStream{
 		w: StreamWriter{c: c}, size: size, ran: true,
 		f: func(w *StreamWriter) error {
-			defer b.file.Close()
+			defer func() { _ = b.Close() }()
 			_, err := b.WriteTo(w)
 			return err
 		},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 )
 
 // This file runs net/http's handlers on a Ctx. fasthttp sends an answer once its
@@ -36,8 +35,8 @@ const httpBufferBytes = 64 << 10
 //
 // The answer is what net/http would send, with a Content-Length up to 64 KiB. Flush
 // sends what was written; from then on, and beyond 64 KiB, the answer is a stream as
-// that of [Ctx.Stream], and middleware around it goes on. http.Hijacker is supported.
-// Trailers, informational statuses and http.Pusher are not.
+// that of [Ctx.Stream], and middleware around it goes on. http.Hijacker is supported,
+// and so is the status 103. Trailers, other informational statuses and http.Pusher are not.
 //
 // A panic is answered as that of any handler; [http.ErrAbortHandler] cuts the connection.
 func FromHTTP(h http.Handler) Handler {
@@ -113,7 +112,6 @@ type exchange struct {
 	out      *StreamWriter // set before resume is closed
 	resume   chan struct{} // guarded by mu; closed when the stream or the connection is there
 	taken    *hijackedConn // set before resume is closed; what Hijack returns
-	claimed  atomic.Bool   // taken has been given, or never will be
 	chainErr error         // guarded by mu; what the rest of the chain returned, which is answered
 	err      error         // guarded by mu until the last turn; how the handler itself failed
 }

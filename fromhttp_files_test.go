@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -116,7 +117,7 @@ func TestFromHTTPMiddleware_fileIsNotCollected(t *testing.T) {
 	}
 	close(seen) // had the file been collected first, nothing would have come
 	rest, err := io.ReadAll(resp.Body)
-	if err != nil || !bytes.Equal(append(first, rest...), files.data) {
+	if err != nil || !bytes.Equal(slices.Concat(first, rest), files.data) {
 		t.Errorf("body has %d bytes, %v, want the file's %d", len(rest)+16, err, len(files.data))
 	}
 	if resp.ContentLength != 1<<20 || resp.Header.Get("Etag") == "" && resp.Header.Get("Last-Modified") == "" {
@@ -203,5 +204,30 @@ func TestFromHTTPMiddleware_writerThatPanics(t *testing.T) {
 	c.GET("/flush").Do().Status(500)
 	if got := receive(t, ended, "the handler's end"); got != "true" {
 		t.Errorf("Flush failed: %s, want true", got)
+	}
+}
+
+func TestFromHTTP_earlyHints(t *testing.T) {
+	app := geist.New()
+	app.Use(geist.FromHTTPMiddleware(tallied))
+	app.GET("/", geist.FromHTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Set("Link", "</a.css>; rel=preload")
+		h.Set("X-Final", "no")
+		w.WriteHeader(http.StatusProcessing) // has no form here
+		w.WriteHeader(http.StatusEarlyHints)
+		h.Add("Link", "</b.css>; rel=preload")
+		h.Set("X-Final", "yes")
+		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(http.StatusEarlyHints) // too late
+		fmt.Fprint(w, "done")
+	})))
+	resp := geisttest.New(t, app).GET("/").Do().Status(201).BodyIs("done").HasHeader("X-Final", "yes")
+	hints := resp.EarlyHints()
+	if len(hints) != 1 || !slices.Equal(hints[0]["Link"], []string{"</a.css>; rel=preload"}) {
+		t.Errorf("hints = %v, want one with the first link", hints)
+	}
+	if got := resp.Raw().Header["Link"]; len(got) != 2 {
+		t.Errorf("Link = %q, want both links in the answer", got)
 	}
 }

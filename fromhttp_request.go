@@ -38,8 +38,8 @@ func (x *exchange) request() (*http.Request, error) {
 		r.ContentLength = 0
 	}
 	switch {
-	case c.rc.Request.IsBodyStream():
-		x.body.r = c.rc.RequestBodyStream()
+	case c.bodyPending() && expectsBody(h.ContentLength()):
+		x.body.r = &pendingBody{c: c}
 		r.Body = &x.body
 	case len(c.rc.Request.Body()) > 0:
 		x.body.b = c.rc.Request.Body()
@@ -202,12 +202,27 @@ func (c *Ctx) tlsState() *tls.ConnectionState {
 	return st.tls
 }
 
+// pendingBody is a body that has not been read when the request is passed on to
+// net/http's handlers. On routes that do not stream it, it is kept for the handlers to
+// come when it is first read.
+type pendingBody struct {
+	c *Ctx
+	r io.Reader
+}
+
+func (b *pendingBody) Read(p []byte) (int, error) {
+	if b.r == nil {
+		b.r = b.c.BodyReader()
+	}
+	return b.r.Read(p)
+}
+
 // requestBody reads a request's body from the request's own buffer. It ends with the
 // handler, also for goroutines that read on.
 type requestBody struct {
 	mu     sync.Mutex
 	b      []byte    // guarded by mu; what is left
-	r      io.Reader // guarded by mu; in place of b, where a foreign server streams bodies
+	r      io.Reader // guarded by mu; in place of b, where the body has not been read
 	closed bool      // guarded by mu
 }
 
@@ -227,7 +242,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends reading. The rest of the body has been received already.
+// Close ends reading. The rest of the body is the engine's business.
 func (b *requestBody) Close() error {
 	b.end()
 	return nil

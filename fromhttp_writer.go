@@ -103,16 +103,30 @@ func clearHeader(h *fasthttp.ResponseHeader) {
 }
 
 // WriteHeader sets the status and what has been set of the header. Only the first
-// call counts; informational statuses are ignored.
+// call counts, but that 103 sends the Link fields at once, as [Ctx.EarlyHints] does;
+// other informational statuses are ignored.
 func (x *exchange) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status)) // as net/http has it
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if status >= 200 || status == http.StatusSwitchingProtocols {
+	switch {
+	case status == http.StatusEarlyHints:
+		x.earlyHints()
+	case status >= 200 || status == http.StatusSwitchingProtocols:
 		x.writeHeader(status)
 	}
+}
+
+// earlyHints sends what of the header a client can use before the answer. The
+// connection's goroutine waits, so that nothing else is written.
+func (x *exchange) earlyHints() {
+	if x.began || x.over || x.hijacked {
+		return
+	}
+	x.storeHeader()
+	_ = x.c.sendHints() // a connection that is broken shows when the answer is written
 }
 
 func (x *exchange) writeHeader(status int) {

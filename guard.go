@@ -11,7 +11,7 @@ import (
 )
 
 // This file looks at a request before fasthttp goes on with it: before its target
-// is normalised, and before a client that waits for 100 Continue sends its body.
+// is normalised and its body read.
 
 const (
 	// cheapTarget is the length up to which every target may be normalised.
@@ -30,12 +30,12 @@ const (
 )
 
 // headerReceived is fasthttp's hook between reading the header and parsing the
-// target. The request goes on to dispatch in any case, which answers.
+// target and the body. The request goes on to dispatch in any case, which answers.
 func (s *server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if len(h.RequestURI()) > cheapTarget {
 		s.guardTarget(h)
 	}
-	return fasthttp.RequestConfig{}
+	return s.bodyConfig(h)
 }
 
 // guardTarget replaces a target that must not be normalised.
@@ -70,17 +70,6 @@ func oddSegments(target []byte) (n int) {
 		slash = b == '/'
 	}
 	return n
-}
-
-// expect is fasthttp's hook for requests that wait for 100 Continue: a body that
-// is too large is refused before it is sent.
-func (s *server) expect(rc *fasthttp.RequestCtx) int {
-	if rc.Request.Header.ContentLength() <= s.engine.set.MaxBodyBytes {
-		s.extendWrite(rc)
-		return fasthttp.StatusContinue
-	}
-	s.refuseRequest(rc, errBodyTooLarge)
-	return errBodyTooLarge.status
 }
 
 // dropTrailers removes the fields that followed a chunked body. fasthttp finds them

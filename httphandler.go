@@ -1,6 +1,7 @@
 package geist
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +23,9 @@ import (
 // it reads, and of Config those on the target, header, fields and body, with the same
 // answers. Streams are flushed as they come. Ctx.Context has the values of the
 // request's context and ends with it, with the cause [ErrClientGone]. Behind
-// http.StripPrefix, routes match what is left. Connections cannot be hijacked.
+// http.StripPrefix, routes match what is left. WebSockets, and handlers of net/http that
+// hijack, take the connection from the server (http.Hijacker); over HTTP/2, which has none
+// to take, they answer 501.
 //
 // The engine owns no connection here: whoever runs the server shuts that down, then
 // calls [Engine.Shutdown]. HTTPHandler panics with the error of Check, if there is
@@ -45,8 +47,7 @@ type bridge struct {
 
 // bridged is one request of net/http as fasthttp has it.
 type bridged struct {
-	rc   fasthttp.RequestCtx
-	body []byte
+	rc fasthttp.RequestCtx
 }
 
 // ServeHTTP answers a request.
@@ -55,11 +56,15 @@ func (b *bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer b.put(x)
 	x.rc.Init2(newBridgedConn(w, r), serverLog{&b.e.set}, false)
 	x.rc.Response.Header.SetNoDefaultContentType(true)
-	if err := x.fill(w, r, &b.e.set); err != nil {
+	if err := x.fill(r, &b.e.set); err != nil {
 		refuseBridged(w, err)
 		return
 	}
 	b.e.serve(&x.rc)
+	if c := bridgedOf(x.rc.Conn()); c.takeover != nil {
+		c.giveAway()
+		return
+	}
 	if x.rc.Hijacked() || !x.answer(w, r) {
 		panic(http.ErrAbortHandler)
 	}
@@ -73,14 +78,11 @@ func (b *bridge) put(x *bridged) {
 	x.rc.Request.Reset()
 	x.rc.Response.Reset()
 	x.rc.Init2(nil, nil, false)
-	if cap(x.body) > b.e.set.MaxRetainedBytes {
-		x.body = nil
-	}
 	b.pool.Put(x)
 }
 
 // fill makes fasthttp's request of r.
-func (x *bridged) fill(w http.ResponseWriter, r *http.Request, set *settings) *Error {
+func (x *bridged) fill(r *http.Request, set *settings) *Error {
 	h := &x.rc.Request.Header
 	h.SetMethod(r.Method)
 	target := r.URL.RequestURI()
@@ -106,53 +108,18 @@ func (x *bridged) fill(w http.ResponseWriter, r *http.Request, set *settings) *E
 	if size > set.MaxHeaderBytes {
 		return errHeaderTooLong
 	}
-	return x.fillBody(w, r, set.MaxBodyBytes)
-}
-
-// fillBody reads the body, at most limit bytes of it.
-func (x *bridged) fillBody(w http.ResponseWriter, r *http.Request, limit int) *Error {
-	if r.Body == nil || r.Body == http.NoBody {
-		if r.ContentLength == 0 && r.Header.Get(fasthttp.HeaderContentLength) != "" {
-			x.rc.Request.Header.SetContentLength(0)
-		}
-		return nil
-	}
-	if r.ContentLength > int64(limit) {
-		return errBodyTooLarge
-	}
-	err := x.readBody(http.MaxBytesReader(w, r.Body, int64(limit)), int(max(r.ContentLength, 0)))
-	if err != nil {
-		var timeout interface{ Timeout() bool }
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			return errBodyTooLarge
-		case errors.As(err, &timeout) && timeout.Timeout():
-			return errReadTimeout
-		}
-		return errMalformed
-	}
-	x.rc.Request.SetBodyRaw(x.body)
-	x.rc.Request.Header.SetContentLength(len(x.body))
+	x.fillBody(r)
 	return nil
 }
 
-// readBody reads a body whose size is known, or 0.
-func (x *bridged) readBody(body io.Reader, size int) error {
-	b := slices.Grow(x.body[:0], size+1) // one more, to see the end
-	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, 1024)
-		}
-		n, err := body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err != nil {
-			x.body = b
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
+// fillBody leaves the body to be read by who needs it.
+func (x *bridged) fillBody(r *http.Request) {
+	req := &x.rc.Request
+	switch {
+	case r.Body != nil && r.Body != http.NoBody:
+		req.SetBodyStream(struct{ io.Reader }{r.Body}, int(r.ContentLength)) // net/http closes it
+	case r.ContentLength == 0 && r.Header.Get(fasthttp.HeaderContentLength) != "":
+		req.Header.SetContentLength(0)
 	}
 }
 
@@ -227,8 +194,10 @@ func (x *bridged) answerStream(w http.ResponseWriter, status int, noBody bool) b
 // bridgedConn stands for the connection of a request of net/http.
 type bridgedConn struct {
 	r             *http.Request
+	w             http.ResponseWriter
 	control       *http.ResponseController
 	local, remote net.Addr
+	takeover      func(net.Conn) // who wants the real connection; see Ctx.hijack
 }
 
 // bridgedTLSConn is a bridgedConn with TLS, as fasthttp finds out.
@@ -240,7 +209,7 @@ var (
 )
 
 func newBridgedConn(w http.ResponseWriter, r *http.Request) net.Conn {
-	c := bridgedConn{r: r, control: http.NewResponseController(w), remote: addrOf(r.RemoteAddr)}
+	c := bridgedConn{r: r, w: w, control: http.NewResponseController(w), remote: addrOf(r.RemoteAddr)}
 	if c.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr); c.local == nil {
 		c.local = &net.TCPAddr{}
 	}
@@ -258,16 +227,64 @@ func addrOf(s string) net.Addr {
 	return &net.UnixAddr{Net: "unix", Name: strings.TrimPrefix(s, "@")}
 }
 
-// bridgedRequest returns the request that conn stands for, or nil.
-func bridgedRequest(conn net.Conn) *http.Request {
+// bridgedOf returns conn if it stands for one of net/http's, else nil.
+func bridgedOf(conn net.Conn) *bridgedConn {
 	switch c := conn.(type) {
 	case *bridgedConn:
-		return c.r
+		return c
 	case *bridgedTLSConn:
+		return &c.bridgedConn
+	}
+	return nil
+}
+
+// bridgedRequest returns the request that conn stands for, or nil.
+func bridgedRequest(conn net.Conn) *http.Request {
+	if c := bridgedOf(conn); c != nil {
 		return c.r
 	}
 	return nil
 }
+
+// canTake reports whether net/http would give the connection away: not over HTTP/2, nor
+// where middleware hides that it could.
+func (c *bridgedConn) canTake() bool {
+	for w := c.w; c.r.ProtoMajor == 1; {
+		if _, ok := w.(http.Hijacker); ok {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+	return false
+}
+
+// giveAway gives the connection to who wants it, and returns when that is done with it.
+func (c *bridgedConn) giveAway() {
+	conn, rw, err := c.control.Hijack()
+	if err != nil {
+		c.takeover(nil)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Time{}) // the server's
+	c.takeover(&aheadConn{conn, rw.Reader})
+}
+
+// aheadConn is a connection of net/http's of which something was read ahead.
+type aheadConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// Read reads what was read ahead first.
+func (c *aheadConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// UnsafeConn returns the connection itself, as fasthttp's does.
+func (c *aheadConn) UnsafeConn() net.Conn { return c.Conn }
 
 // bridgedContext returns a context with the values of outer that ends with it, or
 // with the engine.

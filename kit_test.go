@@ -1,7 +1,10 @@
 package geist_test
 
 import (
+	"bytes"
+	"context"
 	"log/slog"
+	"runtime"
 	"time"
 )
 
@@ -19,3 +22,18 @@ func waitOr(done <-chan struct{}, over chan struct{}) {
 
 // discard is a logger for tests whose errors are meant.
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// timeoutContext is a context that ends after d.
+func timeoutContext(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), d)
+}
+
+// totalAlloc returns the bytes that were ever allocated: what was live at once is less.
+func totalAlloc() int {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.TotalAlloc)
+}
+
+// slicesOf joins bytes.
+func slicesOf(parts ...[]byte) []byte { return bytes.Join(parts, nil) }

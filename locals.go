@@ -40,7 +40,7 @@ func NewKey[T any](name string) Key[T] { return Key[T]{&keyID{name}} }
 
 // Set stores v in c until the request ends.
 func (k Key[T]) Set(c *Ctx, v T) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	b := k.find(c)
 	if b == nil {
@@ -52,7 +52,7 @@ func (k Key[T]) Set(c *Ctx, v T) {
 
 // Get returns the value that was set in this request, and whether one was.
 func (k Key[T]) Get(c *Ctx) (T, bool) {
-	c.check()
+	c.alive()
 	if b := k.find(c); b != nil && b.set {
 		return b.value, true
 	}
@@ -83,7 +83,7 @@ func (k Key[T]) find(c *Ctx) *box[T] {
 // SetLocal stores an untyped local under a name until the request ends. [Key] is
 // the typed and faster way.
 func (c *Ctx) SetLocal(name string, value any) {
-	c.check()
+	c.alive()
 	c.cold.used = true
 	if c.cold.kv == nil {
 		c.cold.kv = map[string]any{}
@@ -93,6 +93,6 @@ func (c *Ctx) SetLocal(name string, value any) {
 
 // Local returns the untyped local of that name, or nil.
 func (c *Ctx) Local(name string) any {
-	c.check()
+	c.alive()
 	return c.cold.kv[name]
 }

@@ -1,8 +1,12 @@
 package geist
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 )
 
 // RouteOption says something about a route beside its path and its handlers. It is
@@ -15,7 +19,11 @@ type RouteOption interface{ apply(o *routeOptions) }
 // the outermost before the inner ones, then its own. It is frozen once compiled.
 type routeOptions struct {
 	middleware []Handler
-	problems   []string // sentences without the route, which compiler.options names
+	stream     bool           // the endpoint reads the body itself
+	limit      int64          // of the body; 0 is Config.MaxBodyBytes
+	timeout    time.Duration  // 0 without one
+	socket     *socketOptions // of a WebSocket route; nil for the defaults
+	problems   []string       // sentences without the route, which compiler.options names
 }
 
 // optionFunc makes a function a RouteOption.
@@ -39,6 +47,73 @@ func With(mw ...Handler) RouteOption {
 		}
 		o.middleware = append(o.middleware, mw...)
 	})
+}
+
+// StreamBody gives the route its request's body piece by piece, by [Ctx.BodyReader] or
+// [EachPart], as it comes: the endpoint runs when the header has been read, and nothing
+// of the body is kept. Config.ReadTimeout then bounds each wait for some of it, not the
+// whole. The limit is that of other routes unless [BodyLimit] says otherwise.
+//
+// What the endpoint has not read when it returns is skipped if it is little, else the
+// connection is closed behind the answer.
+func StreamBody() RouteOption {
+	return optionFunc(func(o *routeOptions) { o.stream = true })
+}
+
+// BodyLimit bounds the bytes of the route's request body (413), in place of
+// Config.MaxBodyBytes, upwards or downwards. Zero stands for Config.MaxBodyBytes. A
+// negative n removes the bound, which only a [StreamBody] route may do.
+func BodyLimit(n int64) RouteOption {
+	return optionFunc(func(o *routeOptions) {
+		o.limit = n
+		if n < 0 {
+			o.limit = math.MaxInt64
+		}
+	})
+}
+
+// Timeout bounds what the route's own handlers do, those of [With] included: after d,
+// [Ctx.Context] ends with the cause [ErrTimeout], and so does the wait for the body
+// (408). A handler that then fails because of its context is answered with ErrTimeout,
+// status 503. A handler that does not look at its context is not stopped, and what it
+// returns counts. The time ends with the handlers: not with it end streams, nor
+// WebSocket connections, that they lead to. d must be positive.
+func Timeout(d time.Duration) RouteOption {
+	return optionFunc(func(o *routeOptions) {
+		if d <= 0 {
+			o.problem("Timeout(%s): use a positive duration, or no Timeout", d)
+			return
+		}
+		o.timeout = d
+	})
+}
+
+// timed returns h within the route's time.
+func timed(d time.Duration, h Handler) Handler {
+	return func(c *Ctx) error {
+		if c.cold.until.IsZero() {
+			c.startTimeout(d)
+		}
+		err := h(c)
+		if err != nil && errors.Is(err, context.DeadlineExceeded) && asError(err) == nil && !time.Now().Before(c.cold.until) {
+			return ErrTimeout.Wrap(err)
+		}
+		return err
+	}
+}
+
+// startTimeout begins the route's time.
+func (c *Ctx) startTimeout(d time.Duration) {
+	c.cold.used = true
+	c.cold.until = time.Now().Add(d)
+	if c.cold.ctx != nil {
+		c.limitContext()
+	}
+}
+
+// limitContext gives the context the deadline of the route.
+func (c *Ctx) limitContext() {
+	c.cold.ctx, c.cold.expire = context.WithDeadlineCause(c.cold.ctx, c.cold.until, ErrTimeout)
 }
 
 // Doc adds options to the route. Of two that say the same thing differently, the
@@ -68,6 +143,13 @@ func (c *compiler) options(r *Route, at level, pattern string) *routeOptions {
 		}
 		opt.apply(o)
 	}
+	if o.limit == math.MaxInt64 && !o.stream {
+		o.problem("BodyLimit without a bound: give one, or use StreamBody, which does not keep the body in memory")
+	}
+	c.routes.bodyMost = max(c.routes.bodyMost, o.limit)
+	if r.socket == nil {
+		o.checkSocket(r.options)
+	}
 	for _, p := range o.problems {
 		c.problem("route %s (%s): %s", pattern, r.place, p)
 	}
@@ -78,5 +160,11 @@ func (c *compiler) options(r *Route, at level, pattern string) *routeOptions {
 // but the last, those of its options, and the one that answers.
 func (o *routeOptions) chain(scopes, own []Handler) []Handler {
 	last := len(own) - 1
-	return slices.Concat(scopes, own[:last], o.middleware, own[last:])
+	chain := slices.Concat(scopes, own[:last], o.middleware, own[last:])
+	if o.timeout > 0 {
+		for i := len(scopes); i < len(chain); i++ {
+			chain[i] = timed(o.timeout, chain[i])
+		}
+	}
+	return chain
 }

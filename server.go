@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/internal/wheel"
 )
 
 // server is the part of an Engine that listens and drains.
@@ -26,7 +28,9 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers // streams and other guests
+	leavers leavers        // connections that outlive their request's handler
+	sockets socketRegistry // likewise
+	wheel   wheel.Wheel    // their timers
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -35,7 +39,8 @@ type server struct {
 	// Frozen by the first Serve; see conn.go.
 	clock                                  coarseClock
 	readTimeout, writeTimeout, idleTimeout time.Duration
-	bufferSize                             int // of fasthttp's readers
+	bufferSize                             int  // of fasthttp's readers
+	prefetches                             bool // short bodies have been read whole; see body.go
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
@@ -85,6 +90,7 @@ func (s *server) fasthttp() *fasthttp.Server {
 			MaxConnsPerIP:                set.MaxConnsPerIP,
 			MaxRequestsPerConn:           set.MaxRequestsPerConn,
 			MaxRequestBodySize:           set.MaxBodyBytes,
+			StreamRequestBody:            true,
 			ReadBufferSize:               set.MaxURIBytes + set.MaxHeaderBytes,
 			ReadTimeout:                  max(set.ReadTimeout, 0),
 			WriteTimeout:                 max(set.WriteTimeout, 0),
@@ -186,6 +192,8 @@ func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
 	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
 	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
 	s.bufferSize = srv.ReadBufferSize
+	ours := reflect.ValueOf(s.headerReceived).Pointer() // its user may have replaced it
+	s.prefetches = srv.StreamRequestBody && srv.HeaderReceived != nil && reflect.ValueOf(srv.HeaderReceived).Pointer() == ours
 	return own
 }
 
@@ -228,7 +236,12 @@ func (s *server) drain(ctx context.Context) error {
 	}
 	err := stopListeners(ctx, listeners)
 	s.leavers.leave(ctx)
-	err = errors.Join(err, s.waitConns(ctx))
+	s.sendAway(ctx, s.engine.set.DrainIdle)
+	cut := s.waitConns(ctx)
+	if more := s.waitSockets(ctx); cut == nil {
+		cut = more // else they are of the same connections
+	}
+	err = errors.Join(err, cut)
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -275,11 +288,29 @@ func (s *server) waitConns(ctx context.Context) error {
 			// A deadline does not wake every connection (fasthttputil's pipes).
 			for _, c := range s.conns.all() {
 				if c, ok := c.(*anyConn); ok && c.idle.Load() {
-					_ = c.Close()
+					_ = c.end()
 				}
 			}
 		}
 	}
+}
+
+// waitSockets waits for connections that foreign servers have accepted, and for the last
+// steps of our own, and cuts them when ctx ends.
+func (s *server) waitSockets(ctx context.Context) error {
+	select {
+	case <-s.sockets.wait():
+		return nil
+	case <-ctx.Done():
+	}
+	rest := s.sockets.leave()
+	for _, c := range rest {
+		c.cut()
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return fmt.Errorf("geist: shutdown cut %d long-lived connections: %w", len(rest), context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.
@@ -288,7 +319,7 @@ func (s *server) cut(ctx context.Context) error {
 	rest := s.conns.all()
 	for _, c := range rest {
 		c.state().linger.Store(false) // at once
-		_ = c.Close()
+		_ = c.end()
 	}
 	return fmt.Errorf("geist: shutdown cut %d connections: %w", len(rest), context.Cause(ctx))
 }

@@ -4,6 +4,7 @@ package geist
 
 import (
 	"io"
+	"sync"
 	"syscall"
 )
 
@@ -13,15 +14,36 @@ const rawWrites = true
 // rawWrite writes what a socket takes of p, and if that is nothing and wait is set,
 // waits until it takes some, or for the write deadline.
 func rawWrite(raw syscall.RawConn, p []byte, wait bool) (n int, err error) {
-	werr := raw.Write(func(fd uintptr) bool {
-		n, err = writeFD(int(fd), p)
-		return n > 0 || err != nil || !wait
-	})
+	op := rawOps.Get().(*rawOp)
+	op.p, op.wait = p, wait
+	werr := raw.Write(op.run)
+	n, err = op.n, op.err
+	*op = rawOp{run: op.run}
+	rawOps.Put(op)
 	if err == nil {
 		err = werr
 	}
 	return n, err
 }
+
+// rawOp is one write, made a function once: a closure for each would cost three
+// allocations.
+type rawOp struct {
+	run  func(fd uintptr) bool // of this op
+	p    []byte
+	n    int
+	err  error
+	wait bool
+}
+
+var rawOps = sync.Pool{New: func() any {
+	op := new(rawOp)
+	op.run = func(fd uintptr) bool {
+		op.n, op.err = writeFD(int(fd), op.p)
+		return op.n > 0 || op.err != nil || !op.wait
+	}
+	return op
+}}
 
 // writeFD writes what a descriptor takes. That it takes nothing is no error.
 func writeFD(fd int, p []byte) (n int, err error) {

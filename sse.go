@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/wheel"
 )
 
 // Event is one event of a [Stream]. Every field is optional; the zero Event is a message
@@ -62,6 +62,7 @@ const (
 // Run's function runs, and fail harmlessly afterwards; the others belong to the handler.
 type Stream struct {
 	c      *Ctx // of the handler, and of Run's function until that has returned
+	server *Engine
 	codec  Codec
 	lastID string
 	id     hub.ConnID
@@ -70,6 +71,7 @@ type Stream struct {
 	out    *outlet.Outlet
 	ready  chan struct{} // closed when units may be written, or never will be
 	bye    atomic.Bool   // the server has said good-bye
+	timer  wheel.Timer   // of the heartbeat
 
 	// Set before phase is streamOpen.
 	ctx  context.Context
@@ -77,7 +79,6 @@ type Stream struct {
 
 	mu      sync.Mutex
 	conn    *hub.Conn               // guarded by mu; nil until asked for
-	beat    *time.Timer             // guarded by mu; nil once the stream has ended
 	cancel  context.CancelCauseFunc // guarded by mu; of ctx
 	stopped error                   // guarded by mu; why ctx ends
 }
@@ -128,7 +129,7 @@ func (c *Ctx) answered() bool {
 
 func newStream(c *Ctx) *Stream {
 	s := &Stream{
-		c: c, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(),
+		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(),
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
 		ready:  make(chan struct{}),
 	}
@@ -251,7 +252,7 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 		s.leave()
 		return nil
 	}
-	s.startHeartbeat(s.c.server.set.EventHeartbeat)
+	s.startHeartbeat()
 	if err := f(); err != nil && !s.bye.Load() {
 		return err
 	}
@@ -262,8 +263,7 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 func (s *Stream) open(w *StreamWriter) {
 	ctx, cancel := context.WithCancelCause(s.c.Context())
 	s.ctx = ctx
-	conn := s.c.rc.Conn()
-	s.sink = streamSink{w: w, conn: conn, strip: s.framed && w.out != io.Writer(conn)}
+	s.sink = s.newSink(w)
 	s.mu.Lock()
 	s.cancel = cancel
 	stopped := s.stopped
@@ -278,11 +278,14 @@ func (s *Stream) open(w *StreamWriter) {
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
 	live.leavers.remove(s)
-	s.stopHeartbeat()
 	s.phase.Store(streamOver)
+	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
+	if st := s.sink.w.state; st != nil {
+		st.written, st.armedOut = false, 0 // the end of the body has its own time
+	}
 }
 
 // Send sends an event and returns when it has been written; it may wait for other

@@ -3,6 +3,7 @@ package geist
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -22,18 +23,58 @@ type streamSocket Stream
 type streamSink struct {
 	w     *StreamWriter
 	conn  net.Conn
-	strip bool // somebody else frames what is sent, such as a middleware of net/http
+	own   socket // with own.conn, if the connection is ours and the framing, too
+	strip bool   // somebody else frames what is sent, such as a middleware of net/http
 }
 
-// TryWrite leaves it to Write: fasthttp's writers cannot tell what they would block on.
-func (k *streamSocket) TryWrite([]byte) (int, error) { return 0, nil }
+// newSink returns the sink of a body that fasthttp has begun to write to w.
+func (s *Stream) newSink(w *StreamWriter) streamSink {
+	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	if w.out != io.Writer(k.conn) {
+		k.strip = s.framed
+		return k
+	}
+	if c, ok := k.conn.(netConn); ok {
+		k.own = newSocket(innermost(c), s.c.server.live.writeTimeout)
+		// What the header has left would, once it has passed, fail writes that do not wait.
+		_ = k.own.conn.SetWriteDeadline(time.Time{})
+	}
+	return k
+}
 
+// innermost returns the connection that a listener has accepted.
+func innermost(c netConn) net.Conn {
+	if c, ok := c.(*anyConn); ok {
+		return c.Conn
+	}
+	return c.inner()
+}
+
+// TryWrite leaves it to Write where the stream is not open, and where fasthttp or
+// net/http write: they cannot tell what they would block on.
+func (k *streamSocket) TryWrite(p []byte) (int, error) {
+	if k.phase.Load() < streamOpen || k.sink.own.conn == nil {
+		return 0, nil
+	}
+	n, err := k.sink.own.TryWrite(p)
+	if err != nil {
+		err = k.sink.w.fail(err)
+	}
+	return n, err
+}
+
+// Write waits for the stream to open.
 func (k *streamSocket) Write(p []byte) error {
 	<-k.ready
-	if k.sink.w == nil {
+	switch sink := &k.sink; {
+	case sink.w == nil:
 		return errStreamEnded
-	}
-	if k.sink.strip {
+	case sink.own.conn != nil:
+		if err := sink.own.Write(p); err != nil {
+			return sink.w.fail(err)
+		}
+		return nil
+	case sink.strip:
 		p = stripChunks(p)
 	}
 	return k.sink.w.send(p)
@@ -47,7 +88,9 @@ func (k *streamSocket) Cut() {
 	default:
 		return
 	}
-	if conn := k.sink.conn; conn != nil && canDeadline(conn) {
+	if k.sink.own.conn != nil {
+		k.sink.own.Cut()
+	} else if conn := k.sink.conn; conn != nil && canDeadline(conn) {
 		_ = conn.SetWriteDeadline(expired) // for those of net/http, which do not close
 		_ = conn.Close()
 	}
@@ -128,36 +171,42 @@ func (s *Stream) leave() {
 	s.stop(ErrServerClosed)
 }
 
-// startHeartbeat has a comment sent while the stream is open, every so often: a quarter
+// streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
 // more or less, so that the connections of a server do not beat together.
-func (s *Stream) startHeartbeat(every time.Duration) {
-	if every <= 0 {
-		return
+type streamBeat Stream
+
+// startHeartbeat begins with it.
+func (s *Stream) startHeartbeat() {
+	if s.server.set.EventHeartbeat > 0 {
+		(*streamBeat)(s).again()
 	}
-	unit := []byte(eventstream.Heartbeat)
-	if s.framed {
-		unit = frameChunk(unit, 0)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.beat = time.AfterFunc(jitter(every), func() {
-		s.out.Post(unit) // if it is dropped, there is enough to be sent
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.beat != nil {
-			s.beat.Reset(jitter(every))
-		}
-	})
 }
 
-func (s *Stream) stopHeartbeat() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.beat != nil {
-		s.beat.Stop()
-		s.beat = nil
+func (b *streamBeat) again() {
+	b.server.live.wheel.Set(&b.timer, jitter(b.server.set.EventHeartbeat), b)
+}
+
+// Expire sends a comment. If the outlet drops it, there is enough to be sent.
+func (b *streamBeat) Expire() {
+	unit := heartbeat
+	if b.framed {
+		unit = heartbeatChunk
+	}
+	b.out.Post([]byte(unit))
+	b.again()
+	if b.phase.Load() == streamOver { // and stopHeartbeat may have come before again
+		(*Stream)(b).stopHeartbeat()
 	}
 }
+
+// stopHeartbeat is called once the phase is streamOver.
+func (s *Stream) stopHeartbeat() { s.server.live.wheel.Stop(&s.timer) }
+
+// A comment that says nothing, and the same as a chunk.
+const (
+	heartbeat      = eventstream.Heartbeat
+	heartbeatChunk = "3\r\n" + heartbeat + "\r\n"
+)
 
 // jitter returns a random duration between three and five quarters of d.
 func jitter(d time.Duration) time.Duration { return d - d/4 + rand.N(d/2+1) }

@@ -68,20 +68,28 @@ func (c *Ctx) setStream(s *bodyStream) {
 	c.cold.stream = s
 }
 
-// handOver leaves c to its stream, which ends the request when it is closed, or to the
-// handler that took the connection.
+// handOver leaves c to its stream, which ends the request when it is closed, or to what
+// takes the connection.
 func (c *Ctx) handOver() {
-	if x := c.cold.hijack; x != nil {
-		x.giveAway()
+	if x := c.cold.hijack; x != nil && x.giveAway() {
 		return
 	}
 	s := c.cold.stream
+	if s == nil {
+		c.end()
+		return
+	}
 	s.handed = true
 	if s.size < 0 && (c.rc.IsHead() || !hasBody(c.rc.Response.StatusCode())) {
 		// For chunks fasthttp would send the line end behind them, although there are none.
 		c.rc.Response.Header.Del(fasthttp.HeaderContentLength)
 		c.rc.Response.Header.Del(fasthttp.HeaderTransferEncoding)
 	}
+	c.handContext()
+}
+
+// handContext leaves behind what middleware has made of the context, but for its values.
+func (c *Ctx) handContext() {
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
 	}

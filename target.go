@@ -3,6 +3,7 @@ package geist
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -40,6 +41,9 @@ func (c *Ctx) inspect(e *Engine, method int) *Error {
 		if length, chunked = framing(h.RawHeaders()); length && chunked {
 			closeAfter(c.rc)
 			return errTwoFramings
+		}
+		if length && h.ContentLength() == -1 {
+			c.restoreLength(h)
 		}
 	}
 	if err := c.inspectTarget(e, method); err != nil {
@@ -198,6 +202,23 @@ func framing(raw []byte) (length, chunked bool) {
 		}
 	}
 	return length, chunked
+}
+
+// declaredLength returns the Content-Length of raw header fields, in which fasthttp has
+// found one.
+func declaredLength(raw []byte) int {
+	for len(raw) > 0 {
+		var line []byte
+		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
+		name, value, _ := bytes.Cut(line, []byte{':'})
+		if equalFold(unsafestring.String(name), fasthttp.HeaderContentLength) {
+			n, err := fasthttp.ParseUint(bytes.TrimSpace(value))
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return math.MaxInt
 }
 
 // equalFold compares ASCII without regard to case.

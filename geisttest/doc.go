@@ -9,6 +9,23 @@
 // normalised on the way: the path, the header fields and their case arrive as they were written.
 // What a well-behaved client cannot say is written to the connection that [Client.Dial] returns.
 //
+// Streams of Server-Sent Events are read as an EventSource reads them:
+//
+//	feed := t.SSE("/feed")
+//	feed.Next().Is("tick", "7").HasID("42")
+//	feed = feed.Reconnect() // with Last-Event-ID: 42
+//
+// Nothing here is real input or output, so that everything works in the fake time of testing/synctest.
+// Heartbeats, timeouts and what a handler sleeps then take no time, and are exact:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		t0 := time.Now()
+//		feed := geisttest.New(t, app, geisttest.Config{Timeout: 2 * time.Hour}).SSE("/feed")
+//		feed.Next().Is("hourly", "1") // after time.Since(t0) == time.Hour
+//	})
+//
+// In such a bubble Config.Timeout counts fake time too, and answers have no Date field.
+//
 // Redirects are not followed, bodies are not decompressed and no header field is invented but Host,
 // Cookie (of a jar) and the framing of a body.
 package geisttest

@@ -2,6 +2,8 @@ package geisttest_test
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
@@ -12,7 +14,7 @@ func newTB() *recorder { return &recorder{} }
 
 // End runs the cleanups, as the end of a test does.
 func (r *recorder) End() {
-	for _, f := range r.cleanups {
+	for _, f := range slices.Backward(r.cleanups) {
 		f()
 	}
 }
@@ -71,4 +73,27 @@ func ExampleRequest_DoErr() {
 	_, err := geisttest.New(tb, app).GET("/").DoErr()
 	fmt.Println(err)
 	// Output: geisttest: GET /: the server closed the connection without an answer (EOF)
+}
+
+func ExampleClient_SSE() {
+	app := geist.New()
+	app.SSE("/count", func(_ *geist.Ctx, s *geist.Stream) error {
+		last, _ := strconv.Atoi(s.LastEventID())
+		return s.Run(func() error {
+			id := strconv.Itoa(last + 1)
+			return s.Send(geist.Event{ID: id, Name: "count", Data: []byte(id)})
+		})
+	})
+
+	tb := newTB() // in a test: its *testing.T
+	defer tb.End()
+	t := geisttest.New(tb, app)
+	feed := t.SSE("/count")
+	fmt.Println(feed.Next().Is("count", "1").Data)
+	feed.End()
+	feed = feed.Reconnect() // with Last-Event-ID: 1
+	fmt.Println(feed.Next().HasID("2").Data)
+	// Output:
+	// 1
+	// 2
 }

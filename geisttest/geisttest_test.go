@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,7 +55,7 @@ func record(t *testing.T, test func(tb testing.TB)) []string {
 	var wg sync.WaitGroup
 	wg.Go(func() { test(r) })
 	wg.Wait()
-	for _, f := range r.cleanups {
+	for _, f := range slices.Backward(r.cleanups) {
 		f()
 	}
 	return r.messages

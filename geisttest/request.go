@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -118,6 +119,23 @@ func (r *Request) RemoteAddr(addr string) *Request {
 	}
 	r.remote = addr
 	return r
+}
+
+// has reports whether there is a header field of that name.
+func (r *Request) has(name string) bool {
+	return slices.ContainsFunc(r.fields, func(f field) bool { return strings.EqualFold(f.name, name) })
+}
+
+// remove takes the header fields of that name away.
+func (r *Request) remove(name string) {
+	r.fields = slices.DeleteFunc(r.fields, func(f field) bool { return strings.EqualFold(f.name, name) })
+}
+
+// clone returns a copy whose header fields can be changed.
+func (r *Request) clone() *Request {
+	c := *r
+	c.fields = slices.Clone(r.fields)
+	return &c
 }
 
 // Context sets a context that the client leaves with: when it ends, the connection is closed,

@@ -39,6 +39,7 @@ type session struct {
 	ln     *memconn.Listener
 	tls    *tls.Config // nil without Config.TLS
 	served chan error  // what Engine.Serve returned
+	bubble bool        // of testing/synctest: see bubble.go
 	bodies sync.WaitGroup
 
 	mu    sync.Mutex
@@ -72,8 +73,14 @@ func newSession(app *geist.Engine, cfg Config) (*session, error) {
 	if _, err := parseAddr(cfg.RemoteAddr); err != nil {
 		return nil, fmt.Errorf("Config.RemoteAddr: %w", err)
 	}
+	bubble := inBubble()
+	if bubble {
+		app.Server().NoDefaultDate = true
+		app.Server().MaxIdleWorkerDuration = bubblePause
+	}
 	s := &session{
-		app: app, cfg: cfg, ln: memconn.Listen(serverAddr()), served: make(chan error, 1),
+		bubble: bubble,
+		app:    app, cfg: cfg, ln: memconn.Listen(serverAddr()), served: make(chan error, 1),
 		idle: map[string][]*conn{}, conns: map[*conn]struct{}{}, port: 1024,
 	}
 	if cfg.Jar {
@@ -392,6 +399,9 @@ func (s *session) close() error {
 		_ = c.raw.Close()
 	}
 	s.mu.Unlock()
+	if s.bubble {
+		defer time.Sleep(2 * bubblePause)
+	}
 	done := make(chan error, 1)
 	go func() {
 		s.ln.Wait()

@@ -33,18 +33,32 @@ func handlerStacks() string {
 	}
 	var found []string
 	for stack := range strings.SplitSeq(string(buf), "\n\n") {
-		if !strings.Contains(stack, "geist.(*Engine).serve(") {
+		entry := handlerEntry(stack)
+		if entry == "" {
 			continue
 		}
 		if len(found) == maxStacks {
 			found = append(found, "(and more)")
 			break
 		}
-		above, _, _ := strings.Cut(stack, "github.com/gogeist/geist.(*Engine).serve(")
+		above, _, _ := strings.Cut(stack, entry)
 		found = append(found, strings.TrimSpace(above))
 	}
 	if len(found) == 0 {
 		return "(none)"
 	}
 	return strings.Join(found, "\n\n")
+}
+
+// handlerEntry returns the function of the engine below which a goroutine runs an application's
+// handler, or a stream's function, else "".
+func handlerEntry(stack string) string {
+	for _, entry := range [...]string{
+		"github.com/gogeist/geist.(*Engine).serve(", "github.com/gogeist/geist.(*bodyStream).WriteTo(",
+	} {
+		if strings.Contains(stack, entry) {
+			return entry
+		}
+	}
+	return ""
 }

@@ -1,6 +1,9 @@
 package hub
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/gogeist/geist/internal/hubwire"
 	"github.com/gogeist/geist/internal/outlet"
 )
@@ -12,14 +15,39 @@ type Subscriber interface {
 	HubConn() *Conn
 }
 
-// Conn is the hub's side of a connection. Applications pass it around and ask for its
-// ID; the rest is between the hub and the transport.
+// The states of a Conn, each later than those above it.
+const (
+	connOpen    uint8 = iota
+	connClosing       // close has been called, or is about to be
+	connEnded
+)
+
+// mapRooms is the number of rooms above which a Conn finds them by a map.
+const mapRooms = 16
+
+// Conn is the hub's side of a connection. Applications pass it around and ask who it
+// is; the rest is between the hub and the transport.
 type Conn struct {
 	id    ConnID
 	out   *outlet.Outlet
 	enc   hubwire.Encoding
 	can   hubwire.Traits
 	close func(hubwire.CloseReason)
+
+	mu    sync.Mutex
+	state uint8 // guarded by mu
+	hub   *Hub  // guarded by mu; set once
+	user  string
+	meta  any
+	all   *sub           // guarded by mu; in the room that everybody is in
+	subs  []*sub         // guarded by mu; in the order of joining if the encoding needs vectors
+	rooms map[*room]*sub // guarded by mu; the same, if they are many
+	front *sub           // guarded by mu; the first of those that have something to receive
+	back  *sub           // guarded by mu
+
+	direct      [][]byte // guarded by mu; units for this connection alone
+	directBytes int      // guarded by mu
+	scratch     *scratch // guarded by mu; what Next has returned last, if it was put together
 }
 
 // NewConn is for transports of this module. The Conn becomes the Source of o. When the
@@ -37,13 +65,165 @@ func (c *Conn) ID() ConnID { return c.id }
 // HubConn makes a Conn a Subscriber itself.
 func (c *Conn) HubConn() *Conn { return c }
 
+// User returns what Attach was told with As, or "".
+func (c *Conn) User() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
+// Meta returns what Attach was told with Meta, or nil.
+func (c *Conn) Meta() any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.meta
+}
+
+// Rooms returns the names of the rooms that the connection is in, in no order.
+func (c *Conn) Rooms() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := make([]string, 0, len(c.subs))
+	for _, s := range c.subs {
+		names = append(names, s.room.name)
+	}
+	return names
+}
+
 // Ended is for transports, which call it when the connection has ended, from the Ended
 // of its outlet.Socket or later: the Conn leaves its rooms and can join none any more.
 // It may be called more than once.
-func (c *Conn) Ended(hubwire.Key) {}
+func (c *Conn) Ended(hubwire.Key) {
+	if h, first := c.end(connEnded); first && h != nil {
+		h.forget(c)
+	}
+}
 
-// source is the Conn as its Outlet sees it: users do not.
-type source Conn
+// fail ends the connection for a reason that its client is told if possible. It
+// reports false if the connection was ending anyway.
+func (c *Conn) fail(reason hubwire.CloseReason) bool {
+	h, first := c.end(connClosing)
+	if !first {
+		return false
+	}
+	if reason == hubwire.Lagging {
+		h.count(&h.total.disconnected, 1)
+	}
+	c.close(reason)
+	return true
+}
 
-// Next hands out what the connection has not received yet.
-func (s *source) Next() []byte { return nil }
+// end moves on to a later state and leaves every room; it reports whether it was later.
+func (c *Conn) end(state uint8) (h *Hub, first bool) {
+	c.mu.Lock()
+	if c.state >= state {
+		c.mu.Unlock()
+		return nil, false
+	}
+	c.state, h = state, c.hub
+	var useless []*room
+	for _, s := range append(c.subs, c.all) {
+		if s != nil && s.leaveLocked() {
+			useless = append(useless, s.room)
+		}
+	}
+	c.subs, c.rooms, c.all = nil, nil, nil
+	c.front, c.back, c.direct, c.directBytes = nil, nil, nil, 0
+	c.mu.Unlock()
+	for _, r := range useless {
+		h.reap(r)
+	}
+	return h, true
+}
+
+// subLocked returns the subscription to a room, or nil.
+func (c *Conn) subLocked(r *room) *sub {
+	if r.all {
+		return c.all
+	}
+	if c.rooms != nil {
+		return c.rooms[r]
+	}
+	for _, s := range c.subs {
+		if s.room == r {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *Conn) addLocked(s *sub) {
+	s.index = len(c.subs)
+	c.subs = append(c.subs, s)
+	if c.rooms != nil {
+		c.rooms[s.room] = s
+	} else if len(c.subs) > mapRooms {
+		c.rooms = make(map[*room]*sub, 2*mapRooms)
+		for _, s := range c.subs {
+			c.rooms[s.room] = s
+		}
+	}
+}
+
+func (c *Conn) removeLocked(s *sub) {
+	delete(c.rooms, s.room)
+	if c.can.Vector { // vectors keep the order of joining
+		c.subs = slices.Delete(c.subs, s.index, s.index+1)
+		for i, s := range c.subs {
+			s.index = i
+		}
+		return
+	}
+	end := len(c.subs) - 1
+	c.subs[s.index] = c.subs[end]
+	c.subs[s.index].index = s.index
+	c.subs[end] = nil
+	c.subs = c.subs[:end]
+}
+
+// readyLocked puts s behind the others that have something to receive.
+func (c *Conn) readyLocked(s *sub) {
+	if s.ready {
+		return
+	}
+	s.ready = true
+	if c.back == nil {
+		c.front = s
+	} else {
+		c.back.next = s
+	}
+	c.back = s
+}
+
+// popLocked takes the first of those that have something to receive.
+func (c *Conn) popLocked() *sub {
+	s := c.front
+	if c.front = s.next; c.front == nil {
+		c.back = nil
+	}
+	s.next, s.ready = nil, false
+	return s
+}
+
+// unreadyLocked takes s from wherever it stands among them.
+func (c *Conn) unreadyLocked(s *sub) {
+	if !s.ready {
+		return
+	}
+	var before *sub
+	for at := c.front; at != s; at = at.next {
+		before = at
+	}
+	if before == nil {
+		c.front = s.next
+	} else {
+		before.next = s.next
+	}
+	if c.back == s {
+		c.back = before
+	}
+	s.next, s.ready = nil, false
+}
+
+// pendingLocked reports whether the connection has something to receive.
+func (c *Conn) pendingLocked() bool { return c.front != nil || len(c.direct) > 0 }

@@ -19,7 +19,7 @@ import (
 )
 
 // packages say where the programs are from.
-var packages = map[string]string{"curl": "curl", "h2load": "nghttp2-client", "wrk": "wrk"}
+var packages = map[string]string{"curl": "curl", "h2load": "nghttp2-client", "wrk": "wrk", "nginx": "nginx-light"}
 
 // run runs a program for at most a minute and returns what it printed.
 func run(t *testing.T, name string, args ...string) string {

@@ -11,6 +11,76 @@ import (
 	"time"
 )
 
+// This file takes connections out of fasthttp's hands, for handlers of net/http and for
+// WebSockets. fasthttp gives one away when its request is over, on a goroutine of its own,
+// and wants it back when that function returns:
+//
+//   - One of our own listeners can be detached: it then ignores that fasthttp closes it,
+//     and fasthttp has its buffers back at once (netConn.detach).
+//   - A foreign server's stays in that function to its end, and with it what is pooled.
+
+// hijacker is what a request was handed over to, if that is not a stream.
+type hijacker interface {
+	// giveAway is called when the chain and the hooks have returned. It reports false
+	// if the request goes on to an answer after all.
+	giveAway() bool
+}
+
+// hijack asks for the connection, without anything being written to it. begin is called
+// once: with the connection, or with nil if it was lost before it could be given away.
+func (c *Ctx) hijack(begin func(net.Conn)) {
+	conn := c.rc.Conn()
+	if b := bridgedOf(conn); b != nil {
+		b.takeover = begin
+		return
+	}
+	c.rc.HijackSetNoResponse(true)
+	if st := stateOf(conn); st != nil {
+		st.lost = func() { begin(nil) }
+		c.rc.Hijack(func(conn net.Conn) {
+			st.lost = nil
+			begin(conn)
+		})
+		return
+	}
+	// A foreign server does not say that it has failed to send earlier answers and
+	// closed the connection: the client's or our own end has to tell.
+	once := &sync.Once{}
+	lost := func() { once.Do(func() { begin(nil) }) }
+	watch := c.server.watcher.Watch(conn, func() { go lost() }) // begin waits for the handler
+	stop := context.AfterFunc(c.server.live.base, lost)
+	c.rc.Hijack(func(conn net.Conn) {
+		watch.Stop()
+		stop()
+		once.Do(func() { begin(conn) })
+	})
+}
+
+// unhijacked returns the connection that fasthttp gives away, without its wrapper.
+func unhijacked(conn net.Conn) net.Conn {
+	if u, ok := conn.(interface{ UnsafeConn() net.Conn }); ok {
+		return u.UnsafeConn()
+	}
+	return conn
+}
+
+// readAhead returns what has been read of a hijacked connection, but by nobody yet: with
+// a deadline that has passed, only what is in the reader's buffer comes.
+func readAhead(conn, outer net.Conn) []byte {
+	_ = outer.SetReadDeadline(expired)
+	rest, _ := io.ReadAll(conn)
+	_ = outer.SetReadDeadline(time.Time{})
+	return rest
+}
+
+// canHijack reports whether there is a real connection, and one that may be taken.
+func canHijack(conn net.Conn) bool {
+	if b := bridgedOf(conn); b != nil {
+		return b.canTake()
+	}
+	return canDeadline(conn)
+}
+
 // Hijack gives the connection to the handler, as net/http does. It fails once the
 // answer has begun to be sent. The connection is fasthttp's until Close is called.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -36,24 +106,10 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return x.taken, bufio.NewReadWriter(bufio.NewReader(x.taken), bufio.NewWriter(x.taken)), nil
 }
 
-// canHijack reports whether there is a real connection.
-func canHijack(conn net.Conn) bool { return bridgedRequest(conn) == nil && canDeadline(conn) }
-
-// giveAway asks fasthttp for the connection, which comes when this request is over.
-// Where the server cuts the connection before, it never comes.
-func (x *exchange) giveAway() {
-	stop := context.AfterFunc(x.c.server.live.base, func() {
-		if x.claimed.CompareAndSwap(false, true) {
-			x.finishHijack(nil)
-		}
-	})
-	x.c.rc.HijackSetNoResponse(true)
-	x.c.rc.Hijack(func(conn net.Conn) {
-		stop()
-		if x.claimed.CompareAndSwap(false, true) {
-			x.finishHijack(conn)
-		}
-	})
+// giveAway asks for the connection, which comes when this request is over.
+func (x *exchange) giveAway() bool {
+	x.c.hijack(x.finishHijack)
+	return true
 }
 
 // finishHijack lets the handler go on with the connection, ends the request with it,
@@ -93,18 +149,11 @@ type hijackedConn struct {
 
 // takeConn takes the connection, and what was read ahead of it, out of fasthttp's hands.
 func takeConn(conn net.Conn) *hijackedConn {
-	h := &hijackedConn{Conn: conn, closed: make(chan struct{})}
-	if u, ok := conn.(interface{ UnsafeConn() net.Conn }); ok {
-		h.Conn = u.UnsafeConn()
-	}
-	if st := stateOf(h.Conn); st != nil {
+	outer := unhijacked(conn)
+	if st := stateOf(outer); st != nil {
 		st.hijacked = true
 	}
-	// With a deadline that has passed, only what is in the reader's buffer comes.
-	_ = h.Conn.SetReadDeadline(expired)
-	h.rest, _ = io.ReadAll(conn)
-	_ = h.Conn.SetReadDeadline(time.Time{})
-	return h
+	return &hijackedConn{Conn: outer, closed: make(chan struct{}), rest: readAhead(conn, outer)}
 }
 
 // Read reads what was read ahead first. A drain wakes all reads by a deadline that has

@@ -1,0 +1,33 @@
+package hub
+
+import "errors"
+
+// What the methods of a Hub return; test with errors.Is.
+var (
+	// ErrClosed means that the hub has been shut down.
+	ErrClosed = errors.New("hub: closed")
+	// ErrConnClosed means that the connection has ended or is about to.
+	ErrConnClosed = errors.New("hub: connection closed")
+	// ErrNoConn means that no connection has that id or user. With a Backplane it is
+	// never returned: the connection may be on any node.
+	ErrNoConn = errors.New("hub: no such connection")
+	// ErrOtherHub means that the connection belongs to another hub.
+	ErrOtherHub = errors.New("hub: connection belongs to another hub")
+	// ErrJoined means that the connection is in the room already.
+	ErrJoined = errors.New("hub: already in the room")
+	// ErrRoomName means that the name of a room is empty or longer than
+	// Config.MaxRoomName.
+	ErrRoomName = errors.New("hub: bad room name")
+	// ErrTooManyRooms means that Config.MaxRooms, Config.MaxRoomsPerConn or what the
+	// transport can follow (16 rooms a stream) is reached.
+	ErrTooManyRooms = errors.New("hub: too many rooms")
+	// ErrCannotTell means that the room skips messages for slow connections, and this
+	// connection could not be told: a raw WebSocket has no words for a gap.
+	ErrCannotTell = errors.New("hub: connection cannot be told of gaps, which the room's OnLag makes")
+	// ErrMessage means that a message breaks a rule that is written at Message, or is
+	// longer than Config.MaxMessage.
+	ErrMessage = errors.New("hub: bad message")
+	// ErrBackplane means that other nodes could not be reached. What was to be
+	// published has been delivered to nobody, as far as this node can tell.
+	ErrBackplane = errors.New("hub: backplane")
+)

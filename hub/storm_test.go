@@ -1,0 +1,352 @@
+package hub
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	stormFor  = flag.Duration("storm", 0, "how long TestHub_storm goes on with new seeds; 0: a few seeds")
+	stormSeed = flag.Uint64("stormseed", 0, "the first seed of TestHub_storm; 0: any")
+)
+
+// TestHub_storm lets workers do everything at once, and holds each subscriber's view
+// against what was published: in each room a gap-free part of one order, or a gap that
+// was told. Run it long with -storm=5m.
+func TestHub_storm(t *testing.T) {
+	seed := *stormSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	begin := time.Now()
+	for i := uint64(0); i < 2 || time.Since(begin) < *stormFor; i++ {
+		if t.Run(fmt.Sprint(seed+i), func(t *testing.T) { runStorm(t, seed+i) }); t.Failed() {
+			t.Fatalf("failed with -stormseed=%d", seed+i)
+		}
+	}
+}
+
+const (
+	stormWorkers = 6
+	stormOps     = 1500
+)
+
+// stormRooms have every policy, with and without history and coalescing.
+var stormRooms = map[string]RoomConfig{
+	"kick":  {MaxLagMessages: 30, MaxLagBytes: 4 << 10},
+	"skip":  {MaxLagMessages: 20, OnLag: SkipToHead, KeepMessages: 10},
+	"drop":  {MaxLagMessages: 25, OnLag: DropOldest, KeepMessages: -1},
+	"bytes": {MaxLagBytes: 700, OnLag: DropOldest},
+	"slow":  {Coalesce: time.Millisecond, KeepBytes: 300},
+	"brief": {KeepMessages: -1},
+	"crowd": {KeepMessages: 50}, // where everybody is
+}
+
+// storm is one run.
+type storm struct {
+	h     *Hub
+	names []string
+
+	mu        sync.Mutex
+	published map[string]map[Pos]record // by room
+	peers     []*stormPeer
+}
+
+// record is what is known of a message.
+type record struct {
+	text   string
+	except ConnID
+	noLog  bool
+}
+
+// stormPeer is a client, with what it was promised.
+type stormPeer struct {
+	*peer
+	mu       sync.Mutex
+	sessions map[string]*session
+	release  func()
+}
+
+// session is a stay in a room, of which a client has one at most.
+type session struct {
+	joined  Joined
+	resumed bool
+	left    *Pos // the head when Leave had returned
+}
+
+func runStorm(t *testing.T, seed uint64) {
+	bubble(t, Config{Room: func(name string) RoomConfig { return stormRooms[name] }}, func(t *testing.T, h *Hub) {
+		m := &storm{h: h, published: map[string]map[Pos]record{}}
+		for name := range stormRooms {
+			m.names = append(m.names, name)
+			m.published[name] = map[Pos]record{}
+		}
+		for range 100 {
+			m.join(t, m.newPeer(), "crowd", Pos{})
+		}
+		var workers sync.WaitGroup
+		for w := range uint64(stormWorkers) {
+			workers.Go(func() { m.work(t, rand.New(rand.NewPCG(seed, w))) })
+		}
+		workers.Wait()
+		for _, p := range m.peers {
+			p.unstall()
+		}
+		time.Sleep(time.Second) // windows of coalescing
+		synctest.Wait()
+		total := 0
+		for _, p := range m.peers {
+			total += m.check(t, p)
+		}
+		if stats := h.Stats(); stats.Dropped == 0 || stats.Gaps == 0 || stats.Disconnected == 0 || stats.Resumed == 0 || total == 0 {
+			t.Errorf("a calm storm: %d received, %+v", total, stats)
+		}
+		for _, p := range m.peers {
+			p.gone()
+		}
+		synctest.Wait()
+		m.checkEmpty(t)
+	})
+}
+
+// checkEmpty looks for what should have gone with the connections.
+func (m *storm) checkEmpty(t *testing.T) {
+	if got := m.h.Stats().Conns; got != 0 {
+		t.Errorf("%d connections are left", got)
+	}
+	for name := range stormRooms {
+		if r := m.h.lookup(name); r != nil && (r.members.n != 0 || len(r.tapes) != 0 || r.pins != 0 || len(r.members.chunks) != 0) {
+			t.Errorf("room %s: %d members, %d tapes, %d pins", name, r.members.n, len(r.tapes), r.pins)
+		}
+	}
+}
+
+func (m *storm) newPeer() *stormPeer {
+	p := &stormPeer{peer: newPeer(lines{full: true}), sessions: map[string]*session{}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peers = append(m.peers, p)
+	return p
+}
+
+func (m *storm) work(t *testing.T, r *rand.Rand) {
+	var mine []*stormPeer
+	for i := range stormOps {
+		if len(mine) < 5 {
+			mine = append(mine, m.newPeer())
+		}
+		p := mine[r.IntN(len(mine))]
+		room := m.names[r.IntN(len(m.names))]
+		switch n := r.IntN(100); {
+		case n < 55:
+			m.publish(t, r, room, fmt.Sprint(i), p)
+		case n < 70:
+			m.join(t, p, room, Pos{})
+		case n < 78:
+			m.leave(p, room)
+		case n < 88:
+			p.toggle()
+		case n < 92:
+			_ = m.h.Send(t.Context(), p.ID(), Message{Data: []byte("direct")})
+			_ = m.h.Broadcast(t.Context(), Message{Data: []byte("all")})
+		default:
+			mine = append(mine[:0:0], mine...)
+			mine[r.IntN(len(mine))] = m.replace(t, p)
+		}
+	}
+}
+
+func (m *storm) publish(t *testing.T, r *rand.Rand, room, text string, p *stormPeer) {
+	rec := record{text: fmt.Sprintf("%s-%d-%s", text, r.Uint64(), strings.Repeat("x", r.IntN(60)))}
+	var opts []PublishOption
+	if r.IntN(4) == 0 {
+		rec.except = p.ID()
+		opts = append(opts, Except(rec.except))
+	}
+	if r.IntN(8) == 0 {
+		rec.noLog = true
+		opts = append(opts, NoLog())
+	}
+	pos, err := m.h.Publish(t.Context(), room, Message{Data: []byte(rec.text)}, opts...)
+	if err != nil {
+		t.Errorf("Publish: %v", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old, ok := m.published[room][pos]; ok && !pos.IsZero() {
+		t.Errorf("%s: both %q and %q are at %v", room, old.text, rec.text, pos)
+	}
+	m.published[room][pos] = rec
+}
+
+func (m *storm) join(t *testing.T, p *stormPeer, room string, pos Pos) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions[room] != nil {
+		return
+	}
+	j, err := m.h.Join(p, room, Since(pos))
+	switch {
+	case err == nil:
+		p.sessions[room] = &session{joined: j, resumed: !pos.IsZero()}
+	case !errors.Is(err, ErrConnClosed):
+		t.Errorf("Join: %v", err)
+	}
+}
+
+func (m *storm) leave(p *stormPeer, room string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.sessions[room]
+	if s == nil || s.left != nil || !m.h.Leave(p, room) {
+		return
+	}
+	s.left = new(Pos)
+	if r := m.h.lookup(room); r != nil {
+		r.mu.Lock()
+		*s.left = r.head
+		r.mu.Unlock()
+	}
+}
+
+// toggle stalls the client, or lets it read again.
+func (p *stormPeer) toggle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.release == nil {
+		p.release = p.stall()
+		return
+	}
+	p.release()
+	p.release = nil
+}
+
+func (p *stormPeer) unstall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.release != nil {
+		p.release()
+		p.release = nil
+	}
+}
+
+// replace cuts a client off, and has another resume where it was.
+func (m *storm) replace(t *testing.T, p *stormPeer) *stormPeer {
+	p.gone()
+	q := m.newPeer()
+	p.mu.Lock()
+	rooms := make(map[string]Pos)
+	for room, s := range p.sessions {
+		rooms[room] = s.joined.From
+	}
+	p.mu.Unlock()
+	for _, line := range p.received() {
+		if line.room != "" {
+			rooms[line.room] = line.pos
+		}
+	}
+	for room, pos := range rooms {
+		m.join(t, q, room, pos)
+	}
+	return q
+}
+
+// received is a line that a client has got.
+type received struct {
+	room string
+	pos  Pos
+	gap  bool
+	from Pos // of a gap
+	text string
+}
+
+// received parses what the client has got, without forgetting it.
+func (p *stormPeer) received() (lines []received) {
+	p.peer.mu.Lock()
+	all := p.got.String()
+	p.peer.mu.Unlock()
+	for line := range strings.Lines(all) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(f) < 3 {
+			continue // close
+		}
+		x := received{room: f[0], text: f[2], gap: f[2] == "gap"}
+		x.pos, _ = ParsePos(f[1])
+		if x.gap {
+			x.from, _ = ParsePos(f[3])
+		}
+		lines = append(lines, x)
+	}
+	return lines
+}
+
+// check holds what a client has got against what was published. It returns how many
+// messages that were.
+func (m *storm) check(t *testing.T, p *stormPeer) int {
+	at := make(map[string]Pos)
+	for room, s := range p.sessions {
+		at[room] = s.joined.From
+	}
+	n := 0
+	for _, x := range p.received() {
+		if x.room == "" {
+			continue // direct
+		}
+		n++
+		s := p.sessions[x.room]
+		switch {
+		case s == nil:
+			t.Errorf("%s %v: never joined", x.room, x.pos)
+		case x.gap:
+			if s.joined.Recovered && x.from != at[x.room] { // what lies between was not for it
+				m.checkHole(t, p, s, x.room, at[x.room], Pos{x.from.Epoch, x.from.Offset + 1})
+			}
+		case m.published[x.room][x.pos].text != x.text:
+			t.Errorf("%s %v: received %q, published %q", x.room, x.pos, x.text, m.published[x.room][x.pos].text)
+		case m.published[x.room][x.pos].except == p.ID():
+			t.Errorf("%s %v: received its own", x.room, x.pos)
+		case s.left != nil && s.left.Epoch == x.pos.Epoch && x.pos.Offset > s.left.Offset:
+			t.Errorf("%s %v: received after Leave at %v", x.room, x.pos, s.left)
+		default:
+			m.checkHole(t, p, s, x.room, at[x.room], x.pos)
+		}
+		at[x.room] = x.pos
+	}
+	m.checkEnd(t, p, at)
+	return n
+}
+
+// checkHole wants a reason for each message between two that were received.
+func (m *storm) checkHole(t *testing.T, p *stormPeer, s *session, room string, from, to Pos) {
+	if from.Epoch != to.Epoch || to.Offset <= from.Offset {
+		t.Errorf("%s: %v came after %v", room, to, from)
+		return
+	}
+	for offset := from.Offset + 1; offset < to.Offset; offset++ {
+		rec := m.published[room][Pos{to.Epoch, offset}]
+		replayed := s.resumed && offset <= s.joined.Head.Offset
+		if rec.except != p.ID() && !(replayed && rec.noLog) {
+			t.Errorf("%s: %d is missing between %v and %v", room, offset, from, to)
+		}
+	}
+}
+
+// checkEnd wants who is still there to have all there is.
+func (m *storm) checkEnd(t *testing.T, p *stormPeer, at map[string]Pos) {
+	for _, room := range p.Rooms() {
+		head := m.h.lookup(room).head
+		s := p.sessions[room]
+		if at[room].Epoch == head.Epoch {
+			m.checkHole(t, p, s, room, at[room], Pos{head.Epoch, head.Offset + 1})
+		} else {
+			t.Errorf("%s: ended at %v, the head is %v", room, at[room], head)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package geist
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gogeist/geist/internal/wsproto"
+)
+
+// readBuffer is what bytes of clients are read into. A connection has one only while
+// there is something in it.
+type readBuffer [8 << 10]byte
+
+var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+
+// Read waits for the next message and returns it, whole and inflated. Pings are answered
+// and fragments put together on the way. It fails with a *[CloseError] once the
+// connection has ended or is closing, whoever began that; every later call fails alike.
+// A client that breaks the protocol, or sends a message longer than
+// WebSocketConfig.MaxMessageBytes (1009), is closed with the status code that says so.
+//
+// The client's close frames, pongs and, on most systems, its departure are seen by Read:
+// a handler that only writes should leave a goroutine to read.
+func (w *Conn) Read() (Message, error) {
+	if err := w.use(); err != nil {
+		return Message{}, err
+	}
+	w.readMu.Lock()
+	defer w.readMu.Unlock()
+	for {
+		if err := w.ended(); err != nil {
+			return Message{}, err
+		}
+		u, err := w.next()
+		if err != nil {
+			return Message{}, w.readFailed(err)
+		}
+		switch u.Op {
+		case wsproto.Ping:
+			w.out.Post(wsproto.AppendFrame(nil, wsproto.Pong, true, false, u.Data)) // a flood is not answered to its end
+		case wsproto.Pong: // that it came was all
+		case wsproto.Close:
+			w.closeRead(u.Data)
+		default:
+			return Message{MessageType(u.Op), u.Data}, nil
+		}
+	}
+}
+
+// ReadJSON reads a message and decodes it from JSON into v, a non-nil pointer. A message
+// that is none gives an [Error] of status 400, after which the connection goes on, unless
+// the handler returns it.
+func (w *Conn) ReadJSON(v any) error {
+	m, err := w.Read()
+	if err != nil {
+		return err
+	}
+	if err := w.set.JSON.Decode(m.Data, v); err != nil {
+		return errMessageJSON.Wrap(err)
+	}
+	return nil
+}
+
+var errMessageJSON = NewError(400, "the message is not the JSON that was expected")
+
+// next returns the next unit.
+func (w *Conn) next() (wsproto.Unit, error) {
+	for {
+		for len(w.rest) > 0 {
+			u, n, err := w.in.Next(w.rest)
+			if w.rest = w.rest[n:]; len(w.rest) == 0 || err != nil {
+				w.recycle()
+			}
+			if u.Op != wsproto.Continuation || err != nil {
+				return u, err
+			}
+		}
+		w.waits.Add(1)
+		err := w.fill()
+		w.waits.Add(1)
+		if err != nil {
+			return wsproto.Unit{}, err
+		}
+	}
+}
+
+// recycle gives the buffer back.
+func (w *Conn) recycle() {
+	w.rest = nil
+	if w.buf == nil {
+		return
+	}
+	if debugCtx {
+		fill(w.buf[:])
+	}
+	readBuffers.Put(w.buf)
+	w.buf = nil
+}
+
+// fill waits for bytes. Where the system tells when a socket is readable, no buffer is
+// held meanwhile.
+func (w *Conn) fill() error {
+	for {
+		err := w.fillOnce()
+		if err == nil {
+			return nil
+		}
+		w.recycle()
+		if !isTimeout(err) || !w.again() {
+			return err
+		}
+	}
+}
+
+func (w *Conn) fillOnce() error {
+	if w.raw != nil {
+		if err := w.raw.Read(w.readable); err != nil {
+			return err
+		}
+	} else {
+		w.buf = readBuffers.Get().(*readBuffer)
+		w.readN, w.readErr = w.conn.Read(w.buf[:])
+	}
+	if w.readN == 0 {
+		return w.readErr
+	}
+	w.rest = w.buf[:w.readN]
+	return nil
+}
+
+// tryRead reads what a socket has, and reports whether that was anything.
+func (w *Conn) tryRead(fd uintptr) (ok bool) {
+	w.buf = readBuffers.Get().(*readBuffer)
+	if w.readN, ok, w.readErr = rawRead(fd, w.buf[:]); !ok {
+		w.recycle()
+	}
+	return ok
+}
+
+// again is called when the read deadline has passed. It reports whether to read on: a
+// drain wakes all reads, but only what has been said to this connection ends it.
+func (w *Conn) again() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ending == nil && w.conn.SetReadDeadline(time.Time{}) == nil
+}
+
+// wakeLocked lets a Read that waits see that the connection is ending. w.mu must be held.
+func (w *Conn) wakeLocked() { _ = w.conn.SetReadDeadline(expired) }
+
+// readFailed returns what Read returns when no bytes came, or wrong ones.
+func (w *Conn) readFailed(err error) error {
+	if e, ok := errors.AsType[*wsproto.Error](err); ok {
+		w.broken = true
+		w.close(&CloseError{Code: int(e.Code), Reason: e.Text, err: e})
+		return w.ended()
+	}
+	if isTimeout(err) { // woken, see again
+		return w.ended()
+	}
+	w.broken = true
+	if errors.Is(err, net.ErrClosed) { // we have
+		return w.lost(err)
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	err = w.lost(errors.Join(ErrClientGone, err))
+	w.out.Cut(err)
+	return err
+}
+
+// closeRead notes the client's close frame and answers it.
+func (w *Conn) closeRead(payload []byte) {
+	w.said = true
+	code, reason, err := wsproto.ParseClose(payload)
+	if err != nil {
+		_ = w.readFailed(err)
+		return
+	}
+	w.closeWith(&CloseError{Code: int(code), Reason: reason, err: ErrClientGone}, code, "")
+}
