@@ -5,6 +5,7 @@ package realtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gogeist/geist/bench/realtime/control"
@@ -55,11 +56,8 @@ func (r *runner) hold(s Scene, t *Table) error {
 			row := &Row{Name: fmt.Sprintf("%s, %d", p.Name, n)}
 			rows[p.Name] = row
 			t.Rows = append(t.Rows, row)
-			for _, name := range t.Bases {
-				if r.Filter == nil || r.Filter.MatchString(name) {
-					row.Base = fmt.Sprintf("%s, %d", name, n)
-					break
-				}
+			if base := firstOf(t.Bases, peers); base != "" {
+				row.Base = fmt.Sprintf("%s, %d", base, n)
 			}
 		}
 		for trial := range r.Trials {
@@ -73,6 +71,16 @@ func (r *runner) hold(s Scene, t *Table) error {
 		}
 	}
 	return nil
+}
+
+// firstOf returns the first name that belongs to one of the peers.
+func firstOf(names []string, peers []servers.Peer) string {
+	for _, name := range names {
+		if slices.ContainsFunc(peers, func(p servers.Peer) bool { return p.Name == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // holdOne is one trial.
@@ -138,7 +146,7 @@ func (r *runner) warm(proc *control.Process, cfg load.Config) error {
 
 // goneLimit is how long a server may take to forget clients that have vanished. Some
 // notice only when they write.
-const goneLimit = 10 * time.Second
+const goneLimit = 30 * time.Second
 
 // vanish resets all connections and looks at what stays behind.
 func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *Row) error {

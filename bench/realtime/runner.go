@@ -110,10 +110,14 @@ func (c *contender) close() error {
 	return c.Process.Close()
 }
 
-// contend starts the server of a peer with its clients: conns of them in so many rooms.
+// contend starts the server of a peer with its clients.
 func (r *runner) contend(p servers.Peer, cfg load.Config) (*contender, error) {
+	return r.contendWith(p, servers.Spec{Rooms: cfg.Rooms}, cfg)
+}
+
+func (r *runner) contendWith(p servers.Peer, spec servers.Spec, cfg load.Config) (*contender, error) {
 	r.Log("%s: %d connections, %d rooms", p.Name, cfg.Conns, cfg.Rooms)
-	proc, err := control.Start(r.Exe, p, servers.Spec{Rooms: cfg.Rooms})
+	proc, err := control.Start(r.Exe, p, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,13 @@ func stalledScene(kind string, protos []wire.Protocol) Scene {
 	}
 }
 
-// stallSteps is the number of bursts that fill the stalled client's buffers, and every
-// queue in front of them: 2 MiB.
-const stallSteps = 128
+// What fills the buffers of the stalled client and every queue in front of them: 2 MiB.
+// The kernel's own are kept small, or they would take all of it.
+const (
+	fillSteps  = 32
+	fillSize   = wire.MaxSize
+	sendBuffer = 64 << 10
+)
 
 func (r *runner) stalled(s Scene, t *Table) error {
 	t.Metrics = []Metric{
@@ -35,7 +39,7 @@ func (r *runner) stalled(s Scene, t *Table) error {
 		{Key: "p99", Head: "p99 stalled, ms", Digits: 2},
 		{Key: "max", Head: "longest stalled, ms", Digits: 1},
 		{Key: "cpu_ratio", Head: "CPU, stalled ÷ not", Digits: 3},
-		{Key: "got", Head: "KiB that waited for it", Digits: 0},
+		{Key: "got", Head: fmt.Sprintf("KiB that it got at last, of %d", stalledTotal(r)>>10), Digits: 0},
 		{Key: "dropped", Head: "server let it go", Digits: 0},
 	}
 	peers := r.peers(s, t, func(p servers.Peer) string { return p.NoStall })
@@ -62,11 +66,19 @@ func (r *runner) stalled(s Scene, t *Table) error {
 	return nil
 }
 
+// stallSteps is the number of bursts that are measured.
+func (r *runner) stallSteps() int { return max(int(r.Batch/(20*time.Millisecond)), 4) }
+
+// stalledTotal is how many bytes of messages are published while the client is stalled.
+func stalledTotal(r *runner) int {
+	return bursts * (fillSteps*fillSize + r.stallSteps()*stallSize)
+}
+
 // errBlocked says that one client has stopped all.
 var errBlocked = errors.New("the stalled client stopped the others")
 
 func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
-	c, err := r.contend(p, load.Config{Conns: r.Conns, Rooms: 1, StallFirst: true})
+	c, err := r.contendWith(p, servers.Spec{Rooms: 1, SendBuffer: sendBuffer}, load.Config{Conns: r.Conns, Rooms: 1, StallFirst: true})
 	if err != nil {
 		return err
 	}
@@ -75,7 +87,7 @@ func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
 			err = errors.Join(err, e)
 		}
 	}()
-	run := control.Run{Steps: max(int(r.Batch/(20*time.Millisecond)), 4), Rooms: 1, Burst: bursts, Size: stallSize}
+	run := control.Run{Steps: r.stallSteps(), Rooms: 1, Burst: bursts, Size: stallSize}
 	if _, _, err := r.publish(c, control.Run{Steps: 4, Rooms: 1, Burst: bursts, Size: stallSize}, r.Conns); err != nil {
 		return err
 	}
@@ -86,7 +98,7 @@ func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
 	if err := c.swarm.Stall(); err != nil {
 		return err
 	}
-	if _, _, err := r.publish(c, control.Run{Steps: stallSteps, Rooms: 1, Burst: bursts, Size: stallSize}, r.Conns-1); err != nil {
+	if _, _, err := r.publish(c, control.Run{Steps: fillSteps, Rooms: 1, Burst: bursts, Size: fillSize}, r.Conns-1); err != nil {
 		return fmt.Errorf("%w: %w", errBlocked, err)
 	}
 	cost, res, err := r.publish(c, run, r.Conns-1)
@@ -101,8 +113,7 @@ func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
 	if err != nil {
 		return err
 	}
-	before, after := res.Latency.Quantile(0.99), free.Latency.Quantile(0.99)
-	before, after = after, before
+	before, after := free.Latency.Quantile(0.99), res.Latency.Quantile(0.99)
 	row.add("p99_ratio", float64(after)/float64(max(before, 1)))
 	row.add("p99_before", millis(before))
 	row.add("p99", millis(after))

@@ -110,8 +110,8 @@ func (t *Table) Markdown(w io.Writer) {
 			fmt.Fprintf(w, "\n%s: %s.\n", r.Name, r.Remark)
 		}
 	}
-	for _, a := range t.Absent {
-		fmt.Fprintf(w, "\nAbsent: %s.\n", a)
+	if len(t.Absent) > 0 {
+		fmt.Fprintf(w, "\nAbsent: %s.\n", strings.Join(t.Absent, "; "))
 	}
 }
 

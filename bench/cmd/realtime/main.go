@@ -69,7 +69,9 @@ func run(w io.Writer, args []string) error {
 func serve(args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	name := fs.String(strings.TrimPrefix(control.FlagPeer, "-"), "", "")
-	rooms := fs.Int(strings.TrimPrefix(control.FlagRooms, "-"), 1, "")
+	var spec servers.Spec
+	fs.IntVar(&spec.Rooms, strings.TrimPrefix(control.FlagRooms, "-"), 1, "")
+	fs.IntVar(&spec.SendBuffer, strings.TrimPrefix(control.FlagSendBuffer, "-"), 0, "")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func serve(args []string) error {
 	if err != nil {
 		return err
 	}
-	return control.Serve(p, servers.Spec{Rooms: *rooms}, os.Stdin, os.Stdout, acks)
+	return control.Serve(p, spec, os.Stdin, os.Stdout, acks)
 }
 
 func parse(args []string) (o options, err error) {

@@ -4,6 +4,7 @@ package control
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +57,7 @@ func Serve(p servers.Peer, spec servers.Spec, in io.Reader, out io.Writer, acks 
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	ln, err := listen(spec.SendBuffer)
 	if err != nil {
 		return err
 	}
@@ -68,6 +70,20 @@ func Serve(p servers.Peer, spec servers.Spec, in io.Reader, out io.Writer, acks 
 	err = s.obey(in, out, served)
 	_ = ln.Close()
 	return err
+}
+
+// listen returns a listener whose connections inherit the size of its send buffer.
+func listen(sendBuffer int) (net.Listener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		if sendBuffer == 0 {
+			return nil
+		}
+		var err error
+		return errors.Join(raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+		}), err)
+	}}
+	return lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 }
 
 func (s *server) obey(in io.Reader, out io.Writer, served <-chan error) error {

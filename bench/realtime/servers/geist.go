@@ -2,16 +2,150 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/hub"
 
 	"github.com/gogeist/geist/bench/realtime/wire"
 )
 
-// geistPeers are geist with its zero Config.
+// geistPeers are geist and its hub with their zero Configs: limits, heartbeats, panic
+// recovery and the rooms' history are on.
 func geistPeers() []Peer {
-	return []Peer{geistRunPeer()}
+	return []Peer{
+		geistSocketPeer("geist", "the handler reads", geistRead),
+		geistSocketPeer("geist (Follow)", "ws.Follow: the handler only waits", geistFollow),
+		geistStreamPeer(),
+		geistRunPeer(),
+	}
+}
+
+// geistServer is a hub, and the connections that are in their room.
+type geistServer struct {
+	hub     *hub.Hub
+	mu      sync.Mutex
+	members map[*geist.Conn]struct{} // guarded by mu
+}
+
+func geistSocketPeer(name, note string, room func(*geistServer, string, *geist.Conn) error) Peer {
+	return Peer{
+		Name: name, Module: "github.com/gogeist/geist", Protocol: wire.WebSocket, Note: note,
+		Build: func(Spec) (Server, error) {
+			s := &geistServer{hub: hub.New(hub.Config{}), members: map[*geist.Conn]struct{}{}}
+			app := geist.New(geist.Config{})
+			app.WS(wire.RoomPath, func(c *geist.Ctx, ws *geist.Conn) error {
+				return room(s, c.Query("room"), ws)
+			})
+			app.WS(wire.EchoPath, func(_ *geist.Ctx, ws *geist.Conn) error {
+				for {
+					m, err := ws.Read()
+					if err != nil {
+						return err
+					}
+					if err := ws.Write(m.Type, m.Data); err != nil {
+						return err
+					}
+				}
+			})
+			if err := app.Check(); err != nil {
+				return Server{}, fmt.Errorf("check: %w", err)
+			}
+			return Server{Serve: app.Serve, Publish: s.publish, Members: s.len, Each: s.each}, nil
+		},
+	}
+}
+
+// geistRead is the handler that a chat would have, but that nobody says anything.
+func geistRead(s *geistServer, room string, ws *geist.Conn) error {
+	if _, err := s.hub.Join(ws, room); err != nil {
+		return err
+	}
+	s.add(ws)
+	defer s.remove(ws)
+	for {
+		if _, err := ws.Read(); err != nil {
+			return err
+		}
+	}
+}
+
+// geistFollow is for clients that only listen.
+func geistFollow(s *geistServer, room string, ws *geist.Conn) error {
+	s.add(ws)
+	defer s.remove(ws)
+	return ws.Follow(s.hub, room)
+}
+
+func (s *geistServer) add(ws *geist.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members[ws] = struct{}{}
+}
+
+func (s *geistServer) remove(ws *geist.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.members, ws)
+}
+
+func (s *geistServer) publish(room string, p []byte) error {
+	_, err := s.hub.Publish(context.Background(), room, hub.Message{Data: p})
+	return err
+}
+
+func (s *geistServer) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.members)
+}
+
+func (s *geistServer) each() []Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Member
+	for ws := range s.members {
+		all = append(all, geistMember{s.hub, ws})
+	}
+	return all
+}
+
+type geistMember struct {
+	hub *hub.Hub
+	ws  *geist.Conn
+}
+
+func (m geistMember) Join(room string) error {
+	if _, err := m.hub.Join(m.ws, room); err != nil && !errors.Is(err, hub.ErrJoined) {
+		return err
+	}
+	return nil
+}
+
+func (m geistMember) Leave(room string) error {
+	m.hub.Leave(m.ws, room)
+	return nil
+}
+
+// geistStreamPeer is a stream that the hub owns (Stream.Follow): no goroutine stays with it.
+func geistStreamPeer() Peer {
+	return Peer{
+		Name: "geist (stream)", Module: "github.com/gogeist/geist", Protocol: wire.EventStream,
+		Note: "s.Follow: the hub owns the connection", NoChurn: "rooms are chosen when a client connects",
+		Build: func(Spec) (Server, error) {
+			s := &geistServer{hub: hub.New(hub.Config{})}
+			app := geist.New(geist.Config{})
+			app.SSE(wire.RoomPath, func(c *geist.Ctx, st *geist.Stream) error {
+				return st.Follow(s.hub, c.Query("room"))
+			})
+			if err := app.Check(); err != nil {
+				return Server{}, fmt.Errorf("check: %w", err)
+			}
+			return Server{Serve: app.Serve, Publish: s.publish, Members: func() int { return int(s.hub.Stats().Conns) }}, nil
+		},
+	}
 }
 
 // geistRunPeer is a stream that its handler writes (Stream.Run), with a channel of every
@@ -19,7 +153,7 @@ func geistPeers() []Peer {
 func geistRunPeer() Peer {
 	return Peer{
 		Name: "geist (Run)", Module: "github.com/gogeist/geist", Protocol: wire.EventStream,
-		Note:    "written by the handler; queues by hand",
+		Note:    "s.Run: written by the handler; queues by hand",
 		NoChurn: "its rooms are a map by hand",
 		Build: func(Spec) (Server, error) {
 			rooms := newRoster[*streamClient]()

@@ -22,6 +22,9 @@ type Spec struct {
 	// Rooms is the number of rooms that clients will be in. With one, libraries that
 	// know no rooms may send to all.
 	Rooms int
+	// SendBuffer, if not zero, is the size in bytes of the buffer that the kernel has for
+	// each connection. Otherwise that grows to megabytes for a client that does not read.
+	SendBuffer int
 }
 
 // A Server is what a peer has built.
