@@ -40,7 +40,7 @@ func fanout(kind string, protos []wire.Protocol, size, burst int) Scene {
 	}
 	return Scene{
 		Name: fmt.Sprintf("%s/fanout/%dx%d", kind, size, burst), Title: title + "; every client has it before the next",
-		protocols: protos,
+		protocols: protos, bursts: burst > 1,
 		run: func(r *runner, s Scene, t *Table) error {
 			t.Bases = bases(kind, burst)
 			return r.fanout(s, t, size, burst)
@@ -64,9 +64,6 @@ func (r *runner) fanout(s Scene, t *Table, size, burst int) error {
 	rooms := r.Conns / size
 	var cs []*contender
 	for _, p := range r.peers(s, t, nil) {
-		if p.Batches && burst == 1 {
-			continue
-		}
 		c, err := r.contend(p, load.Config{Conns: rooms * size, Rooms: rooms})
 		if err != nil {
 			return finish(t, cs, err)

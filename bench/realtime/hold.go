@@ -19,7 +19,7 @@ func hold(kind string, protos []wire.Protocol) Scene {
 	return Scene{
 		Name: kind + "/hold",
 		Title: "clients with a browser's headers connect, 64 at a time, stay idle, and vanish all at once (RST); " +
-			"memory after a collection of garbage, a fresh process each",
+			"memory after a rest and a collection of garbage, a fresh process each",
 		protocols: protos,
 		run: func(r *runner, s Scene, t *Table) error {
 			t.Bases = []string{"fasthttp/websocket", "net/http", "gorilla chat", "melody", "centrifuge"}
@@ -38,6 +38,7 @@ func (r *runner) hold(s Scene, t *Table) error {
 		{Key: "connect_rate", Head: "connects/s", Digits: 0},
 		{Key: "connect_cpu", Head: "CPU a connect, µs", Digits: 0},
 		{Key: "gone", Head: "gone after, ms", Digits: 0},
+		{Key: "gone_goroutines", Head: "their goroutines, ms", Digits: 0},
 		{Key: "left_goroutines", Head: "goroutines left", Digits: 0},
 		{Key: "left_fds", Head: "fds left", Digits: 0},
 		{Key: "left_heap", Head: "heap left, %", Digits: 1},
@@ -110,6 +111,9 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.joined(proc, n); err != nil {
 		return err
 	}
+	if err := r.loop.PollFor(r.Rest); err != nil {
+		return err
+	}
 	asIs, err := proc.Stats(false)
 	if err != nil {
 		return err
@@ -144,31 +148,22 @@ func (r *runner) warm(proc *control.Process, cfg load.Config) error {
 	return r.joined(proc, 0)
 }
 
-// goneLimit is how long a server may take to forget clients that have vanished. Some
-// notice only when they write.
-const goneLimit = 30 * time.Second
-
 // vanish resets all connections and looks at what stays behind.
 func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *Row) error {
 	start := time.Now()
 	swarm.Close(true)
-	var st control.Stats
-	for {
-		var err error
-		if st, err = proc.Stats(false); err != nil {
-			return err
-		}
-		if st.Members == 0 && back(st.Goroutines, base.Goroutines, full.Goroutines) && back(st.FDs, base.FDs, full.FDs) {
-			break
-		}
-		if time.Since(start) > goneLimit {
-			break
-		}
-		if err := r.loop.PollFor(10 * time.Millisecond); err != nil {
-			return err
-		}
+	err := r.until(proc, start, func(st control.Stats) bool {
+		return st.Members == 0 && back(st.FDs, base.FDs, full.FDs)
+	})
+	if err != nil {
+		return err
 	}
 	row.add("gone", millis(time.Since(start)))
+	err = r.until(proc, start, func(st control.Stats) bool { return back(st.Goroutines, base.Goroutines, full.Goroutines) })
+	if err != nil {
+		return err
+	}
+	row.add("gone_goroutines", millis(time.Since(start)))
 	end, err := proc.Stats(true)
 	if err != nil {
 		return err
@@ -178,6 +173,20 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 	row.add("left_heap", share(end.Heap, base.Heap, full.Heap))
 	row.add("left_rss", share(end.RSS, base.RSS, full.RSS))
 	return nil
+}
+
+// until waits for a state of the server, at most until Forget has passed since start: what
+// is left then is in the table. Some servers notice only when they write.
+func (r *runner) until(proc *control.Process, start time.Time, ok func(control.Stats) bool) error {
+	for {
+		st, err := proc.Stats(false)
+		if err != nil || ok(st) || time.Since(start) > r.Forget {
+			return err
+		}
+		if err := r.loop.PollFor(10 * time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // back reports whether at most a twentieth of what was added is left.

@@ -25,6 +25,9 @@ type Options struct {
 	// Trials is the number of fresh processes of each server in the scenes hold and
 	// stalled.
 	Trials int
+	// Rest is how long connections stay idle before the scene hold looks at memory, and
+	// Forget how long a server may take to let go of those that have vanished.
+	Rest, Forget time.Duration
 	// Conns is the number of subscribers of the fan-out scenes, Held those of hold.
 	Conns int
 	Held  []int
@@ -44,6 +47,7 @@ type Scene struct {
 	Title string
 
 	protocols []wire.Protocol
+	bursts    bool
 	run       func(*runner, Scene, *Table) error
 }
 
@@ -81,7 +85,7 @@ func (r *runner) peers(s Scene, t *Table, absent func(servers.Peer) string) []se
 		for _, proto := range s.protocols {
 			speaks = speaks || proto == p.Protocol
 		}
-		if !speaks || r.Filter != nil && !r.Filter.MatchString(p.Name) {
+		if !speaks || p.Batches && !s.bursts || r.Filter != nil && !r.Filter.MatchString(p.Name) {
 			continue
 		}
 		if absent != nil {

@@ -94,6 +94,8 @@ func parse(args []string) (o options, err error) {
 	fs.DurationVar(&o.Batch, "batch", 500*time.Millisecond, "least duration of a batch")
 	fs.IntVar(&o.Trials, "trials", 3, "fresh processes of each server in the scenes hold and stalled")
 	fs.IntVar(&o.Conns, "conns", 1000, "clients in the scenes of fan-out")
+	fs.DurationVar(&o.Rest, "rest", 12*time.Second, "how long connections of the scenes hold rest before their memory is read")
+	fs.DurationVar(&o.Forget, "forget", 30*time.Second, "how long a server may take to let go of connections that have vanished")
 	held := fs.String("held", "1000,4000,15000", "clients in the scenes hold")
 	fs.IntVar(&o.Crowd, "crowd", 100_000, "other rooms in the scene crowd")
 	fs.BoolVar(&o.quick, "quick", false, "few clients, 3 short rounds: shows that it works, not how fast it is")
@@ -105,6 +107,7 @@ func parse(args []string) (o options, err error) {
 	}
 	if o.quick {
 		o.Rounds, o.Batch, o.Trials, o.Conns, o.Crowd, *held = 3, 20*time.Millisecond, 1, 100, 500, "100"
+		o.Rest, o.Forget = 0, 2*time.Second
 	}
 	o.scenes = strings.Split(*names, ",")
 	if *verbose {

@@ -31,7 +31,7 @@ const ackPatience = 20 * time.Second
 
 // Acks returns the pipe of the client, in a process that Start has started.
 func Acks() (*os.File, error) {
-	const fd = 3 // the first of exec.Cmd.ExtraFiles
+	const fd = 3                                       // the first of exec.Cmd.ExtraFiles
 	if err := unix.SetNonblock(fd, true); err != nil { // so that it takes deadlines
 		return nil, fmt.Errorf("pipe of the client: %w", err)
 	}

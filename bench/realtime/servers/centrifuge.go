@@ -38,6 +38,7 @@ type centrifugeOptions struct {
 func centrifugePeer(name, note string, o centrifugeOptions) Peer {
 	return Peer{
 		Name: name, Module: "github.com/centrifugal/centrifuge", Protocol: wire.Centrifuge, Note: note,
+		Batches: o != (centrifugeOptions{}),
 		Build: func(Spec) (Server, error) {
 			s := &centrifugeServer{members: map[*centrifuge.Client]struct{}{}}
 			return s.build(o)

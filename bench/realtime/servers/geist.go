@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/hub"
@@ -15,10 +16,13 @@ import (
 // geistPeers are geist and its hub with their zero Configs: limits, heartbeats, panic
 // recovery and the rooms' history are on.
 func geistPeers() []Peer {
+	coalesce := hub.Config{Rooms: hub.RoomConfig{Coalesce: time.Millisecond}}
 	return []Peer{
-		geistSocketPeer("geist", "the handler reads", geistRead),
-		geistSocketPeer("geist (Follow)", "ws.Follow: the handler only waits", geistFollow),
-		geistStreamPeer(),
+		geistSocketPeer("geist", "the handler reads", hub.Config{}, geistRead),
+		geistSocketPeer("geist (Follow)", "ws.Follow: the handler only waits", hub.Config{}, geistFollow),
+		geistSocketPeer("geist (Coalesce)", "messages wait up to 1 ms for others", coalesce, geistRead),
+		geistStreamPeer("geist (stream)", "s.Follow: the hub owns the connection", hub.Config{}),
+		geistStreamPeer("geist (stream, Coalesce)", "s.Follow; messages wait up to 1 ms for others", coalesce),
 		geistRunPeer(),
 	}
 }
@@ -30,11 +34,12 @@ type geistServer struct {
 	members map[*geist.Conn]struct{} // guarded by mu
 }
 
-func geistSocketPeer(name, note string, room func(*geistServer, string, *geist.Conn) error) Peer {
+func geistSocketPeer(name, note string, cfg hub.Config, room func(*geistServer, string, *geist.Conn) error) Peer {
 	return Peer{
 		Name: name, Module: "github.com/gogeist/geist", Protocol: wire.WebSocket, Note: note,
+		Batches: cfg.Rooms.Coalesce > 0,
 		Build: func(Spec) (Server, error) {
-			s := &geistServer{hub: hub.New(hub.Config{}), members: map[*geist.Conn]struct{}{}}
+			s := &geistServer{hub: hub.New(cfg), members: map[*geist.Conn]struct{}{}}
 			app := geist.New(geist.Config{})
 			app.WS(wire.RoomPath, func(c *geist.Ctx, ws *geist.Conn) error {
 				return room(s, c.Query("room"), ws)
@@ -130,12 +135,12 @@ func (m geistMember) Leave(room string) error {
 }
 
 // geistStreamPeer is a stream that the hub owns (Stream.Follow): no goroutine stays with it.
-func geistStreamPeer() Peer {
+func geistStreamPeer(name, note string, cfg hub.Config) Peer {
 	return Peer{
-		Name: "geist (stream)", Module: "github.com/gogeist/geist", Protocol: wire.EventStream,
-		Note: "s.Follow: the hub owns the connection", NoChurn: "rooms are chosen when a client connects",
+		Name: name, Module: "github.com/gogeist/geist", Protocol: wire.EventStream, Note: note,
+		Batches: cfg.Rooms.Coalesce > 0, NoChurn: "rooms are chosen when a client connects",
 		Build: func(Spec) (Server, error) {
-			s := &geistServer{hub: hub.New(hub.Config{})}
+			s := &geistServer{hub: hub.New(cfg)}
 			app := geist.New(geist.Config{})
 			app.SSE(wire.RoomPath, func(c *geist.Ctx, st *geist.Stream) error {
 				return st.Follow(s.hub, c.Query("room"))
@@ -143,7 +148,7 @@ func geistStreamPeer() Peer {
 			if err := app.Check(); err != nil {
 				return Server{}, fmt.Errorf("check: %w", err)
 			}
-			return Server{Serve: app.Serve, Publish: s.publish, Members: func() int { return int(s.hub.Stats().Conns) }}, nil
+			return Server{Serve: app.Serve, Publish: s.publish, Members: func() int { return s.hub.Stats().Conns }}, nil
 		},
 	}
 }

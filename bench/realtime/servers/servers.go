@@ -61,7 +61,8 @@ type Peer struct {
 	Note string
 	// Floor marks servers that are no rival but a limit: nothing but system calls.
 	Floor bool
-	// Batches marks a floor that is one only for bursts.
+	// Batches marks a variant that differs from another in bursts only, and takes part in
+	// no other scene.
 	Batches bool
 	// NoEcho, NoChurn and NoStall say why a peer takes no part in a scene; empty means it does.
 	NoEcho, NoChurn, NoStall string
