@@ -23,6 +23,8 @@ import (
 // returns stay valid for ever, and Context gives goroutines what they need. Under
 // -race or -tags geistdebug, using a Ctx after its end panics with the route's name.
 type Ctx struct {
+	debugState //nolint:unused // debug builds have fields in it; at the end, an empty struct would take a word
+
 	// Set for every request.
 	rc     *fasthttp.RequestCtx
 	engine *Engine // whose codec and errors apply: the mounted engine, where there is one
@@ -35,6 +37,7 @@ type Ctx struct {
 	caps   captures
 
 	returned bool // dispatch has returned: nothing panicked
+	single   bool // there is no arena: strings are to be kept for long, and are few
 
 	// Set where it applies; reset clears them.
 	rs        *routes
@@ -55,19 +58,18 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server     *Engine // owner of the pool and of the server
-	arena      []byte  // append-only: strings handed out point into it
-	encoded    bodyWriter
-	knownHost  []byte // the last Host that was found valid
-	decoded    []byte // buffers of path, raw and hostName
-	folded     []byte
-	cleaned    []byte
-	hostBuf    []byte
-	scratch    []byte
-	bodyBuf    []byte // of bodies that did not come along with the header
-	locals     []local
-	binding    *binding // made by the first Bind
-	debugState          //nolint:unused // debug builds have fields in it
+	server    *Engine // owner of the pool and of the server
+	arena     []byte  // append-only: strings handed out point into it
+	encoded   bodyWriter
+	knownHost []byte // the last Host that was found valid
+	decoded   []byte // buffers of path, raw and hostName
+	folded    []byte
+	cleaned   []byte
+	hostBuf   []byte
+	scratch   []byte
+	bodyBuf   []byte // of bodies that did not come along with the header
+	locals    []local
+	binding   *binding // made by the first Bind
 }
 
 // cold is the state that few requests use. used tells reset whether to look.
@@ -272,7 +274,7 @@ func (c *Ctx) release() {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.clean, c.returned = false, false, false
+	c.dots, c.clean, c.returned, c.single = false, false, false, false
 	e.pool.Put(c)
 }
 
@@ -294,9 +296,10 @@ func (c *Ctx) keep(b []byte) string {
 	return unsafestring.String(c.arena[n:])
 }
 
-// keepSlow starts a new chunk, or copies a string that would use most of one.
+// keepSlow starts a new chunk, or copies a string that would use most of one, or pin one
+// for as long as a connection lasts.
 func (c *Ctx) keepSlow(b []byte) string {
-	if len(b) > arenaBytes/4 {
+	if c.single || len(b) > arenaBytes/4 {
 		return string(b)
 	}
 	c.arena = append(make([]byte, 0, arenaBytes), b...)

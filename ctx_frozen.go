@@ -42,7 +42,7 @@ func (c *Ctx) freeze(conn net.Conn) frozenRequest {
 	c.raw, c.path, c.orig = keep(c.raw), keep(c.path), keep(c.orig)
 	c.hostValue = strings.Clone(c.hostValue)
 	c.arena, c.knownHost, c.decoded, c.folded, c.cleaned, c.hostBuf, c.scratch = nil, nil, nil, nil, nil, nil, nil
-	c.encoded, c.binding = bodyWriter{}, nil
+	c.encoded, c.binding, c.bodyBuf = bodyWriter{}, nil, nil
 	if len(c.cold.kv) == 0 {
 		c.cold.kv = nil
 	}

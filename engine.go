@@ -321,7 +321,9 @@ func (e *Engine) mustHook(what string, isNil bool) bool {
 }
 
 // Handler returns the engine as a fasthttp handler, to be embedded in a foreign
-// server, whose limits then apply. [Engine.Server] is preferred: it comes with the
+// server, whose limits then apply beside those of Config on the target, the header and
+// the body. The server should stream bodies (StreamRequestBody), else it holds each in
+// memory before the engine sees it. [Engine.Server] is preferred: it comes with the
 // limits of Config. Handler panics with the error of Check, if there is one, and
 // ends registration.
 func (e *Engine) Handler() fasthttp.RequestHandler {

@@ -39,6 +39,12 @@ func (l *leavers) remove(x leaver) {
 	delete(l.set, x)
 }
 
+func (l *leavers) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.set)
+}
+
 func (l *leavers) all() []leaver {
 	l.mu.Lock()
 	defer l.mu.Unlock()

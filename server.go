@@ -236,12 +236,7 @@ func (s *server) drain(ctx context.Context) error {
 	}
 	err := stopListeners(ctx, listeners)
 	s.leavers.leave(ctx)
-	s.sendAway(ctx, s.engine.set.DrainIdle)
-	cut := s.waitConns(ctx)
-	if more := s.waitSockets(ctx); cut == nil {
-		cut = more // else they are of the same connections
-	}
-	err = errors.Join(err, cut)
+	err = errors.Join(err, s.waitConns(ctx), s.waitSockets(ctx))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -295,22 +290,22 @@ func (s *server) waitConns(ctx context.Context) error {
 	}
 }
 
-// waitSockets waits for connections that foreign servers have accepted, and for the last
-// steps of our own, and cuts them when ctx ends.
+// waitSockets waits for WebSockets on connections that foreign servers have accepted,
+// and cuts them when ctx ends.
 func (s *server) waitSockets(ctx context.Context) error {
 	select {
 	case <-s.sockets.wait():
 		return nil
 	case <-ctx.Done():
 	}
-	rest := s.sockets.leave()
+	rest := s.sockets.all()
 	for _, c := range rest {
 		c.cut()
 	}
 	if len(rest) == 0 {
 		return nil
 	}
-	return fmt.Errorf("geist: shutdown cut %d long-lived connections: %w", len(rest), context.Cause(ctx))
+	return fmt.Errorf("geist: shutdown cut %d WebSockets: %w", len(rest), context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.

@@ -53,7 +53,12 @@ func (s *socket) Write(p []byte) error {
 	if err != nil || n == len(p) {
 		return err
 	}
-	for p = p[n:]; err == nil && len(p) > 0; p = p[n:] {
+	return s.writeRest(p[n:])
+}
+
+// writeRest writes what a socket did not take at once.
+func (s *socket) writeRest(p []byte) (err error) {
+	for n := 0; err == nil && len(p) > 0; p = p[n:] {
 		s.bound()
 		n, err = rawWrite(s.raw, p, true)
 	}

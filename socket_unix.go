@@ -13,53 +13,53 @@ const rawWrites = true
 
 // rawWrite writes what a socket takes of p, and if that is nothing and wait is set,
 // waits until it takes some, or for the write deadline.
-func rawWrite(raw syscall.RawConn, p []byte, wait bool) (n int, err error) {
-	op := rawOps.Get().(*rawOp)
-	op.p, op.wait = p, wait
-	werr := raw.Write(op.run)
-	n, err = op.n, op.err
-	*op = rawOp{run: op.run}
-	rawOps.Put(op)
+func rawWrite(raw syscall.RawConn, p []byte, wait bool) (int, error) {
+	w := rawWriters.Get().(*rawWriter)
+	w.p, w.wait = p, wait
+	err := raw.Write(w.put)
 	if err == nil {
-		err = werr
+		err = w.err
 	}
+	n := w.n
+	w.p, w.n, w.err = nil, 0, nil
+	rawWriters.Put(w)
 	return n, err
 }
 
-// rawOp is one write, made a function once: a closure for each would cost three
-// allocations.
-type rawOp struct {
-	run  func(fd uintptr) bool // of this op
+// rawWriter is one call of rawWrite: pooled, since what is given to RawConn.Write escapes.
+type rawWriter struct {
+	put  func(fd uintptr) bool // write, made once
 	p    []byte
+	wait bool
 	n    int
 	err  error
-	wait bool
 }
 
-var rawOps = sync.Pool{New: func() any {
-	op := new(rawOp)
-	op.run = func(fd uintptr) bool {
-		op.n, op.err = writeFD(int(fd), op.p)
-		return op.n > 0 || op.err != nil || !op.wait
-	}
-	return op
+var rawWriters = sync.Pool{New: func() any {
+	w := &rawWriter{}
+	w.put = w.write
+	return w
 }}
 
-// writeFD writes what a descriptor takes. That it takes nothing is no error.
-func writeFD(fd int, p []byte) (n int, err error) {
-	for n < len(p) {
-		m, err := syscall.Write(fd, p[n:])
-		switch {
-		case err == syscall.EINTR:
+// write writes what a descriptor takes, and reports whether that was enough. That it
+// takes nothing is no error.
+func (w *rawWriter) write(fd uintptr) bool {
+	for w.n < len(w.p) {
+		n, err := syscall.Write(int(fd), w.p[w.n:])
+		if n > 0 {
+			w.n += n
 			continue
-		case err == syscall.EAGAIN:
-			return n, nil
-		case err != nil:
-			return n, err
 		}
-		n += m
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != syscall.EAGAIN {
+			w.err = err
+			return true
+		}
+		return w.n > 0 || !w.wait
 	}
-	return n, nil
+	return true
 }
 
 // rawRead reads into p without waiting. ok is false if there is nothing to read yet.

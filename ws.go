@@ -2,14 +2,13 @@ package geist
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/outlet"
 	"github.com/gogeist/geist/internal/wheel"
 	"github.com/gogeist/geist/internal/wsproto"
@@ -45,12 +44,6 @@ type Message struct {
 	Data []byte
 }
 
-// ConnID names a connection: 128 random bits. The zero ConnID names none.
-type ConnID [16]byte
-
-// String returns the id as 32 hexadecimal digits.
-func (id ConnID) String() string { return hex.EncodeToString(id[:]) }
-
 // Conn is a WebSocket connection. [Engine.WS] makes it and gives it to the route's
 // handler; it ends when that returns.
 //
@@ -69,7 +62,7 @@ type Conn struct {
 	owner  netConn      // our wrapper of the connection; nil if a foreign server has accepted it
 	out    *outlet.Outlet
 
-	id       ConnID
+	id       hub.ConnID
 	protocol string
 	deflate  bool // compression was agreed on
 	most     int  // the longest message that may be compressed; 0 means any
@@ -98,6 +91,8 @@ type Conn struct {
 	mu     sync.Mutex
 	ending *CloseError             // guarded by mu; why the connection ends, once it does
 	cancel context.CancelCauseFunc // guarded by mu; of the Ctx's context, once it was asked for
+	hub    *hub.Conn               // guarded by mu; nil until asked for
+	gone   bool                    // guarded by mu; the hub has been, or would be, told of the end
 	over   chan struct{}           // closed at the very end; nil unless a foreign server waits
 }
 
@@ -114,13 +109,12 @@ type handshake struct {
 var ErrNotWebSocket = errors.New("geist: the request has not become a WebSocket")
 
 func newConn(c *Ctx, route *socketRoute) *Conn {
-	w := &Conn{c: c, route: route, set: &c.engine.set, live: &c.server.live, hs: &handshake{turn: make(chan turn, 1), resume: make(chan struct{})}}
-	_, _ = rand.Read(w.id[:]) // it never fails
+	w := &Conn{c: c, route: route, id: hub.NewConnID(), set: &c.engine.set, live: &c.server.live, hs: &handshake{turn: make(chan turn, 1), resume: make(chan struct{})}}
 	return w
 }
 
 // ID returns the id of the connection, which is its own for ever.
-func (w *Conn) ID() ConnID { return w.id }
+func (w *Conn) ID() hub.ConnID { return w.id }
 
 // Subprotocol returns the one that was agreed on, or "": see [Subprotocols].
 func (w *Conn) Subprotocol() string { return w.protocol }
@@ -146,24 +140,41 @@ func (w *Conn) Write(t MessageType, data []byte) error {
 	if t == TextMessage && !utf8.Valid(data) {
 		return errNotText
 	}
+	if err := w.use(); err != nil {
+		return err
+	}
 	f := getFrame()
-	defer putFrame(f)
-	f.b = append(f.b, data...)
-	return w.send(wsproto.Opcode(t), f)
+	if w.compresses(len(data)) {
+		f.deflate(wsproto.Opcode(t), data)
+	} else {
+		f.b = append(f.b, data...)
+		f.finish(wsproto.Opcode(t), false)
+	}
+	return w.send(f)
 }
 
 // WriteJSON sends the JSON encoding of v as a text message; see Write. A value that
 // cannot be encoded sends nothing.
 func (w *Conn) WriteJSON(v any) error {
+	if err := w.use(); err != nil {
+		return err
+	}
 	f := getFrame()
-	defer putFrame(f)
 	if err := w.set.JSON.Encode(f, v); err != nil {
+		putFrame(f)
 		return err
 	}
 	if n := len(f.b); n > frameRoom && f.b[n-1] == '\n' {
 		f.b = f.b[:n-1] // encoders end with one
 	}
-	return w.send(wsproto.Text, f)
+	if !w.compresses(len(f.b) - frameRoom) {
+		f.finish(wsproto.Text, false)
+		return w.send(f)
+	}
+	z := getFrame()
+	z.deflate(wsproto.Text, f.b[frameRoom:])
+	putFrame(f)
+	return w.send(z)
 }
 
 var (
@@ -171,27 +182,16 @@ var (
 	errNotText     = errors.New("geist: a TextMessage must be UTF-8: send a BinaryMessage")
 )
 
-// send sends the payload in f as one frame.
-func (w *Conn) send(op wsproto.Opcode, f *frame) error {
-	if err := w.use(); err != nil {
-		return err
-	}
-	n := len(f.b) - frameRoom
-	if !w.deflate || n < w.route.options.compressFrom || w.most > 0 && n > w.most {
-		return w.sendBytes(f.finish(op, false))
-	}
-	z := getFrame()
-	defer putFrame(z)
-	z.b = wsproto.AppendDeflated(z.b, f.b[frameRoom:])
-	if len(z.b) >= len(f.b) { // it has grown
-		return w.sendBytes(f.finish(op, false))
-	}
-	return w.sendBytes(z.finish(op, true))
+// compresses reports whether a message of n bytes is to be compressed.
+func (w *Conn) compresses(n int) bool {
+	return w.deflate && n >= w.route.options.compressFrom && (w.most == 0 || n <= w.most)
 }
 
-// sendBytes sends whole frames.
-func (w *Conn) sendBytes(p []byte) error {
-	if err := w.out.Send(p); err != nil {
+// send sends a finished frame.
+func (w *Conn) send(f *frame) error {
+	err := w.out.Send(f.b[f.begin:])
+	putFrame(f)
+	if err != nil {
 		return w.lost(err)
 	}
 	return nil
@@ -230,7 +230,10 @@ func (w *Conn) adopt(cancel context.CancelCauseFunc) {
 }
 
 // frame is a frame in the making: room for its header, then the payload.
-type frame struct{ b []byte }
+type frame struct {
+	b     []byte
+	begin int // of the header, once it is finished
+}
 
 // frameRoom is the room that the header of a server's frame may need.
 const frameRoom = wsproto.MaxHeader - len(wsproto.Header{}.Key)
@@ -238,7 +241,7 @@ const frameRoom = wsproto.MaxHeader - len(wsproto.Header{}.Key)
 // maxFrame is the largest buffer that is kept for other frames.
 const maxFrame = 64 << 10
 
-var frames = sync.Pool{New: func() any { return &frame{make([]byte, frameRoom, 512)} }}
+var frames = sync.Pool{New: func() any { return &frame{b: make([]byte, frameRoom, 512)} }}
 
 func getFrame() *frame { return frames.Get().(*frame) }
 
@@ -260,12 +263,22 @@ func (f *frame) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// finish writes the header before the payload and returns both.
-func (f *frame) finish(op wsproto.Opcode, compressed bool) []byte {
+// deflate makes f a finished frame of a compressed message, or of the message itself if
+// that is no longer.
+func (f *frame) deflate(op wsproto.Opcode, data []byte) {
+	f.b = wsproto.AppendDeflated(f.b, data)
+	smaller := len(f.b)-frameRoom < len(data)
+	if !smaller {
+		f.b = append(f.b[:frameRoom], data...)
+	}
+	f.finish(op, smaller)
+}
+
+// finish writes the header before the payload.
+func (f *frame) finish(op wsproto.Opcode, compressed bool) {
 	var room [wsproto.MaxHeader]byte
 	h := wsproto.Header{Fin: true, RSV1: compressed, Op: op, Size: uint64(len(f.b) - frameRoom)}
 	head := h.Append(room[:0])
-	begin := frameRoom - len(head)
-	copy(f.b[begin:], head)
-	return f.b[begin:]
+	f.begin = frameRoom - len(head)
+	copy(f.b[f.begin:], head)
 }

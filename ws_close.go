@@ -135,9 +135,11 @@ func (x *wire) Cut()                           { x.socket.Cut() }
 
 // Ended is called when nothing will be written any more.
 func (x *wire) Ended(err error) {
+	w := (*Conn)(x)
 	if err != nil {
-		_ = (*Conn)(x).lost(err)
+		_ = w.lost(err)
 	}
+	w.forgetHub()
 }
 
 // pingFrame is every ping: an empty one, which nobody changes.
@@ -237,11 +239,11 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	w.hangUp()
-	c, over := w.c, w.over
-	c.end()
-	live.sockets.remove(w)
-	if over != nil {
+	live.leavers.remove(w)
+	w.c.end()
+	w.hangUp() // of ours it is the last a drain waits for
+	if over := w.over; over != nil {
+		live.sockets.remove(w)
 		close(over)
 	}
 }
@@ -254,16 +256,21 @@ func (w *Conn) linger() {
 		w.mu.Lock() // as always: see anyConn
 		_ = w.conn.SetReadDeadline(time.Time{})
 		w.mu.Unlock()
-		for !w.said {
-			u, err := w.next()
-			if err != nil {
-				w.broken = true
-				break
-			}
-			w.said = u.Op == wsproto.Close
+		for !w.said && !w.broken {
+			w.skip()
 		}
 	}
 	w.recycle()
+}
+
+// skip passes over what the client says, up to its close frame.
+func (w *Conn) skip() {
+	if len(w.rest) == 0 && w.fill() != nil {
+		w.broken = true
+		return
+	}
+	u, err := w.next()
+	w.said, w.broken = u.Op == wsproto.Close, err != nil
 }
 
 // hangUp closes the connection. A client that may be sending still is given a moment to

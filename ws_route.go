@@ -117,6 +117,7 @@ func (s *scope) WS(path string, handler func(c *Ctx, ws *Conn) error, opts ...Ro
 func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 	return func(c *Ctx) error {
 		c.check()
+		c.arena, c.single = nil, true
 		options := c.ep.options.socket
 		if options == nil {
 			options = &noSocketOptions
@@ -425,11 +426,16 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	w.live.sockets.add(w)
+	if w.owner == nil {
+		w.live.sockets.add(w)
+	}
+	if !w.live.leavers.add(w, &w.live.closing) {
+		w.leave()
+	}
 }
 
-// goAway closes the connection for a drain.
-func (w *Conn) goAway() {
+// leave closes the connection for a drain.
+func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 

@@ -17,7 +17,7 @@ type Config struct {
 	Room func(name string) RoomConfig
 
 	// MaxRooms bounds the rooms that exist at a time, in this process. Zero means
-	// 1,000,000. An empty room takes about half a KiB until it vanishes; whoever lets
+	// 1,000,000. A room takes about one KiB, with the first message that it keeps; whoever lets
 	// strangers name rooms sets less. More give ErrTooManyRooms.
 	MaxRooms int
 	// MaxRoomName bounds the name of a room, in bytes. Zero means 256. Longer names
@@ -53,11 +53,12 @@ type RoomConfig struct {
 	// outlives its last subscriber and message. Zero means 2 minutes; negative keeps for as long as the hub lives.
 	KeepFor time.Duration
 
-	// MaxLagMessages and MaxLagBytes bound how far a connection may stay behind before
-	// OnLag is done to it. Zero means 4,096 messages and 1 MiB of encoded bytes. What a
-	// connection has not received stays in memory for it, once for all that lag.
+	// MaxLagMessages bounds how many messages a connection may stay behind before OnLag
+	// is done to it. Zero means 4,096. What it has not received stays in memory for it,
+	// once for all that lag.
 	MaxLagMessages int
-	MaxLagBytes    int
+	// MaxLagBytes does so for bytes, as they are on the wire. Zero means 1 MiB.
+	MaxLagBytes int
 	// OnLag is what happens to a connection that is too far behind. Zero means
 	// Disconnect, the only one that a raw WebSocket can do: it has no words for a gap.
 	OnLag LagPolicy

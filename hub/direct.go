@@ -73,8 +73,10 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 	if c == nil {
 		return ErrNoConn
 	}
-	e := hubwire.Entry{Event: m.Event, Data: m.Data, Binary: m.Binary}
-	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+64), &e)
+	e := entryPool.Get().(*hubwire.Entry)
+	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
+	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+64), e)
+	putEntry(e)
 	limit := &h.all.conf
 	c.mu.Lock()
 	if c.state != connOpen {

@@ -18,7 +18,7 @@ type sink Hub
 // Deliver hands a packet to those on this node that it is for.
 func (k *sink) Deliver(p *Packet) {
 	h := (*Hub)(k)
-	if h.closed.Load() || p.Node == h.node && !(h.ordered() && p.To == ToRoom) || h.checkMessage(&p.Message) != nil {
+	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) || h.checkMessage(&p.Message) != nil {
 		return
 	}
 	switch p.To {
@@ -47,14 +47,7 @@ func (k *sink) Lost(rooms ...string) {
 		return
 	}
 	for i := range h.rooms {
-		d := &h.rooms[i]
-		d.mu.RLock()
-		all := make([]*room, 0, len(d.m))
-		for _, r := range d.m {
-			all = append(all, r)
-		}
-		d.mu.RUnlock()
-		for _, r := range all {
+		for _, r := range h.rooms[i].all() {
 			r.lose()
 		}
 	}

@@ -35,7 +35,7 @@ func TestHub_storm(t *testing.T) {
 
 const (
 	stormWorkers = 6
-	stormOps     = 1500
+	stormOps     = 800
 )
 
 // stormRooms have every policy, with and without history and coalescing.

@@ -1,0 +1,97 @@
+package geist
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/hubwire"
+	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/wsproto"
+)
+
+var _ hub.Subscriber = (*Conn)(nil)
+
+// HubConn returns the hub's side of the connection, for [hub.Hub.Join] and the like. What
+// a hub delivers arrives as one message each, beside what Write sends. The first call
+// uses the connection, see [Conn].
+func (w *Conn) HubConn() *hub.Conn {
+	refused := w.use() != nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hub != nil {
+		return w.hub
+	}
+	out := w.out
+	if refused {
+		out = outlet.New((*wire)(w)) // that never sends anything
+	}
+	w.hub = hub.NewConn(w.id, out, frameEncoding{}, w.closedByHub)
+	if refused || w.gone {
+		w.hub.Ended(hubwire.Key{})
+	}
+	return w.hub
+}
+
+// Follow joins the rooms and returns when the connection has ended, with the error of
+// Read, or at once with that of a Join. What the client sends meanwhile is read and
+// dropped: it is for handlers that have nothing else to do.
+func (w *Conn) Follow(h *hub.Hub, rooms ...string) error {
+	for _, room := range rooms {
+		if _, err := h.Join(w, room); err != nil {
+			return err
+		}
+	}
+	for {
+		if _, err := w.Read(); err != nil {
+			return err
+		}
+	}
+}
+
+// closedByHub closes the connection for its hub.
+func (w *Conn) closedByHub(reason hubwire.CloseReason) {
+	e := &CloseError{Code: CloseGoingAway, err: ErrServerClosed}
+	if reason == hubwire.Lagging {
+		e = &CloseError{Code: CloseTryLater, Reason: "too slow"}
+	}
+	w.close(e)
+}
+
+// forgetHub tells the hub that the connection has ended.
+func (w *Conn) forgetHub() {
+	w.mu.Lock()
+	w.gone = true
+	conn := w.hub
+	w.mu.Unlock()
+	if conn != nil {
+		conn.Ended(hubwire.Key{})
+	}
+}
+
+// frameEncoding writes what a hub delivers as frames. A client that speaks no protocol of
+// ours could not tell that something is missing.
+type frameEncoding struct{}
+
+var _ hubwire.Encoding = frameEncoding{}
+
+// Traits says that neither gaps nor positions can be told.
+func (frameEncoding) Traits() hubwire.Traits { return hubwire.Traits{} }
+
+// AppendEntry appends one frame. Bytes in a text that are not UTF-8 are replaced.
+func (frameEncoding) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
+	if e.Binary {
+		return wsproto.AppendFrame(dst, wsproto.Binary, true, false, e.Data)
+	}
+	data := e.Data
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+	}
+	return wsproto.AppendFrame(dst, wsproto.Text, true, false, data)
+}
+
+// AppendGap is never called, see Traits.
+func (frameEncoding) AppendGap(dst []byte, _ *hubwire.Gap) []byte { return dst }
+
+// AppendPositions is never called, see Traits.
+func (frameEncoding) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
