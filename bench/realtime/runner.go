@@ -17,7 +17,7 @@ import (
 
 // Options say how much is measured.
 type Options struct {
-	// Exe is the program that is a server when started with control.FlagPeer.
+	// Exe is a program that begins with control.ServeArgs: it becomes the servers.
 	Exe string
 	// Rounds is the number of batches of each server; Batch the least duration of one.
 	Rounds int

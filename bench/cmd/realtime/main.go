@@ -48,8 +48,8 @@ type options struct {
 }
 
 func run(w io.Writer, args []string) error {
-	if len(args) > 0 && args[0] == control.FlagPeer {
-		return serve(args)
+	if served, err := control.ServeArgs(args); served {
+		return err
 	}
 	o, err := parse(args)
 	if err != nil {
@@ -63,27 +63,6 @@ func run(w io.Writer, args []string) error {
 	}
 	header(w, args, o)
 	return compare(w, o)
-}
-
-// serve is the hidden mode: one server, driven over pipes. See package control.
-func serve(args []string) error {
-	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
-	name := fs.String(strings.TrimPrefix(control.FlagPeer, "-"), "", "")
-	var spec servers.Spec
-	fs.IntVar(&spec.Rooms, strings.TrimPrefix(control.FlagRooms, "-"), 1, "")
-	fs.IntVar(&spec.SendBuffer, strings.TrimPrefix(control.FlagSendBuffer, "-"), 0, "")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	p, err := servers.Find(*name)
-	if err != nil {
-		return err
-	}
-	acks, err := control.Acks()
-	if err != nil {
-		return err
-	}
-	return control.Serve(p, spec, os.Stdin, os.Stdout, acks)
 }
 
 func parse(args []string) (o options, err error) {

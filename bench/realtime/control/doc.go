@@ -1,5 +1,5 @@
 // Package control runs a server of the real-time scenes in a process of its own and
-// drives it: [Serve] is that process, [Start] begins it and [Process] talks to it, in
+// drives it: [ServeArgs] is that process, [Start] begins it and [Process] talks to it, in
 // lines of JSON over its standard input and output.
 //
 // Publishing happens in the server's process, as it does in an application. After each

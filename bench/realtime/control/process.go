@@ -22,10 +22,10 @@ const answerPatience = 60 * time.Second
 
 // Flags of a program that is a server when it is started with them.
 const (
-	// FlagPeer names the peer and comes first; the others are servers.Spec.
-	FlagPeer       = "-serve"
-	FlagRooms      = "-serve-rooms"
-	FlagSendBuffer = "-serve-send-buffer"
+	// flagPeer names the peer and comes first; the others are servers.Spec.
+	flagPeer       = "-serve"
+	flagRooms      = "-serve-rooms"
+	flagSendBuffer = "-serve-send-buffer"
 )
 
 // A Process is a server in a process of its own.
@@ -42,7 +42,7 @@ type Process struct {
 
 // Start starts the program at exe as the server of a peer. Close ends it.
 func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error) {
-	cmd := exec.Command(exe, FlagPeer, p.Name, FlagRooms, strconv.Itoa(spec.Rooms), FlagSendBuffer, strconv.Itoa(spec.SendBuffer))
+	cmd := exec.Command(exe, flagPeer, p.Name, flagRooms, strconv.Itoa(spec.Rooms), flagSendBuffer, strconv.Itoa(spec.SendBuffer))
 	cmd.Stderr = os.Stderr
 	s := &Process{name: p.Name, cmd: cmd}
 	var theirs []*os.File

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -29,8 +30,33 @@ import (
 // ackPatience is how long a publisher waits for its client.
 const ackPatience = 20 * time.Second
 
-// Acks returns the pipe of the client, in a process that Start has started.
-func Acks() (*os.File, error) {
+// ServeArgs serves if args, without the program's name, are those of Start: a program
+// that calls Start calls it first. It reports whether they were.
+func ServeArgs(args []string) (bool, error) {
+	if len(args) == 0 || args[0] != flagPeer {
+		return false, nil
+	}
+	var spec servers.Spec
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	name := fs.String(flagPeer[1:], "", "")
+	fs.IntVar(&spec.Rooms, flagRooms[1:], 1, "")
+	fs.IntVar(&spec.SendBuffer, flagSendBuffer[1:], 0, "")
+	if err := fs.Parse(args); err != nil {
+		return true, err
+	}
+	p, err := servers.Find(*name)
+	if err != nil {
+		return true, err
+	}
+	acks, err := acksPipe()
+	if err != nil {
+		return true, err
+	}
+	return true, serve(p, spec, os.Stdin, os.Stdout, acks)
+}
+
+// acksPipe returns the pipe of the client, in a process that Start has started.
+func acksPipe() (*os.File, error) {
 	const fd = 3                                       // the first of exec.Cmd.ExtraFiles
 	if err := unix.SetNonblock(fd, true); err != nil { // so that it takes deadlines
 		return nil, fmt.Errorf("pipe of the client: %w", err)
@@ -38,7 +64,7 @@ func Acks() (*os.File, error) {
 	return os.NewFile(fd, "acks"), nil
 }
 
-// server is the process that Serve is.
+// server is the process that ServeArgs is.
 type server struct {
 	servers.Server
 	acks  *os.File
@@ -46,9 +72,9 @@ type server struct {
 	seqs  []uint32 // the next message of each room
 }
 
-// Serve builds the server of a peer, listens on a port of the loopback, writes the address
+// serve builds the server of a peer, listens on a port of the loopback, writes the address
 // and then obeys the lines of in until it ends. acks is the pipe of the client.
-func Serve(p servers.Peer, spec servers.Spec, in io.Reader, out io.Writer, acks *os.File) error {
+func serve(p servers.Peer, spec servers.Spec, in io.Reader, out io.Writer, acks *os.File) error {
 	clock, err := load.NewClock()
 	if err != nil {
 		return err
