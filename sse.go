@@ -13,6 +13,7 @@ import (
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/peerwatch"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -61,26 +62,33 @@ const (
 // Send, SendJSON, Context, ID and LastEventID may be called by any goroutine as long as
 // Run's function runs, and fail harmlessly afterwards; the others belong to the handler.
 type Stream struct {
-	c      *Ctx // of the handler, and of Run's function until that has returned
-	server *Engine
-	codec  Codec
-	lastID string
-	id     hub.ConnID
-	framed bool // units carry their own chunk framing: the connection is ours
-	phase  atomic.Uint32
-	out    *outlet.Outlet
-	ready  chan struct{} // closed when units may be written, or never will be
-	bye    atomic.Bool   // the server has said good-bye
-	timer  wheel.Timer   // of the heartbeat
+	c       *Ctx // of the handler, and of Run's function until that has returned
+	server  *Engine
+	codec   Codec
+	lastID  string
+	pattern string
+	id      hub.ConnID
+	framed  bool // units carry their own chunk framing: the connection is ours
+	phase   atomic.Uint32
+	out     *outlet.Outlet
+	ready   chan struct{} // closed when units may be written, or never will be
+	bye     atomic.Bool   // the server has said good-bye
+	timer   wheel.Timer   // of the heartbeat
 
 	// Set before phase is streamOpen.
-	ctx  context.Context
+	ctx  context.Context // of Run
 	sink streamSink
 
 	mu      sync.Mutex
 	conn    *hub.Conn               // guarded by mu; nil until asked for
-	cancel  context.CancelCauseFunc // guarded by mu; of ctx
-	stopped error                   // guarded by mu; why ctx ends
+	late    context.Context         // guarded by mu; what Context returns without Run
+	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
+	stopped error                   // guarded by mu; why they end
+	kept    []any                   // guarded by mu; see Keep
+	ended   bool                    // guarded by mu; the outlet has
+	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
+	gone    *peerwatch.Watch        // guarded by mu; of that
+	hung    bool                    // guarded by mu; gone has been stopped, or must be
 }
 
 // SSE registers a route for GET that answers with Server-Sent Events. The handler runs
@@ -103,7 +111,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 		handlers = append(handlers, streamHandler(h))
 	}
 	r := s.add([]string{"GET"}, path, handlers)
-	r.shown = h
+	r.events = h
 	return r.Doc(opts...)
 }
 
@@ -129,7 +137,7 @@ func (c *Ctx) answered() bool {
 
 func newStream(c *Ctx) *Stream {
 	s := &Stream{
-		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(),
+		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
 		ready:  make(chan struct{}),
 	}
@@ -159,9 +167,11 @@ func (s *Stream) unlessClaimed() {
 
 // drop ends a stream that was never opened, with whatever a hub had for it.
 func (s *Stream) drop() {
+	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.out.Cut(errStreamEnded)
 	close(s.ready)
+	s.over(errStreamEnded)
 }
 
 // ID returns the stream's own id, by which a hub sends to it.
@@ -180,16 +190,18 @@ func (s *Stream) Context() context.Context {
 	switch phase := s.phase.Load(); {
 	case phase < streamOpen:
 		return s.c.Context()
-	case s.ctx == nil: // it was never opened
-		return endedContext()
+	case s.ctx != nil:
+		return s.ctx
 	}
-	return s.ctx
-}
-
-func endedContext() context.Context {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(ErrRequestDone)
-	return ctx
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late == nil {
+		s.late, s.cancel = context.WithCancelCause(context.Background())
+		if s.stopped != nil {
+			s.cancel(s.stopped)
+		}
+	}
+	return s.late
 }
 
 // Run answers with the stream that f sends. Run itself returns nil at once, to be the
@@ -213,9 +225,28 @@ func (s *Stream) Run(f func() error) error {
 		return err
 	}
 	if s.c.rc.IsHead() {
+		s.setHeader()
 		s.drop()
 		return nil
 	}
+	s.answer(f)
+	return nil
+}
+
+// claim decides that the answer is this stream.
+func (s *Stream) claim() error {
+	if code := s.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
+		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
+	}
+	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
+		return errStreamTwice
+	}
+	return nil
+}
+
+// answer makes what f sends the body of the answer.
+func (s *Stream) answer(f func() error) {
+	s.setHeader()
 	s.c.setStream(&bodyStream{
 		w:       StreamWriter{c: s.c},
 		f:       func(w *StreamWriter) error { return s.perform(w, f) },
@@ -223,24 +254,16 @@ func (s *Stream) Run(f func() error) error {
 		size:    -1,
 		direct:  s.framed,
 	})
-	return nil
 }
 
-// claim decides that the answer is this stream, and sets its header.
-func (s *Stream) claim() error {
+// setHeader sets what every stream's answer has in its header.
+func (s *Stream) setHeader() {
 	resp := &s.c.rc.Response
-	if code := resp.StatusCode(); code != fasthttp.StatusOK {
-		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
-	}
-	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
-		return errStreamTwice
-	}
 	resp.ResetBody()
 	h := &resp.Header
 	h.SetContentType("text/event-stream")
 	h.Set(fasthttp.HeaderCacheControl, "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // else nginx collects events before it passes them on
-	return nil
 }
 
 // perform is the body of the answer.
@@ -248,8 +271,9 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 	live := &s.c.server.live
 	s.open(w)
 	defer s.finish(live)
-	if !live.leavers.add(s, &live.closing) {
-		s.leave()
+	live.sockets.add(s)
+	if live.closing.Load() {
+		s.goAway()
 		return nil
 	}
 	s.startHeartbeat()
@@ -266,7 +290,7 @@ func (s *Stream) open(w *StreamWriter) {
 	s.sink = s.newSink(w)
 	s.mu.Lock()
 	s.cancel = cancel
-	stopped := s.stopped
+	stopped := s.stopped // by a hub, before
 	s.mu.Unlock()
 	if stopped != nil {
 		cancel(stopped)
@@ -277,12 +301,13 @@ func (s *Stream) open(w *StreamWriter) {
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
-	live.leavers.remove(s)
+	live.sockets.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
+	s.over(s.why())
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}
@@ -319,7 +344,7 @@ func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
 	if s.phase.Load() < streamOpen {
 		return errStreamNotOpen
 	}
-	if s.ended() {
+	if s.isOver() {
 		return s.cause()
 	}
 	var err error
@@ -335,22 +360,36 @@ func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
 	return err
 }
 
-// ended reports whether nothing can be sent any more.
-func (s *Stream) ended() bool {
-	return s.phase.Load() == streamOver || s.ctx.Err() != nil
+// isOver reports whether nothing can be sent any more.
+func (s *Stream) isOver() bool {
+	return s.phase.Load() == streamOver || s.ctx != nil && s.ctx.Err() != nil
 }
 
 // cause returns why nothing can be sent any more.
 func (s *Stream) cause() error {
+	if err := s.why(); err != nil {
+		return err
+	}
+	return errStreamEnded
+}
+
+// why returns why the stream has ended, or nil if it has come to its end by itself.
+func (s *Stream) why() error {
 	if s.bye.Load() {
 		return ErrServerClosed
 	}
+	var err error
 	if s.ctx != nil {
-		if err := context.Cause(s.ctx); err != nil && !errors.Is(err, ErrRequestDone) {
-			return err
-		}
+		err = context.Cause(s.ctx)
+	} else {
+		s.mu.Lock()
+		err = s.stopped
+		s.mu.Unlock()
 	}
-	return errStreamEnded
+	if errors.Is(err, ErrRequestDone) {
+		return nil
+	}
+	return err
 }
 
 // maxEventBuffer is the largest buffer that is kept for the next event.

@@ -2,8 +2,10 @@ package geist
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -21,7 +23,7 @@ type streamSocket Stream
 
 // streamSink is the connection of an open stream.
 type streamSink struct {
-	w     *StreamWriter
+	w     *StreamWriter // nil without a body
 	conn  net.Conn
 	own   socket // with own.conn, if the connection is ours and the framing, too
 	strip bool   // somebody else frames what is sent, such as a middleware of net/http
@@ -57,23 +59,28 @@ func (k *streamSocket) TryWrite(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := k.sink.own.TryWrite(p)
-	if err != nil {
-		err = k.sink.w.fail(err)
+	return n, k.failed(err)
+}
+
+// failed says that it is the client that has gone, if a write failed.
+func (k *streamSocket) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case k.sink.w != nil:
+		return k.sink.w.fail(err)
 	}
-	return n, err
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
 
 // Write waits for the stream to open.
 func (k *streamSocket) Write(p []byte) error {
 	<-k.ready
 	switch sink := &k.sink; {
+	case sink.own.conn != nil:
+		return k.failed(sink.own.Write(p))
 	case sink.w == nil:
 		return errStreamEnded
-	case sink.own.conn != nil:
-		if err := sink.own.Write(p); err != nil {
-			return sink.w.fail(err)
-		}
-		return nil
 	case sink.strip:
 		p = stripChunks(p)
 	}
@@ -103,11 +110,56 @@ func (k *streamSocket) Ended(err error) {
 		s.stop(err)
 	}
 	s.mu.Lock()
+	s.ended = true
+	owner := s.owner
+	s.mu.Unlock()
+	if owner != nil {
+		go s.hangUp()
+		return
+	}
+	s.leaveHub()
+}
+
+// leaveHub takes the stream out of its rooms.
+func (s *Stream) leaveHub() {
+	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
 	if conn != nil {
 		conn.Ended(hubwire.Key{})
 	}
+}
+
+// over is called once, when everything else has ended: err is nil if that was the
+// stream's own end.
+func (s *Stream) over(error) {
+	s.leaveHub()
+	s.mu.Lock()
+	kept := s.kept
+	s.kept = nil
+	s.mu.Unlock()
+	for _, v := range slices.Backward(kept) {
+		if x, ok := v.(io.Closer); ok {
+			s.closeKept(x)
+		}
+	}
+}
+
+// closeKept closes what the application has given to Keep. A panic ends only itself.
+func (s *Stream) closeKept(x io.Closer) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.logKept(newPanicError(v))
+		}
+	}()
+	if err := x.Close(); err != nil {
+		s.logKept(err)
+	}
+}
+
+func (s *Stream) logKept(err error) {
+	s.server.set.logger().LogAttrs(context.Background(), slog.LevelError, "closing what a stream has kept failed",
+		slog.String("route", s.pattern), slog.String("error", err.Error()))
 }
 
 // stop ends the function's context, or that which it is going to have.
@@ -147,7 +199,7 @@ func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 		s.out.Cut(errTooSlow)
 		return
 	}
-	s.leave()
+	s.goAway()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)
@@ -159,12 +211,17 @@ const (
 	mostRetry  = 6 * time.Second
 )
 
-// leave asks the stream to end: the client is told when to come again, and nothing behind
+// goAway asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
-func (s *Stream) leave() {
+func (s *Stream) goAway() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)
+		s.mu.Lock()
+		if s.owner != nil {
+			retry = append(retry, lastChunk...)
+		}
+		s.mu.Unlock()
 	}
 	s.bye.Store(true)
 	s.out.Finish(retry)
@@ -174,6 +231,9 @@ func (s *Stream) leave() {
 // streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
 // more or less, so that the connections of a server do not beat together.
 type streamBeat Stream
+
+// cut ends the stream for a drain whose time is up.
+func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
 
 // startHeartbeat begins with it.
 func (s *Stream) startHeartbeat() {
