@@ -28,6 +28,9 @@ type Options struct {
 	// Rest is how long connections stay idle before the scene hold looks at memory, and
 	// Forget how long a server may take to let go of those that have vanished.
 	Rest, Forget time.Duration
+	// Patience is how long a server may make no progress, before it counts as stopped.
+	// Zero means 15 s.
+	Patience time.Duration
 	// Conns is the number of subscribers of the fan-out scenes, Held those of hold.
 	Conns int
 	Held  []int
@@ -125,7 +128,7 @@ func (r *runner) contendWith(p servers.Peer, spec servers.Spec, cfg load.Config)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Name, cfg.Protocol, cfg.Addr = p.Name, p.Protocol, proc.Addr
+	cfg.Name, cfg.Protocol, cfg.Addr, cfg.Patience = p.Name, p.Protocol, proc.Addr, r.Patience
 	swarm, err := r.loop.Dial(cfg)
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())

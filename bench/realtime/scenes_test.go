@@ -34,7 +34,7 @@ func tiny(t *testing.T) Options {
 	}
 	return Options{
 		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
-		Forget: 2 * time.Second, Log: t.Logf,
+		Forget: 2 * time.Second, Patience: 5 * time.Second, Log: t.Logf,
 	}
 }
 
@@ -42,6 +42,9 @@ func tiny(t *testing.T) Options {
 // message to everybody, once, in order and unchanged.
 func TestScenes(t *testing.T) {
 	for _, s := range All() {
+		if strings.Contains(s.Name, "/100x") {
+			continue // with so few clients it is the scene of rooms of 1,000
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			tab, err := s.Run(tiny(t))
 			if err != nil {
@@ -61,7 +64,12 @@ func TestScenes(t *testing.T) {
 // checkRow wants a value of every metric, or a remark that says why there is none.
 func checkRow(t *testing.T, tab *Table, r *Row) {
 	t.Helper()
-	if strings.HasPrefix(r.Remark, errBlocked.Error()) {
+	// These write to their subscribers one after the other, or wait for the slowest.
+	waits := []string{"tmaxmax/go-sse", "r3labs/sse"}
+	if blocked := strings.HasPrefix(r.Remark, errBlocked.Error()); blocked || tab.Scene == "sse/stalled" && slices.Contains(waits, r.Name) {
+		if !blocked || !slices.Contains(waits, r.Name) {
+			t.Errorf("%s: stopped by its slowest client: %v", r.Name, blocked)
+		}
 		return
 	}
 	for _, m := range tab.Metrics {

@@ -83,10 +83,11 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	return s, nil
 }
 
-// Close ends the process: at the end of its input, or else by force.
+// Close ends the process: at the end of its input, or else, two seconds later, by force.
 func (s *Process) Close() error {
 	_ = s.in.Close()
-	force := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
+	_ = s.acks.Close() // a publisher that waits for its client waits no longer
+	force := time.AfterFunc(2*time.Second, func() { _ = s.cmd.Process.Kill() })
 	err := s.cmd.Wait()
 	force.Stop()
 	s.release()

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -11,9 +12,6 @@ import (
 
 	"github.com/gogeist/geist/bench/realtime/wire"
 )
-
-// patience is how long a swarm waits for a server that makes no progress.
-const patience = 15 * time.Second
 
 // A Config describes a swarm.
 type Config struct {
@@ -29,6 +27,9 @@ type Config struct {
 	Echo bool
 	// AtOnce is how many connections are on their way at a time. Zero means 64.
 	AtOnce int
+	// Patience is how long the swarm waits for a server that makes no progress. Zero
+	// means 15 s.
+	Patience time.Duration
 	// StallFirst gives the first connection a receive buffer that fills at once, for
 	// Stall.
 	StallFirst bool
@@ -86,10 +87,9 @@ func (l *Loop) Dial(cfg Config) (*Swarm, error) {
 		return nil, fmt.Errorf("address %q: want IPv4 and a port", cfg.Addr)
 	}
 	s := &Swarm{loop: l, cfg: cfg, conns: make([]*conn, 0, cfg.Conns)}
-	atOnce := cfg.AtOnce
-	if atOnce == 0 {
-		atOnce = 64
-	}
+	atOnce := cmp.Or(cfg.AtOnce, 64)
+	cfg.Patience = cmp.Or(cfg.Patience, 15*time.Second)
+	s.cfg = cfg
 	last, since := 0, time.Now()
 	for s.open < cfg.Conns {
 		for len(s.conns) < cfg.Conns && len(s.conns)-s.open < atOnce {
@@ -104,9 +104,9 @@ func (l *Loop) Dial(cfg Config) (*Swarm, error) {
 		}
 		if s.open > last {
 			last, since = s.open, time.Now()
-		} else if time.Since(since) > patience {
+		} else if time.Since(since) > cfg.Patience {
 			s.Close(true)
-			return nil, fmt.Errorf("%s: %d of %d connections are open, and no more for %v", cfg.Name, s.open, cfg.Conns, patience)
+			return nil, fmt.Errorf("%s: %d of %d connections are open, and no more for %v", cfg.Name, s.open, cfg.Conns, cfg.Patience)
 		}
 	}
 	return s, nil
@@ -172,7 +172,7 @@ func (s *Swarm) Wait() (Result, error) {
 		}
 		if s.run.got > last {
 			last, since = s.run.got, time.Now()
-		} else if time.Since(since) > patience {
+		} else if time.Since(since) > s.cfg.Patience {
 			return Result{}, s.missing()
 		}
 	}
@@ -188,7 +188,7 @@ func (s *Swarm) missing() error {
 		}
 	}
 	return fmt.Errorf("%s: %d deliveries of a step are missing after %v, %d steps to go; connections have between %d and %d messages",
-		s.cfg.Name, s.run.left, patience, s.run.steps, lo, hi)
+		s.cfg.Name, s.run.left, s.cfg.Patience, s.run.steps, lo, hi)
 }
 
 // delivered counts a message of c.

@@ -21,6 +21,8 @@ func geistPeers() []Peer {
 		geistSocketPeer("geist", "the handler reads", hub.Config{}, geistRead),
 		geistSocketPeer("geist (Follow)", "ws.Follow: the handler only waits", hub.Config{}, geistFollow),
 		geistSocketPeer("geist (Coalesce)", "messages wait up to 1 ms for others", coalesce, geistRead),
+		geistStreamPeer("geist (stream)", "s.Follow: the hub owns the connection", hub.Config{}),
+		geistStreamPeer("geist (stream, Coalesce)", "s.Follow; messages wait up to 1 ms for others", coalesce),
 		geistRunPeer(),
 	}
 }
@@ -130,6 +132,25 @@ func (m geistMember) Join(room string) error {
 func (m geistMember) Leave(room string) error {
 	m.hub.Leave(m.ws, room)
 	return nil
+}
+
+// geistStreamPeer is a stream that the hub owns (Stream.Follow): no goroutine stays with it.
+func geistStreamPeer(name, note string, cfg hub.Config) Peer {
+	return Peer{
+		Name: name, Module: "github.com/gogeist/geist", Protocol: wire.EventStream, Note: note,
+		Batches: cfg.Rooms.Coalesce > 0, NoChurn: "rooms are chosen when a client connects",
+		Build: func(Spec) (Server, error) {
+			s := &geistServer{hub: hub.New(cfg)}
+			app := geist.New(geist.Config{})
+			app.SSE(wire.RoomPath, func(c *geist.Ctx, st *geist.Stream) error {
+				return st.Follow(s.hub, c.Query("room"))
+			})
+			if err := app.Check(); err != nil {
+				return Server{}, fmt.Errorf("check: %w", err)
+			}
+			return Server{Serve: app.Serve, Publish: s.publish, Members: func() int { return s.hub.Stats().Conns }}, nil
+		},
+	}
 }
 
 // geistRunPeer is a stream that its handler writes (Stream.Run), with a channel of every
