@@ -82,5 +82,7 @@
 //
 // # Packages
 //
+//	hub                  rooms for WebSockets and streams, with history and resume
+//	hub/hubtest          tests of what uses a hub, and of backplanes
 //	geisttest            tests of an application, in memory, without a port
 package geist
