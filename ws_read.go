@@ -158,7 +158,7 @@ func (w *Conn) wakeLocked() { _ = w.conn.SetReadDeadline(expired) }
 
 // readFailed returns what Read returns when no bytes came, or wrong ones.
 func (w *Conn) readFailed(err error) error {
-	if e, ok := errors.AsType[*wsproto.Error](err); ok {
+	if e, ok := errors.AsType[wsproto.Error](err); ok {
 		w.broken = true
 		w.close(&CloseError{Code: int(e.Code), Reason: e.Text, err: e})
 		return w.ended()

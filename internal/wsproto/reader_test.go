@@ -33,7 +33,7 @@ func readAll(r *Reader, in []byte, sizes ...int) (s said) {
 		for len(piece) > 0 {
 			u, took, err := r.Next(piece)
 			if err != nil {
-				var e *Error
+				var e Error
 				if errors.As(err, &e) {
 					s.wrong = e.Code
 				}
@@ -131,7 +131,7 @@ func model(in []byte, masked, deflate bool, limit int) (s said) {
 				if compressed {
 					var err error
 					if data, err = Inflate(message, limit); err != nil {
-						return fail(err.(*Error).Code)
+						return fail(err.(Error).Code)
 					}
 				}
 				if op == Text && !utf8.Valid(data) {
