@@ -71,14 +71,15 @@ func model(in []byte, masked, deflate bool, limit int) (s said) {
 			return fail(1002)
 		}
 		short := false
-		if size == 126 {
+		switch size {
+		case 126:
 			if short = len(in) < 4; !short {
 				size, head = uint64(binary.BigEndian.Uint16(in[2:])), 4
 				if size < 126 {
 					return fail(1002)
 				}
 			}
-		} else if size == 127 {
+		case 127:
 			if short = len(in) < 10; !short {
 				size, head = binary.BigEndian.Uint64(in[2:]), 10
 				if size < 65536 {
