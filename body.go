@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -109,8 +110,25 @@ func (c *Ctx) readBody() error {
 			_ = req.CloseBodyStream() // it only read from the buffer that Body returns
 			return nil
 		}
+		if n > 0 && n <= prefetchBytes && int64(n) <= c.bodyLimit() && stateOf(c.rc.Conn()) == nil {
+			return c.readShort(n)
+		}
 	}
 	return c.openBody().buffer()
+}
+
+// readShort reads a short body of a foreign server's request: it may well have come
+// along with the header, which would be much to do for a bodyReader.
+func (c *Ctx) readShort(n int) error {
+	c.bodyBuf = slices.Grow(c.bodyBuf[:0], n)[:n]
+	if _, err := io.ReadFull(c.rc.Request.BodyStream(), c.bodyBuf); err != nil {
+		b := c.openBody()
+		b.lost, b.failed = true, bodyFailure(err)
+		c.rc.Request.SetBodyRaw([]byte{})
+		return b.failed
+	}
+	c.rc.Request.SetBodyRaw(c.bodyBuf)
+	return nil
 }
 
 // admit has the body read that the endpoint expects in memory, or returns why the

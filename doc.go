@@ -65,6 +65,14 @@
 // and [Engine.HTTPHandler] makes an http.Handler of an engine. Streams flush and
 // contexts end in both directions, so that a service can move a route at a time.
 //
+// # Bodies
+//
+// A request's body is read into memory when somebody asks for it, at the latest before
+// the endpoint runs, and within a limit ([Config], [BodyLimit]): middleware can refuse a
+// request before its body has come. A route with [StreamBody] reads it as it comes, by
+// [Ctx.BodyReader] or, forms, by [EachPart]. Options such as these are given to
+// [Route.Doc].
+//
 // # Lifetimes and goroutines
 //
 //   - Strings that a [Ctx] returns stay valid for ever (unless Config.UnsafeStrings

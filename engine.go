@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/peerwatch"
 )
 
@@ -49,6 +50,9 @@ type hooks struct {
 	listen   []func(net.Addr)
 	shutdown []func(context.Context) error
 	route    []func(RouteInfo)
+
+	connect    []func(*Ctx) error
+	disconnect []func(hub.ConnID, error)
 }
 
 // New returns an engine with the given configuration; without one, with the
@@ -321,7 +325,9 @@ func (e *Engine) mustHook(what string, isNil bool) bool {
 }
 
 // Handler returns the engine as a fasthttp handler, to be embedded in a foreign
-// server, whose limits then apply. [Engine.Server] is preferred: it comes with the
+// server, whose limits then apply beside those of Config on the target, the header and
+// the body. The server should stream bodies (StreamRequestBody), else it holds each in
+// memory before the engine sees it. [Engine.Server] is preferred: it comes with the
 // limits of Config. Handler panics with the error of Check, if there is one, and
 // ends registration.
 func (e *Engine) Handler() fasthttp.RequestHandler {

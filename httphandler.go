@@ -21,7 +21,7 @@ import (
 // HTTPHandler returns the engine as a handler of net/http, to stand in a server, a mux
 // or a test of that, over HTTP/1 and HTTP/2 alike. The server's limits apply to what
 // it reads, and of Config those on the target, header, fields and body, with the same
-// answers. Streams are flushed as they come. Ctx.Context has the values of the
+// answers. Bodies are read as the engine's own are. Streams are flushed as they come. Ctx.Context has the values of the
 // request's context and ends with it, with the cause [ErrClientGone]. Behind
 // http.StripPrefix, routes match what is left. WebSockets, and handlers of net/http that
 // hijack, take the connection from the server (http.Hijacker); over HTTP/2, which has none

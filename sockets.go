@@ -2,7 +2,8 @@ package geist
 
 import "sync"
 
-// longLived is a WebSocket on a connection that a foreign server has accepted.
+// longLived is a WebSocket or a stream of events on a connection that a foreign server
+// has accepted.
 type longLived interface {
 	// cut ends it at once. It does not wait.
 	cut()

@@ -13,6 +13,7 @@ import (
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/peerwatch"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -44,6 +45,7 @@ const maxEventID = 1024
 // Errors of a Stream that tell of a mistake in its handler.
 var (
 	errStreamNotOpen = errors.New("geist: Send before Run's function runs")
+	errStreamPanic   = errors.New("geist: the stream's function did not return")
 	errStreamTwice   = errors.New("geist: a Stream was given to Run or Follow before")
 	errStreamNone    = errors.New("geist: the handler of an SSE route returned nil but neither answered nor called Run or Follow")
 	errEventID       = fmt.Errorf("geist: the id of an event is longer than %d bytes", maxEventID)
@@ -61,26 +63,34 @@ const (
 // Send, SendJSON, Context, ID and LastEventID may be called by any goroutine as long as
 // Run's function runs, and fail harmlessly afterwards; the others belong to the handler.
 type Stream struct {
-	c      *Ctx // of the handler, and of Run's function until that has returned
-	server *Engine
-	codec  Codec
-	lastID string
-	id     hub.ConnID
-	framed bool // units carry their own chunk framing: the connection is ours
-	phase  atomic.Uint32
-	out    *outlet.Outlet
-	ready  chan struct{} // closed when units may be written, or never will be
-	bye    atomic.Bool   // the server has said good-bye
-	timer  wheel.Timer   // of the heartbeat
+	c       *Ctx // of the handler, and of Run's function until that has returned
+	server  *Engine
+	codec   Codec
+	lastID  string
+	pattern string
+	id      hub.ConnID
+	framed  bool // units carry their own chunk framing: the connection is ours
+	phase   atomic.Uint32
+	out     *outlet.Outlet
+	bye     atomic.Bool // the server has said good-bye
+	timer   wheel.Timer // of the heartbeat
 
 	// Set before phase is streamOpen.
-	ctx  context.Context
+	ctx  context.Context // of Run
 	sink streamSink
 
 	mu      sync.Mutex
+	waiting chan struct{}           // guarded by mu; closed by begun; nil if nobody waits
 	conn    *hub.Conn               // guarded by mu; nil until asked for
-	cancel  context.CancelCauseFunc // guarded by mu; of ctx
-	stopped error                   // guarded by mu; why ctx ends
+	late    context.Context         // guarded by mu; what Context returns without Run
+	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
+	stopped error                   // guarded by mu; why they end
+	kept    []any                   // guarded by mu; see Keep
+	ended   bool                    // guarded by mu; the outlet has
+	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
+	gone    *peerwatch.Watch        // guarded by mu; of that
+	hung    bool                    // guarded by mu; gone has been stopped, or must be
+	known   bool                    // guarded by mu; the OnConnect hooks have let it in
 }
 
 // SSE registers a route for GET that answers with Server-Sent Events. The handler runs
@@ -129,9 +139,8 @@ func (c *Ctx) answered() bool {
 
 func newStream(c *Ctx) *Stream {
 	s := &Stream{
-		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(),
+		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
-		ready:  make(chan struct{}),
 	}
 	s.out = outlet.New((*streamSocket)(s))
 	return s
@@ -159,9 +168,11 @@ func (s *Stream) unlessClaimed() {
 
 // drop ends a stream that was never opened, with whatever a hub had for it.
 func (s *Stream) drop() {
+	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.out.Cut(errStreamEnded)
-	close(s.ready)
+	s.begun()
+	s.over(errStreamEnded)
 }
 
 // ID returns the stream's own id, by which a hub sends to it.
@@ -180,16 +191,18 @@ func (s *Stream) Context() context.Context {
 	switch phase := s.phase.Load(); {
 	case phase < streamOpen:
 		return s.c.Context()
-	case s.ctx == nil: // it was never opened
-		return endedContext()
+	case s.ctx != nil:
+		return s.ctx
 	}
-	return s.ctx
-}
-
-func endedContext() context.Context {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(ErrRequestDone)
-	return ctx
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late == nil {
+		s.late, s.cancel = context.WithCancelCause(context.Background())
+		if s.stopped != nil {
+			s.cancel(s.stopped)
+		}
+	}
+	return s.late
 }
 
 // Run answers with the stream that f sends. Run itself returns nil at once, to be the
@@ -213,9 +226,49 @@ func (s *Stream) Run(f func() error) error {
 		return err
 	}
 	if s.c.rc.IsHead() {
+		s.setHeader()
 		s.drop()
 		return nil
 	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	s.answer(f)
+	return nil
+}
+
+// connect asks the OnConnect hooks, or gives up what claim has claimed.
+func (s *Stream) connect() error {
+	s.mu.Lock()
+	known := s.known // by a Follow that has failed
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := s.server.connect(s.c); err != nil {
+		s.phase.Store(streamIdle)
+		return err
+	}
+	s.mu.Lock()
+	s.known = true
+	s.mu.Unlock()
+	return nil
+}
+
+// claim decides that the answer is this stream.
+func (s *Stream) claim() error {
+	if code := s.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
+		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
+	}
+	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
+		return errStreamTwice
+	}
+	return nil
+}
+
+// answer makes what f sends the body of the answer.
+func (s *Stream) answer(f func() error) {
+	s.setHeader()
 	s.c.setStream(&bodyStream{
 		w:       StreamWriter{c: s.c},
 		f:       func(w *StreamWriter) error { return s.perform(w, f) },
@@ -223,40 +276,47 @@ func (s *Stream) Run(f func() error) error {
 		size:    -1,
 		direct:  s.framed,
 	})
-	return nil
 }
 
-// claim decides that the answer is this stream, and sets its header.
-func (s *Stream) claim() error {
+// setHeader sets what every stream's answer has in its header.
+func (s *Stream) setHeader() {
 	resp := &s.c.rc.Response
-	if code := resp.StatusCode(); code != fasthttp.StatusOK {
-		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
-	}
-	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
-		return errStreamTwice
-	}
 	resp.ResetBody()
 	h := &resp.Header
 	h.SetContentType("text/event-stream")
 	h.Set(fasthttp.HeaderCacheControl, "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // else nginx collects events before it passes them on
-	return nil
 }
 
 // perform is the body of the answer.
 func (s *Stream) perform(w *StreamWriter, f func() error) error {
 	live := &s.c.server.live
 	s.open(w)
-	defer s.finish(live)
+	returned := false
+	defer func() {
+		if !returned {
+			s.stop(errStreamPanic)
+		}
+		s.finish(live)
+	}()
+	if s.sink.foreign {
+		live.sockets.add(s)
+	}
 	if !live.leavers.add(s, &live.closing) {
 		s.leave()
+		returned = true
 		return nil
 	}
 	s.startHeartbeat()
-	if err := f(); err != nil && !s.bye.Load() {
-		return err
+	err := f()
+	returned = true
+	if err != nil && s.bye.Load() {
+		return nil // it was asked to end
 	}
-	return nil
+	if err != nil {
+		s.stop(err)
+	}
+	return err
 }
 
 // open lets units be written.
@@ -266,13 +326,13 @@ func (s *Stream) open(w *StreamWriter) {
 	s.sink = s.newSink(w)
 	s.mu.Lock()
 	s.cancel = cancel
-	stopped := s.stopped
+	stopped := s.stopped // by a hub, before
 	s.mu.Unlock()
 	if stopped != nil {
 		cancel(stopped)
 	}
 	s.phase.Store(streamOpen)
-	close(s.ready)
+	s.begun()
 }
 
 // finish ends what perform has begun, and waits for what other goroutines write.
@@ -283,6 +343,10 @@ func (s *Stream) finish(live *server) {
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
+	s.over(s.why())
+	if s.sink.foreign {
+		live.sockets.remove(s)
+	}
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}
@@ -319,7 +383,7 @@ func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
 	if s.phase.Load() < streamOpen {
 		return errStreamNotOpen
 	}
-	if s.ended() {
+	if s.isOver() {
 		return s.cause()
 	}
 	var err error
@@ -335,22 +399,36 @@ func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
 	return err
 }
 
-// ended reports whether nothing can be sent any more.
-func (s *Stream) ended() bool {
-	return s.phase.Load() == streamOver || s.ctx.Err() != nil
+// isOver reports whether nothing can be sent any more.
+func (s *Stream) isOver() bool {
+	return s.phase.Load() == streamOver || s.ctx != nil && s.ctx.Err() != nil
 }
 
 // cause returns why nothing can be sent any more.
 func (s *Stream) cause() error {
+	if err := s.why(); err != nil {
+		return err
+	}
+	return errStreamEnded
+}
+
+// why returns why the stream has ended, or nil if it has come to its end by itself.
+func (s *Stream) why() error {
 	if s.bye.Load() {
 		return ErrServerClosed
 	}
+	var err error
 	if s.ctx != nil {
-		if err := context.Cause(s.ctx); err != nil && !errors.Is(err, ErrRequestDone) {
-			return err
-		}
+		err = context.Cause(s.ctx)
+	} else {
+		s.mu.Lock()
+		err = s.stopped
+		s.mu.Unlock()
 	}
-	return errStreamEnded
+	if errors.Is(err, ErrRequestDone) {
+		return nil
+	}
+	return err
 }
 
 // maxEventBuffer is the largest buffer that is kept for the next event.

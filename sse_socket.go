@@ -21,17 +21,22 @@ type streamSocket Stream
 
 // streamSink is the connection of an open stream.
 type streamSink struct {
-	w     *StreamWriter
-	conn  net.Conn
-	own   socket // with own.conn, if the connection is ours and the framing, too
-	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+	w       *StreamWriter // nil without a body
+	conn    net.Conn
+	own     socket // with own.conn, if the connection is ours and the framing, too
+	strip   bool   // somebody else frames what is sent, such as a middleware of net/http
+	foreign bool   // the connection is somebody else's
 }
 
 // newSink returns the sink of a body that fasthttp has begun to write to w.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
 	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
+		if w.flush != nil {
+			_ = w.flush.Flush() // the header; a failure is one of the writes to come
+		}
 		return k
 	}
 	if c, ok := k.conn.(netConn); ok {
@@ -57,23 +62,56 @@ func (k *streamSocket) TryWrite(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := k.sink.own.TryWrite(p)
-	if err != nil {
-		err = k.sink.w.fail(err)
+	return n, k.failed(err)
+}
+
+// failed says that it is the client that has gone, if a write failed.
+func (k *streamSocket) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case k.sink.w != nil:
+		return k.sink.w.fail(err)
 	}
-	return n, err
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
+}
+
+// await returns once the stream is open, or never will be.
+func (s *Stream) await() {
+	s.mu.Lock()
+	if s.phase.Load() >= streamOpen {
+		s.mu.Unlock()
+		return
+	}
+	if s.waiting == nil {
+		s.waiting = make(chan struct{})
+	}
+	waiting := s.waiting
+	s.mu.Unlock()
+	<-waiting
+}
+
+// begun lets those go on that await. It is called once, when the phase has been set.
+func (s *Stream) begun() {
+	s.mu.Lock()
+	waiting := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	if waiting != nil {
+		close(waiting)
+	}
 }
 
 // Write waits for the stream to open.
 func (k *streamSocket) Write(p []byte) error {
-	<-k.ready
+	if k.phase.Load() < streamOpen {
+		(*Stream)(k).await()
+	}
 	switch sink := &k.sink; {
+	case sink.own.conn != nil:
+		return k.failed(sink.own.Write(p))
 	case sink.w == nil:
 		return errStreamEnded
-	case sink.own.conn != nil:
-		if err := sink.own.Write(p); err != nil {
-			return sink.w.fail(err)
-		}
-		return nil
 	case sink.strip:
 		p = stripChunks(p)
 	}
@@ -83,9 +121,7 @@ func (k *streamSocket) Write(p []byte) error {
 // Cut ends the connection at once, if the stream has one: what was never opened is
 // answered otherwise.
 func (k *streamSocket) Cut() {
-	select {
-	case <-k.ready:
-	default:
+	if k.phase.Load() < streamOpen {
 		return
 	}
 	if k.sink.own.conn != nil {
@@ -103,10 +139,41 @@ func (k *streamSocket) Ended(err error) {
 		s.stop(err)
 	}
 	s.mu.Lock()
+	s.ended = true
+	owner := s.owner
+	s.mu.Unlock()
+	if owner != nil {
+		go s.hangUp()
+		return
+	}
+	s.leaveHub()
+}
+
+// leaveHub takes the stream out of its rooms.
+func (s *Stream) leaveHub() {
+	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
 	if conn != nil {
 		conn.Ended(hubwire.Key{})
+	}
+}
+
+// over is called when everything else has ended: cause is nil if that was the stream's own
+// end.
+func (s *Stream) over(cause error) {
+	s.leaveHub()
+	s.mu.Lock()
+	kept, known := s.kept, s.known
+	s.kept, s.known = nil, false
+	s.mu.Unlock()
+	for _, v := range slices.Backward(kept) {
+		if x, ok := v.(io.Closer); ok {
+			s.server.guard(s.pattern, x.Close)
+		}
+	}
+	if known {
+		s.server.disconnected(s.id, s.pattern, cause)
 	}
 }
 
@@ -165,6 +232,11 @@ func (s *Stream) leave() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)
+		s.mu.Lock()
+		if s.owner != nil {
+			retry = append(retry, lastChunk...)
+		}
+		s.mu.Unlock()
 	}
 	s.bye.Store(true)
 	s.out.Finish(retry)
@@ -174,6 +246,9 @@ func (s *Stream) leave() {
 // streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
 // more or less, so that the connections of a server do not beat together.
 type streamBeat Stream
+
+// cut ends the stream for a drain whose time is up.
+func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
 
 // startHeartbeat begins with it.
 func (s *Stream) startHeartbeat() {

@@ -75,8 +75,12 @@ func (c *Ctx) handOver() {
 		return
 	}
 	s := c.cold.stream
-	if s == nil {
+	switch {
+	case s == nil:
 		c.end()
+		return
+	case s.follow != nil && c.rc.Response.StatusCode() == fasthttp.StatusOK:
+		s.follow.detach(s)
 		return
 	}
 	s.handed = true
@@ -88,8 +92,10 @@ func (c *Ctx) handOver() {
 	c.handContext()
 }
 
-// handContext leaves behind what middleware has made of the context, but for its values.
+// handContext leaves behind what middleware has made of the context, but for its values,
+// and the route's time.
 func (c *Ctx) handContext() {
+	c.cold.until = time.Time{}
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
 	}
@@ -120,9 +126,10 @@ func (x handedContext) Value(key any) any {
 type bodyStream struct {
 	w       StreamWriter
 	f       func(*StreamWriter) error
-	dropped func() // called by Close if f has never run; may be nil
-	size    int    // of the whole body, or -1 for chunks
-	direct  bool   // what f writes is framed already, and goes to our own connection, if it is handed over
+	dropped func()  // called by Close if f has never run; may be nil
+	size    int     // of the whole body, or -1 for chunks
+	direct  bool    // what f writes is framed already, and goes to our own connection, if it is handed over
+	follow  *Stream // takes the connection in place of running f
 	ran     bool
 	running bool
 	handed  bool // the request ends with the stream

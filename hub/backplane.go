@@ -49,10 +49,10 @@ type Backplane interface {
 // Replayer is a Backplane with Caps.Ordered that keeps messages. A hub asks it when the
 // first of its connections joins a room.
 type Replayer interface {
-	// Replay returns the newest packets of a room, at most max, in order and without
+	// Replay returns the newest packets of a room, at most so many, in order and without
 	// holes, and the position of its newest message. If there never was one it makes up
 	// the epoch that the first will have.
-	Replay(ctx context.Context, room string, max int) (packets []Packet, head Pos, err error)
+	Replay(ctx context.Context, room string, most int) (packets []Packet, head Pos, err error)
 }
 
 // Caps is what a Backplane can do.
@@ -69,7 +69,8 @@ type Sink interface {
 	// Deliver hands over a packet from any node. The sink keeps none of it.
 	Deliver(p *Packet)
 	// Lost says that packets of rooms may have been lost, such as while a connection was
-	// broken; without rooms, of all. Clients are told of a gap.
+	// broken; without rooms, of all. Clients are told of a gap. With Caps.Ordered it has
+	// no effect: there the next packet shows whether something is missing.
 	Lost(rooms ...string)
 }
 
@@ -110,13 +111,26 @@ func (h *Hub) ordered() bool { return h.conf.Backplane != nil && h.conf.Backplan
 // if that gives positions, else here once it has been sent.
 func (h *Hub) publishFar(ctx context.Context, room string, p *post) (Pos, error) {
 	pos, err := h.transmit(ctx, &Packet{To: ToRoom, Name: room, Message: p.msg, Except: p.except, NoLog: p.noLog})
-	if err != nil || h.ordered() {
+	if err != nil {
 		return pos, err
 	}
-	if r := h.lookup(room); r != nil {
+	if r := h.lookup(room); r != nil && h.ordered() {
+		r.mu.Lock()
+		if pos.Epoch != r.sent.Epoch || pos.Offset > r.sent.Offset {
+			r.sent = pos
+		}
+		r.mu.Unlock()
+	} else if r != nil {
 		pos, _ = r.publish(p)
 	}
 	return pos, nil
+}
+
+// awaited reports whether the backplane has yet to bring back what was published here.
+func (r *room) awaited() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent.Epoch == r.head.Epoch && r.sent.Offset > r.head.Offset
 }
 
 // link is how a room is known to the backplane. Several who join at a time share one.

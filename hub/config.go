@@ -17,7 +17,7 @@ type Config struct {
 	Room func(name string) RoomConfig
 
 	// MaxRooms bounds the rooms that exist at a time, in this process. Zero means
-	// 1,000,000. An empty room takes about half a KiB until it vanishes; whoever lets
+	// 1,000,000. A room takes about one KiB, with the first message that it keeps; whoever lets
 	// strangers name rooms sets less. More give ErrTooManyRooms.
 	MaxRooms int
 	// MaxRoomName bounds the name of a room, in bytes. Zero means 256. Longer names
@@ -26,8 +26,8 @@ type Config struct {
 	// MaxRoomsPerConn bounds the rooms that one connection is in. Zero means 128. More
 	// give ErrTooManyRooms.
 	MaxRoomsPerConn int
-	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB. Longer ones
-	// give ErrMessage.
+	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB; more than 256
+	// MiB makes New panic. Longer ones give ErrMessage.
 	MaxMessage int
 	// MaxHistory bounds what all rooms together keep for those who resume, in bytes of
 	// messages. Zero means 256 MiB, negative keeps nothing. A room that publishes when it
@@ -53,11 +53,12 @@ type RoomConfig struct {
 	// outlives its last subscriber and message. Zero means 2 minutes; negative keeps for as long as the hub lives.
 	KeepFor time.Duration
 
-	// MaxLagMessages and MaxLagBytes bound how far a connection may stay behind before
-	// OnLag is done to it. Zero means 4,096 messages and 1 MiB of encoded bytes. What a
-	// connection has not received stays in memory for it, once for all that lag.
+	// MaxLagMessages bounds how many messages a connection may stay behind before OnLag
+	// is done to it. Zero means 4,096. What it has not received stays in memory for it,
+	// once for all that lag.
 	MaxLagMessages int
-	MaxLagBytes    int
+	// MaxLagBytes does so for bytes, as they are on the wire. Zero means 1 MiB.
+	MaxLagBytes int
 	// OnLag is what happens to a connection that is too far behind. Zero means
 	// Disconnect, the only one that a raw WebSocket can do: it has no words for a gap.
 	OnLag LagPolicy
@@ -95,6 +96,7 @@ const (
 	defaultMaxName     = 256
 	defaultRoomsOfConn = 128
 	defaultMaxMessage  = 1 << 20
+	mostMessage        = 256 << 20 // an encoding may make eight times as much of it, below 4 GiB
 	defaultMaxHistory  = 256 << 20
 	defaultBusTimeout  = 5 * time.Second
 
@@ -112,6 +114,9 @@ func (c Config) resolve() Config {
 	positive("MaxRoomName", &c.MaxRoomName, defaultMaxName)
 	positive("MaxRoomsPerConn", &c.MaxRoomsPerConn, defaultRoomsOfConn)
 	positive("MaxMessage", &c.MaxMessage, defaultMaxMessage)
+	if c.MaxMessage > mostMessage {
+		panic(fmt.Sprintf("hub: Config.MaxMessage is %d", c.MaxMessage))
+	}
 	positive("BackplaneTimeout", &c.BackplaneTimeout, defaultBusTimeout)
 	if c.MaxHistory == 0 {
 		c.MaxHistory = defaultMaxHistory

@@ -51,10 +51,10 @@ type Conn struct {
 }
 
 // NewConn is for transports of this module. The Conn becomes the Source of o. When the
-// hub wants the connection to end it calls close, once at most, from any goroutine and
-// without a lock; close must not wait, and lead to Ended.
-func NewConn(id ConnID, o *outlet.Outlet, enc hubwire.Encoding, close func(hubwire.CloseReason)) *Conn {
-	c := &Conn{id: id, out: o, enc: enc, can: enc.Traits(), close: close}
+// hub wants the connection to end it calls end, once at most, from any goroutine and
+// without a lock; end must not wait, and lead to Ended.
+func NewConn(id ConnID, o *outlet.Outlet, enc hubwire.Encoding, end func(hubwire.CloseReason)) *Conn {
+	c := &Conn{id: id, out: o, enc: enc, can: enc.Traits(), close: end}
 	o.SetSource((*source)(c))
 	return c
 }
@@ -99,18 +99,17 @@ func (c *Conn) Ended(hubwire.Key) {
 	}
 }
 
-// fail ends the connection for a reason that its client is told if possible. It
-// reports false if the connection was ending anyway.
-func (c *Conn) fail(reason hubwire.CloseReason) bool {
+// fail ends the connection, unless it is ending anyway, for a reason that its client is
+// told if possible.
+func (c *Conn) fail(reason hubwire.CloseReason) {
 	h, first := c.end(connClosing)
 	if !first {
-		return false
+		return
 	}
 	if reason == hubwire.Lagging {
 		h.count(&h.total.disconnected, 1)
 	}
 	c.close(reason)
-	return true
 }
 
 // end moves on to a later state and leaves every room; it reports whether it was later.

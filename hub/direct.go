@@ -7,7 +7,8 @@ import (
 )
 
 // Broadcast sends a message to every attached connection. It has no position, and who
-// is away at the time does not get it. The errors are those of Publish.
+// is away at the time does not get it. Of the options Except has an effect. The errors are
+// those of Publish.
 func (h *Hub) Broadcast(ctx context.Context, msg Message, opts ...PublishOption) error {
 	p := post{msg: msg}
 	for _, o := range opts {
@@ -73,8 +74,10 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 	if c == nil {
 		return ErrNoConn
 	}
-	e := hubwire.Entry{Event: m.Event, Data: m.Data, Binary: m.Binary}
-	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+64), &e)
+	e := entryPool.Get().(*hubwire.Entry)
+	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
+	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+64), e)
+	putEntry(e)
 	limit := &h.all.conf
 	c.mu.Lock()
 	if c.state != connOpen {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,28 +211,30 @@ func (h *Hub) sweep() {
 
 // sweepShard returns after how long to come again, or 0.
 func (h *Hub) sweepShard(d *shard, now int64) (again time.Duration) {
+	for _, r := range d.all() {
+		r.mu.Lock()
+		r.hist.trim(&r.conf, now, &h.kept)
+		useless := r.uselessLocked(now)
+		ages := r.conf.KeepFor > 0 && (r.hist.n > 0 || r.members.n == 0)
+		r.mu.Unlock()
+		if useless {
+			h.reap(r)
+		} else if ages && (again == 0 || r.conf.KeepFor < again) {
+			again = r.conf.KeepFor
+		}
+	}
+	return again
+}
+
+// all returns the rooms of a shard.
+func (d *shard) all() []*room {
 	d.mu.RLock()
+	defer d.mu.RUnlock()
 	rooms := make([]*room, 0, len(d.m))
 	for _, r := range d.m {
 		rooms = append(rooms, r)
 	}
-	d.mu.RUnlock()
-	useless := slices.DeleteFunc(rooms, func(r *room) bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.hist.trim(&r.conf, now, &h.kept)
-		if r.uselessLocked(now) {
-			return false
-		}
-		if left := r.conf.KeepFor; left > 0 && (r.hist.n > 0 || r.members.n == 0) && (again == 0 || left < again) {
-			again = left
-		}
-		return true
-	})
-	for _, r := range useless {
-		h.reap(r)
-	}
-	return again
+	return rooms
 }
 
 // check returns why the hub takes no orders, or nil.
@@ -241,8 +242,5 @@ func (h *Hub) check(ctx context.Context) error {
 	if h.closed.Load() {
 		return ErrClosed
 	}
-	if ctx != nil {
-		return ctx.Err()
-	}
-	return nil
+	return ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,6 +115,9 @@ func TestHub_direct(t *testing.T) {
 		ann2.gone()
 		synctest.Wait()
 		wantError(t, "SendUser to who has left", h.SendUser(ctx, "ann", Message{}), ErrNoConn)
+		if got := h.connsOf("ann"); len(got) != 0 {
+			t.Errorf("ann still has connections: %v", got)
+		}
 		if ann.User() != "ann" {
 			t.Errorf("user of an ended connection = %q, want ann", ann.User())
 		}
@@ -405,6 +409,96 @@ func TestHub_shutdownIsPaced(t *testing.T) {
 				t.Errorf("%d closed, want %d", closed, want)
 			}
 			time.Sleep(closeStep)
+		}
+	})
+}
+
+// TestPublish_touchesItsRoomOnly counts what a publish touches, whatever else exists: the
+// chunks of its room, each once, and no more of the others than nothing.
+func TestPublish_touchesItsRoomOnly(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, h *Hub) {
+		peers := crowd(t, h, "room", 10)
+		for i := range 1000 {
+			peers = append(peers, crowd(t, h, fmt.Sprint("other", i), 3)...)
+		}
+		before := h.Stats()
+		publish(t, h, "room", "x")
+		after := h.Stats()
+		if got := after.Batches - before.Batches; got != 10 {
+			t.Errorf("%d writes, want 10", got)
+		}
+		for i := range 1000 {
+			if r := h.lookup(fmt.Sprint("other", i)); r.seq.Load() != 0 {
+				t.Fatalf("room other%d was written to", i)
+			}
+		}
+		for i, p := range peers[10:] {
+			if p.writes != 0 {
+				t.Fatalf("client %d of another room was written to", i)
+			}
+		}
+	})
+}
+
+// TestMembers_growWhilePublishing lets a room grow through every size of its chunks while
+// it is published to: nobody may be forgotten on the way.
+func TestMembers_growWhilePublishing(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, h *Hub) {
+		const clients, workers, messages = 600, 4, 300
+		peers := make([]*peer, clients)
+		joined := make([]Joined, clients)
+		var work sync.WaitGroup
+		for w := range workers {
+			work.Go(func() {
+				for i := w; i < clients; i += workers {
+					peers[i] = newPeer(lines{})
+					var err error
+					if joined[i], err = h.Join(peers[i], "a"); err != nil {
+						t.Error(err)
+					}
+					if i%3 == 0 {
+						h.Leave(peers[i], "a")
+					}
+				}
+			})
+		}
+		for range 2 {
+			work.Go(func() {
+				for range messages {
+					publish(t, h, "a", "x")
+				}
+			})
+		}
+		work.Wait()
+		for i, p := range peers {
+			if i%3 == 0 {
+				continue
+			}
+			p.wants(t, numbers("a", int(joined[i].From.Offset)+1, 2*messages)...)
+		}
+		for i := range peers {
+			peers[i].gone()
+		}
+		synctest.Wait()
+		if r := h.lookup("a"); r.members.n != 0 || len(r.members.chunks) != 0 {
+			t.Errorf("%d members in %d chunks are left", r.members.n, len(r.members.chunks))
+		}
+	})
+}
+
+// TestHub_refusedJoinLeavesNoRoom holds that rooms which nobody ever was in do not stay.
+func TestHub_refusedJoinLeavesNoRoom(t *testing.T) {
+	bubble(t, Config{Rooms: RoomConfig{OnLag: SkipToHead, KeepFor: -1}}, func(t *testing.T, h *Hub) {
+		_, err := h.Join(newPeer(lines{mute: true}), "a")
+		wantError(t, "Join", err, ErrCannotTell)
+		if got := h.Stats().Rooms; got != 0 {
+			t.Errorf("%d rooms, want 0", got)
+		}
+		p := join(t, h, lines{}, "a")
+		h.Leave(p, "a")
+		time.Sleep(time.Hour)
+		if got := h.Stats().Rooms; got != 1 {
+			t.Errorf("%d rooms after a stay without an end of history, want 1", got)
 		}
 	})
 }

@@ -50,8 +50,8 @@ func Meta(v any) AttachOption { return AttachOption{meta: v, hasMeta: true} }
 // from now on. Join attaches by itself, without options. To attach again changes what
 // the options say. It returns ErrClosed, ErrConnClosed or ErrOtherHub.
 func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
-	if err := h.check(nil); err != nil {
-		return err
+	if h.closed.Load() {
+		return ErrClosed
 	}
 	c := sub.HubConn()
 	c.mu.Lock()
@@ -169,8 +169,8 @@ func (v *vector) sinceLocked(r *room) since {
 
 // joinAll puts a connection into rooms, or into none.
 func (h *Hub) joinAll(c *Conn, names []string, from *vector, joined []Joined) error {
-	if err := h.check(nil); err != nil {
-		return err
+	if h.closed.Load() {
+		return ErrClosed
 	}
 	if err := h.checkNames(c, names); err != nil {
 		return err

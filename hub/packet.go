@@ -24,9 +24,11 @@ const (
 type Packet struct {
 	// Node is where it comes from.
 	Node NodeID
-	// To says whom it is for, Name or Conn whom exactly.
-	To   Target
+	// To says whom it is for.
+	To Target
+	// Name is the room or the user.
 	Name string
+	// Conn is the connection, with ToConn.
 	Conn ConnID
 	// Message is what was published.
 	Message

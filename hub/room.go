@@ -31,15 +31,16 @@ type room struct {
 	pins    int     // guarded by mu; calls that are about to use the room
 	dead    bool    // guarded by mu; not in its shard any more
 	armed   bool    // guarded by mu; timer will flush
-	idle    int64   // guarded by mu; when somebody was in it or something was kept for the last time, in nanoseconds
+	idle    int64   // guarded by mu; when somebody was in it or something was kept for the last time, in nanoseconds; 0: never
 	timer   *time.Timer
+	sent    Pos      // guarded by mu; of what an ordered backplane was given here
 	early   []Packet // guarded by mu; came while the room learns its history
 	priming bool     // guarded by mu; it does
 	link    *link    // guarded by mu; how the backplane knows it; nil without one
 }
 
 func newRoom(h *Hub, name string, conf RoomConfig) *room {
-	return &room{hub: h, name: name, conf: conf, head: Pos{Epoch: newEpoch()}, idle: nanos()}
+	return &room{hub: h, name: name, conf: conf, head: Pos{Epoch: newEpoch()}}
 }
 
 // newEpoch returns a random epoch; 0 is none.
@@ -61,16 +62,7 @@ func (r *room) appendLocked(p *post) Pos {
 		r.head = p.pos
 	}
 	seq := r.seq.Load() + 1
-	e := hubwire.Entry{
-		Room: r.name, Epoch: r.head.Epoch, Offset: r.head.Offset,
-		Event: p.msg.Event, Data: p.msg.Data, Binary: p.msg.Binary,
-	}
-	if r.all {
-		e.Epoch = 0
-	}
-	for _, t := range r.tapes {
-		t.append(&e, seq)
-	}
+	r.encodeLocked(&p.msg, seq)
 	r.seq.Store(seq)
 	if !r.all {
 		r.keepLocked(p, seq)
@@ -80,6 +72,29 @@ func (r *room) appendLocked(p *post) Pos {
 		t.trim(floor, seq, &r.conf)
 	}
 	return r.head
+}
+
+// entryPool has entries on their way to an Encoding: a call by an interface would put
+// each on the heap.
+var entryPool = sync.Pool{New: func() any { return new(hubwire.Entry) }}
+
+func putEntry(e *hubwire.Entry) {
+	*e = hubwire.Entry{}
+	entryPool.Put(e)
+}
+
+// encodeLocked adds a message to every tape.
+func (r *room) encodeLocked(m *Message, seq uint64) {
+	e := entryPool.Get().(*hubwire.Entry)
+	defer putEntry(e)
+	e.Room, e.Epoch, e.Offset = r.name, r.head.Epoch, r.head.Offset
+	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
+	if r.all {
+		e.Epoch = 0
+	}
+	for _, t := range r.tapes {
+		t.append(e, seq)
+	}
 }
 
 // keepLocked puts a message into the history, if it belongs there.
@@ -143,7 +158,8 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	s.tape = t
 	s.joined, s.joinedBytes = r.seq.Load(), t.bytes.Load()
 	j := Joined{Head: r.head, Recovered: true}
-	r.hist.trim(&r.conf, nanos(), &r.hub.kept)
+	now := nanos()
+	r.hist.trim(&r.conf, now, &r.hub.kept)
 	begin := r.hist.n
 	switch {
 	case from.lost || !from.pos.IsZero() && !r.recoversLocked(from.pos):
@@ -161,6 +177,7 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	r.skipOwnLocked(s, begin)
 	j.From = s.pos()
 	r.members.add(s)
+	r.idle = now
 	return j
 }
 
@@ -217,7 +234,7 @@ func (r *room) uselessLocked(now int64) bool {
 	if r.members.n > 0 || r.pins > 0 || r.all {
 		return false
 	}
-	if !r.conf.keeps() {
+	if !r.conf.keeps() || r.idle == 0 {
 		return true
 	}
 	return r.conf.KeepFor > 0 && now-r.idle > int64(r.conf.KeepFor)

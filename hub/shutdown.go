@@ -11,6 +11,7 @@ const (
 	closeStep  = 10 * time.Millisecond // between two groups of connections that are closed
 	closeSteps = 200                   // at most; more connections make larger groups
 	minGroup   = 64
+	maxEcho    = 2 * time.Second // for the backplane to bring back what was published
 )
 
 // Shutdown ends the hub: from now on nothing can be published or joined. What has been
@@ -38,7 +39,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	}
 	select {
 	case <-done:
-		return nil
+		return h.waitGone(ctx) // the first may have given up
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -47,6 +48,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 // shutdown does the work. done is closed when it is over, however it went.
 func (h *Hub) shutdown(ctx context.Context, done chan struct{}) error {
 	defer close(done)
+	h.awaitEcho(ctx)
 	h.flushAll()
 	select {
 	case <-h.flush.settled():
@@ -65,19 +67,32 @@ func (h *Hub) shutdown(ctx context.Context, done chan struct{}) error {
 // flushAll wakes the subscribers of rooms that gather messages.
 func (h *Hub) flushAll() {
 	for i := range h.rooms {
-		d := &h.rooms[i]
-		d.mu.RLock()
-		var armed []*room
-		for _, r := range d.m {
+		for _, r := range h.rooms[i].all() {
 			r.mu.Lock()
-			if r.armed && r.timer.Stop() {
-				armed = append(armed, r)
-			}
+			stopped := r.armed && r.timer.Stop()
 			r.mu.Unlock()
+			if stopped {
+				r.flushNow()
+			}
 		}
-		d.mu.RUnlock()
-		for _, r := range armed {
-			r.flushNow()
+	}
+}
+
+// awaitEcho waits for what an ordered backplane has been given and not brought back yet.
+func (h *Hub) awaitEcho(ctx context.Context) {
+	if !h.ordered() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxEcho)
+	defer cancel()
+	for i := range h.rooms {
+		for _, r := range h.rooms[i].all() {
+			for r.awaited() && ctx.Err() == nil {
+				select {
+				case <-time.After(time.Millisecond):
+				case <-ctx.Done():
+				}
+			}
 		}
 	}
 }

@@ -1,0 +1,182 @@
+package geist
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/gogeist/geist/hub"
+)
+
+// This file gives the connection of a stream to a hub. fasthttp hands it over when the
+// chain has returned, and has its buffers back at once; the Ctx ends. What is left of a
+// request then is the Stream, which nobody waits in: what a hub has for it is written by
+// whoever publishes, a comment by the wheel, and that the client has left is seen by the
+// watcher.
+//
+//	handler ── Follow ──▶ joined; what comes waits
+//	chain returns ──────▶ fasthttp gives the connection away
+//	begin ──────────────▶ header written, Ctx ended, what waits goes on
+//	Ended ──────────────▶ hangUp: rooms left, connection closed
+//
+// A foreign server, net/http and middleware of net/http want the connection back: there the
+// stream is a body whose function waits, see Stream.Run.
+
+var errNoRooms = errors.New("geist: Follow without a room")
+
+// Follow answers with a stream of what h publishes to the rooms, at most 16, and returns
+// nil at once, to be the handler's result. The hub owns the connection: no goroutine
+// stays behind, and no Ctx. When middleware and hooks have returned, the Ctx ends, with
+// its OnClose functions and c.Context(); what must live on is given to [Stream.Keep].
+//
+// The stream resumes: behind what [Stream.LastEventID] names the client gets all that it
+// has missed, or an event named [GapEvent] for each room of which that is not known any
+// more. For messages of before the first connection, use [hub.Hub.Join] with hub.Last in
+// place of Follow's rooms, then Run. Data that is binary arrives in base64. Send works
+// as in Run; such events are not part of a room.
+//
+// Follow fails as [Stream.Run] does, with ErrTooManyRooms and the other errors of
+// [hub.Hub.Follow], and with a 503 while Config.MaxConns connections are open. The
+// handler may then answer otherwise. The stream ends as Run's does: when the client leaves
+// or reads too slowly, with the hub, or with a drain.
+func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
+	s.c.check()
+	if len(rooms) == 0 {
+		return errNoRooms
+	}
+	if s.server.live.leavers.len() >= s.server.set.MaxConns {
+		return errTooManySockets
+	}
+	if err := s.claim(); err != nil {
+		return err
+	}
+	if s.c.rc.IsHead() {
+		s.setHeader()
+		s.drop()
+		return nil
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
+	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
+		s.phase.Store(streamIdle)
+		return err
+	}
+	s.answer(func() error {
+		<-s.Context().Done()
+		return nil
+	})
+	if stateOf(s.c.rc.Conn()) != nil {
+		s.c.cold.stream.follow = s
+	}
+	return nil
+}
+
+// Keep keeps v for as long as the stream lives, also a followed one, whose Ctx ends before.
+// If it is an io.Closer it is closed when the stream has ended, those kept later first; its
+// error is logged. Keep belongs to the handler.
+func (s *Stream) Keep(v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = append(s.kept, v)
+}
+
+// detach takes the connection, and the request from the body that stands for it. The
+// header has been built.
+func (s *Stream) detach(b *bodyStream) {
+	c := s.c
+	h := &c.rc.Response.Header
+	if c.rc.Request.Header.IsHTTP11() {
+		h.SetContentLength(-1)
+	}
+	h.SetConnectionClose()
+	if name := c.server.set.ServerHeader; name != "" && len(h.Server()) == 0 {
+		h.SetServer(name)
+	}
+	head := h.AppendBytes(nil)
+	b.closed, c.cold.stream = true, nil // the body goes, and nothing ends with it
+	c.rc.Response.ResetBody()
+	c.cold.used = true
+	c.hijack(func(conn net.Conn) { s.begin(conn, head) })
+}
+
+// begin makes the stream of what fasthttp has given away, or of nil if that was lost. It
+// returns at once: then fasthttp has its buffers back.
+func (s *Stream) begin(conn net.Conn, head []byte) {
+	if conn == nil {
+		s.c.end()
+		s.c = nil
+		s.stop(ErrClientGone)
+		s.drop()
+		return
+	}
+	inner, owner, _ := takenConn(conn)
+	s.sink = streamSink{conn: inner, own: newSocket(inner, s.server.live.writeTimeout)}
+	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
+	s.c.end()
+	s.c = nil
+	live := &s.server.live
+	stays := live.leavers.add(s, &live.closing)
+	s.mu.Lock()
+	s.owner = owner
+	ended := s.ended // by the hub, before there was a connection
+	s.mu.Unlock()
+	if err := s.sink.own.Write(head); err != nil {
+		s.out.Cut((*streamSocket)(s).failed(err))
+	}
+	s.phase.Store(streamOpen)
+	s.begun()
+	s.watch()
+	s.startHeartbeat()
+	switch {
+	case ended:
+		s.hangUp()
+	case !stays:
+		s.leave()
+	}
+}
+
+// watch ends the stream when the client leaves, though nothing is written.
+func (s *Stream) watch() {
+	w := s.server.watcher.Watch(s.owner, func() {
+		go s.out.Cut(ErrClientGone) // ends with the cut; the watcher must not wait for what that leads to
+	})
+	s.mu.Lock()
+	over := s.hung
+	if !over {
+		s.gone = w
+	}
+	s.mu.Unlock()
+	if over {
+		w.Stop()
+	}
+}
+
+// hangUp ends a followed stream, of which the outlet has ended. It runs on a goroutine of
+// its own, which ends with it: its caller, a publisher maybe, waits for nobody.
+func (s *Stream) hangUp() {
+	s.await()
+	s.stop(ErrRequestDone)
+	s.phase.Store(streamOver)
+	s.stopHeartbeat()
+	s.mu.Lock()
+	s.hung = true
+	watch := s.gone
+	s.mu.Unlock()
+	watch.Stop()
+	if t, ok := s.sink.conn.(*tls.Conn); ok {
+		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
+	}
+	_ = s.sink.conn.Close() // at once, whatever else takes long
+	s.server.live.leavers.remove(s)
+	s.over(s.why())
+	_ = s.owner.end() // from here on a drain does not wait for it
+}
+
+// goodbyeTime bounds TLS's goodbye.
+const goodbyeTime = time.Second
+
+// lastChunk ends a body in chunks.
+const lastChunk = "0\r\n\r\n"
