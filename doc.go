@@ -53,6 +53,12 @@
 // from the part that its tag names and from no other. What does not fit is answered
 // with every problem at once. [Opt] tells a field that is missing from one that is zero.
 //
+// # WebSocket
+//
+// [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
+// request becomes a connection when the handler first uses the Conn, which is also a
+// subscriber of package hub. When the handler returns, the connection is closed.
+//
 // # Beside net/http
 //
 // [FromHTTP] and [FromHTTPMiddleware] make handlers of what was written for net/http,
