@@ -83,7 +83,7 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
-	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
+	hijack  hijacker           // what takes the connection: a handler of net/http, a Conn or a Stream
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made

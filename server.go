@@ -28,8 +28,7 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers        // connections that outlive their request's handler
-	sockets socketRegistry // likewise
+	sockets socketRegistry // what outlives its request
 	wheel   wheel.Wheel    // their timers
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
@@ -235,8 +234,12 @@ func (s *server) drain(ctx context.Context) error {
 		c.wake()
 	}
 	err := stopListeners(ctx, listeners)
-	s.leavers.leave(ctx)
-	err = errors.Join(err, s.waitConns(ctx), s.waitSockets(ctx))
+	s.sendAway(ctx, s.engine.set.DrainIdle)
+	cut := s.waitConns(ctx)
+	if more := s.waitSockets(ctx); cut == nil {
+		cut = more // else they are of the same connections
+	}
+	err = errors.Join(err, cut)
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -290,15 +293,15 @@ func (s *server) waitConns(ctx context.Context) error {
 	}
 }
 
-// waitSockets waits for WebSockets on connections that foreign servers have accepted,
-// and cuts them when ctx ends.
+// waitSockets waits for connections that foreign servers have accepted, and for the last
+// steps of our own, and cuts them when ctx ends.
 func (s *server) waitSockets(ctx context.Context) error {
 	select {
 	case <-s.sockets.wait():
 		return nil
 	case <-ctx.Done():
 	}
-	rest := s.sockets.all()
+	rest := s.sockets.leave()
 	for _, c := range rest {
 		c.cut()
 	}

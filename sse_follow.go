@@ -45,7 +45,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if len(rooms) == 0 {
 		return errNoRooms
 	}
-	if s.server.live.leavers.len() >= s.server.set.MaxConns {
+	if s.server.live.sockets.len() >= s.server.set.MaxConns {
 		return errTooManySockets
 	}
 	if err := s.claim(); err != nil {
@@ -117,8 +117,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
 	s.c.end()
 	s.c = nil
-	live := &s.server.live
-	stays := live.leavers.add(s, &live.closing)
+	s.server.live.sockets.add(s)
 	s.mu.Lock()
 	s.owner = owner
 	ended := s.ended // by the hub, before there was a connection
@@ -133,8 +132,8 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	switch {
 	case ended:
 		s.hangUp()
-	case !stays:
-		s.leave()
+	case s.server.live.closing.Load():
+		s.goAway()
 	}
 }
 
@@ -170,9 +169,9 @@ func (s *Stream) hangUp() {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
 	_ = s.sink.conn.Close() // at once, whatever else takes long
-	s.server.live.leavers.remove(s)
 	s.over(s.why())
-	_ = s.owner.end() // from here on a drain does not wait for it
+	_ = s.owner.end()
+	s.server.live.sockets.remove(s) // from here on a drain does not wait for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

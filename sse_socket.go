@@ -21,17 +21,15 @@ type streamSocket Stream
 
 // streamSink is the connection of an open stream.
 type streamSink struct {
-	w       *StreamWriter // nil without a body
-	conn    net.Conn
-	own     socket // with own.conn, if the connection is ours and the framing, too
-	strip   bool   // somebody else frames what is sent, such as a middleware of net/http
-	foreign bool   // the connection is somebody else's
+	w     *StreamWriter // nil without a body
+	conn  net.Conn
+	own   socket // with own.conn, if the connection is ours and the framing, too
+	strip bool   // somebody else frames what is sent, such as a middleware of net/http
 }
 
 // newSink returns the sink of a body that fasthttp has begun to write to w.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
 	k := streamSink{w: w, conn: s.c.rc.Conn()}
-	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
 		if w.flush != nil {
@@ -214,7 +212,7 @@ func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 		s.out.Cut(errTooSlow)
 		return
 	}
-	s.leave()
+	s.goAway()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)
@@ -226,9 +224,9 @@ const (
 	mostRetry  = 6 * time.Second
 )
 
-// leave asks the stream to end: the client is told when to come again, and nothing behind
+// goAway asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
-func (s *Stream) leave() {
+func (s *Stream) goAway() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)

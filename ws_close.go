@@ -239,11 +239,10 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	live.leavers.remove(w)
 	w.c.end()
-	w.hangUp() // of ours it is the last a drain waits for
+	w.hangUp()
+	live.sockets.remove(w) // which a drain waits for
 	if over := w.over; over != nil {
-		live.sockets.remove(w)
 		close(over)
 	}
 }

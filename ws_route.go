@@ -426,16 +426,11 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	if w.owner == nil {
-		w.live.sockets.add(w)
-	}
-	if !w.live.leavers.add(w, &w.live.closing) {
-		w.leave()
-	}
+	w.live.sockets.add(w)
 }
 
-// leave closes the connection for a drain.
-func (w *Conn) leave() {
+// goAway closes the connection for a drain.
+func (w *Conn) goAway() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 
