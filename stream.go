@@ -94,6 +94,7 @@ func (c *Ctx) handOver() {
 
 // handContext leaves behind what middleware has made of the context, but for its values.
 func (c *Ctx) handContext() {
+	c.cold.until = time.Time{} // the route's time was that of its handlers
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
 	}
