@@ -113,7 +113,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 		handlers = append(handlers, streamHandler(h))
 	}
 	r := s.add([]string{"GET"}, path, handlers)
-	r.events = h
+	r.shown = h
 	return r.Doc(opts...)
 }
 
@@ -299,9 +299,11 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 		}
 		s.finish(live)
 	}()
-	live.sockets.add(s)
-	if live.closing.Load() {
-		s.goAway()
+	if s.sink.foreign {
+		live.sockets.add(s)
+	}
+	if !live.leavers.add(s, &live.closing) {
+		s.leave()
 		returned = true
 		return nil
 	}
@@ -335,13 +337,16 @@ func (s *Stream) open(w *StreamWriter) {
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
+	live.leavers.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
 	s.over(s.why())
-	live.sockets.remove(s)
+	if s.sink.foreign {
+		live.sockets.remove(s) // which a drain waits for
+	}
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}

@@ -45,7 +45,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if len(rooms) == 0 {
 		return errNoRooms
 	}
-	if s.server.live.sockets.len() >= s.server.set.MaxConns {
+	if s.server.live.leavers.len() >= s.server.set.MaxConns {
 		return errTooManySockets
 	}
 	if err := s.claim(); err != nil {
@@ -117,7 +117,8 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
 	s.c.end()
 	s.c = nil
-	s.server.live.sockets.add(s)
+	live := &s.server.live
+	stays := live.leavers.add(s, &live.closing)
 	s.mu.Lock()
 	s.owner = owner
 	ended := s.ended // by the hub, before there was a connection
@@ -132,8 +133,8 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	switch {
 	case ended:
 		s.hangUp()
-	case s.server.live.closing.Load():
-		s.goAway()
+	case !stays:
+		s.leave()
 	}
 }
 
@@ -169,9 +170,9 @@ func (s *Stream) hangUp() {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
 	_ = s.sink.conn.Close() // at once, whatever else takes long
+	s.server.live.leavers.remove(s)
 	s.over(s.why())
-	_ = s.owner.end()
-	s.server.live.sockets.remove(s) // from here on a drain does not wait for it
+	_ = s.owner.end() // from here on a drain does not wait for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

@@ -25,11 +25,14 @@ type streamSink struct {
 	conn  net.Conn
 	own   socket // with own.conn, if the connection is ours and the framing, too
 	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+
+	foreign bool // the connection is not ours
 }
 
 // newSink returns the sink of a body that fasthttp has begun to write to w.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
 	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
 		if w.flush != nil {
@@ -212,7 +215,7 @@ func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 		s.out.Cut(errTooSlow)
 		return
 	}
-	s.goAway()
+	s.leave()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)
@@ -224,9 +227,9 @@ const (
 	mostRetry  = 6 * time.Second
 )
 
-// goAway asks the stream to end: the client is told when to come again, and nothing behind
+// leave asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
-func (s *Stream) goAway() {
+func (s *Stream) leave() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)

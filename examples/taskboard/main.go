@@ -19,6 +19,7 @@ import (
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/examples/taskboard/board"
 	"github.com/gogeist/geist/examples/taskboard/page"
+	"github.com/gogeist/geist/hub"
 )
 
 func main() {
@@ -63,7 +64,7 @@ func serve(addr, path string) (served bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }() // where Run never came to OnShutdown
-	first, err := store.NextID(ctx)
+	task, file, err := store.NextIDs(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -73,7 +74,7 @@ func serve(addr, path string) (served bool, err error) {
 	}
 	app.OnListen(func(a net.Addr) {
 		served = true
-		tour(os.Stdout, a, path, first)
+		tour(os.Stdout, a, path, task, file)
 	})
 	if err := app.Run(addr); err != nil {
 		return served, explain(err, addr)
@@ -86,10 +87,12 @@ func serve(addr, path string) (served bool, err error) {
 func newApp(store *board.Store) (*geist.Engine, error) {
 	app := geist.New(board.Config())
 	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
-	board.NewAPI(store).Register(app)
+	live := hub.New(hub.Config{})
+	board.NewAPI(store, live).Register(app)
 	app.GET("/healthz", board.Health(app, store))
 	// Runs after the last request has been answered: nothing writes any more.
 	app.OnShutdown(func(context.Context) error { return store.Close() })
+	app.OnShutdown(live.Shutdown) // before that: hooks run in reverse
 	return app, page.Register(app)
 }
 
@@ -102,21 +105,28 @@ func explain(err error, addr string) error {
 	return err
 }
 
-// tour prints what to try. Each curl line works as it is printed, in this order:
-// first is the id that the next task will have. A test performs them.
-func tour(w io.Writer, addr net.Addr, path string, first int64) {
+// tour prints what to try. Each line works as it is printed, in this order: task and
+// file are the ids that the next ones will have. A test performs them.
+func tour(w io.Writer, addr net.Addr, path string, task, file int64) {
 	base := "http://" + addr.String()
 	fmt.Fprintf(w, `tasks are kept in %[1]s
 
-Open %[2]s/ in a browser, or try in another terminal:
+Open %[2]s/ in two browser windows, and see in one what you do in the
+other. Or try in another terminal:
 
   curl -i %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"Buy milk","owner":"ada","tags":["home"],"due":"2030-01-31"}'
   curl '%[2]s/api/tasks?status=todo&owner=ada&limit=10'
   curl -X PATCH %[2]s/api/tasks/%[3]d -H 'Content-Type: application/json' -d '{"status":"doing"}'
   curl -X PATCH %[2]s/api/tasks/%[3]d -H 'Content-Type: application/json' -H 'If-Match: "1"' -d '{"status":"done"}'
   curl %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"","status":"later"}'
+  curl %[2]s/api/tasks/%[3]d/files -F 'file=Two litres, please.;filename=note.txt' -F 'file=Oats would do, too.;filename=or else.txt'
+  curl -i -r 0-9 %[2]s/api/tasks/%[3]d/files/%[4]d
+  curl -C 10 %[2]s/api/tasks/%[3]d/files/%[4]d
+  printf '{"title":"Bread","tags":["home"]}\n{"title":"","tags":"home"}\n' | curl %[2]s/api/tasks/import -H 'Content-Type: application/x-ndjson' --data-binary @-
+  printf '{"title":"Bread","tags":["home"]}\n{"title":"Rent"}\n' | curl %[2]s/api/tasks/import -H 'Content-Type: application/x-ndjson' --data-binary @-
+  curl '%[2]s/api/tasks?tag=home' -H 'Accept: application/x-ndjson'
   curl -i -X DELETE %[2]s/api/tasks/%[3]d
 
 Ctrl-C stops it and loses nothing.
-`, path, base, first)
+`, path, base, task, file)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"os"
@@ -251,6 +252,57 @@ func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 	p.stop(t, os.Interrupt)
 }
 
+// A process that dies in the middle of an upload leaves something on the disk, but not
+// for ever; a file that was acknowledged stays.
+func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "tasks.db")
+	p := startProgram(t, "-db", db)
+	if _, err := create(http.DefaultClient, p.base, "with files"); err != nil {
+		t.Fatal(err)
+	}
+	part := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n"
+	res, err := http.Post(p.base+"/api/tasks/1/files", "multipart/form-data; boundary=b", strings.NewReader(part+"kept\r\n--b--\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n%s%s",
+		part, strings.Repeat("x", 100<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	onDisk := func() int {
+		found, _ := filepath.Glob(filepath.Join(db+"-files", "*")) // the pattern is well-formed
+		return len(found)
+	}
+	for end := time.Now().Add(patience); onDisk() != 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d contents on the disk, want that of the upload beside the other", onDisk())
+		}
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.wait() // it was killed
+	p = startProgram(t, "-db", db)
+	if got := onDisk(); got != 1 {
+		t.Errorf("%d contents on the disk after the restart, want the one that was acknowledged", got)
+	}
+	res, err = http.Get(p.base + "/api/tasks/1/files/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, _ := io.ReadAll(res.Body); string(body) != "kept" {
+		t.Errorf("the file has %q, want kept", body)
+	}
+}
+
 func TestProgram_saysWhatToDoAboutATakenPort(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -279,6 +331,9 @@ func TestProgram_saysWhatToDoAboutATakenPort(t *testing.T) {
 	}
 }
 
+// commands finds what the program prints to be tried.
+var commands = regexp.MustCompile(`(?m)^  ((?:curl|printf) .*)$`)
+
 // TestREADME performs the session of examples/README.md: the program prints what
 // stands there, and each command answers what stands there.
 func TestREADME(t *testing.T) {
@@ -286,7 +341,7 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions := regexp.MustCompile("(?s)```console\n\\$ (make demo|curl .*?)\n(.*?)```").FindAllStringSubmatch(string(b), -1)
+	sessions := regexp.MustCompile("(?s)```console\n\\$ (make demo|(?:curl|printf) .*?)\n(.*?)```").FindAllStringSubmatch(string(b), -1)
 	if len(sessions) < 2 || sessions[0][1] != "make demo" {
 		t.Fatalf("README.md has %d console sessions: want make demo, then the commands", len(sessions))
 	}
@@ -296,7 +351,7 @@ func TestREADME(t *testing.T) {
 	if got, want := normal(p.said), normal(local(sessions[0][2])); got != want {
 		t.Errorf("the program prints\n%s\nREADME.md has\n%s", got, want)
 	}
-	printed := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(p.said, -1)
+	printed := commands.FindAllStringSubmatch(p.said, -1)
 	if len(printed) != len(sessions)-1 {
 		t.Fatalf("the program prints %d commands, README.md performs %d", len(printed), len(sessions)-1)
 	}
@@ -315,7 +370,8 @@ func TestREADME(t *testing.T) {
 func normal(s string) string {
 	for _, r := range [][2]string{
 		{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
-		{`(?m)^Date: .*$`, "Date: TIME"},
+		{`(?m)^(Date|Last-Modified): .*$`, "$1: TIME"},
+		{`Etag: "\w+-\w+"`, `Etag: "FILE"`},
 		{`X-Request-Id: \w+`, "X-Request-Id: ID"},
 		{`(?m)^Content-Length: .*$`, "Content-Length: N"}, // the times in the body have 0 to 3 decimals
 		{`(?m)kept in .*$`, "kept in FILE"},
@@ -335,13 +391,15 @@ func normal(s string) string {
 // perform runs a curl line by curl, or by net/http where there is no curl.
 func perform(t *testing.T, line string) string {
 	t.Helper()
-	args := words(t, line)
+	args, stdin := words(t, line)
 	if _, err := exec.LookPath("curl"); err != nil {
-		return likeCurl(t, args[1:])
+		return likeCurl(t, args[1:], stdin)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*"}, args[1:]...)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*"}, args[1:]...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v: %s", line, err, out)
 	}
@@ -355,32 +413,40 @@ func TestREADME_withoutCurl(t *testing.T) {
 	}
 	defer http.DefaultClient.CloseIdleConnections()
 	a, b := startProgram(t), startProgram(t)
-	for _, line := range regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(a.said, -1) {
+	for _, line := range commands.FindAllStringSubmatch(a.said, -1) {
 		with := normal(perform(t, line[1]))
-		without := normal(likeCurl(t, words(t, strings.ReplaceAll(line[1], a.base, b.base))[1:]))
+		args, stdin := words(t, strings.ReplaceAll(line[1], a.base, b.base))
+		without := normal(likeCurl(t, args[1:], stdin))
 		if with != without {
 			t.Errorf("%s\nby curl\n%s\nby net/http\n%s", line[1], with, without)
 		}
 	}
 }
 
-// words splits a command as a shell does, as far as the printed lines need it.
-func words(t *testing.T, line string) (words []string) {
+// words splits a command as a shell does, as far as the printed lines need it: curl, which
+// may be given what printf prints.
+func words(t *testing.T, line string) (words []string, stdin string) {
 	t.Helper()
+	if m := regexp.MustCompile(`^printf '([^']*)' \| `).FindStringSubmatch(line); m != nil {
+		stdin = strings.ReplaceAll(m[1], `\n`, "\n")
+		line = line[len(m[0]):]
+	}
 	for _, m := range regexp.MustCompile(`'([^']*)'|([^\s']+)`).FindAllStringSubmatch(line, -1) {
 		words = append(words, m[1]+m[2])
 	}
 	if len(words) < 2 || words[0] != "curl" {
 		t.Fatalf("not a curl line: %q", line)
 	}
-	return words
+	return words, stdin
 }
 
-// likeCurl performs curl's -i, -X, -H and -d by net/http.
-func likeCurl(t *testing.T, args []string) string {
+// likeCurl performs curl's -i, -X, -H, -d, -r, -C, -F and --data-binary @- by net/http.
+func likeCurl(t *testing.T, args []string, stdin string) string {
 	t.Helper()
 	method, target, body, include := "GET", "", "", false
 	header := http.Header{}
+	var form *multipart.Writer
+	var parts bytes.Buffer
 	for len(args) > 0 {
 		option := args[0]
 		args = args[1:]
@@ -393,14 +459,33 @@ func likeCurl(t *testing.T, args []string) string {
 		case "-H":
 			name, v, _ := strings.Cut(value(), ": ")
 			header.Set(name, v)
-		case "-d":
-			body = value()
+		case "-r":
+			header.Set("Range", "bytes="+value())
+		case "-C":
+			header.Set("Range", "bytes="+value()+"-")
+		case "-d", "--data-binary":
+			if body = value(); body == "@-" {
+				body = stdin
+			}
 			if method == "GET" {
 				method = "POST"
 			}
+		case "-F":
+			if method = "POST"; form == nil {
+				form = multipart.NewWriter(&parts)
+			}
+			field, rest, _ := strings.Cut(value(), "=")
+			content, name, _ := strings.Cut(rest, ";filename=")
+			w, _ := form.CreateFormFile(field, name) // a buffer takes everything
+			_, _ = io.WriteString(w, content)
 		default:
 			target = option
 		}
+	}
+	if form != nil {
+		_ = form.Close()
+		header.Set("Content-Type", form.FormDataContentType())
+		body = parts.String()
 	}
 	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	if err != nil {

@@ -1,13 +1,16 @@
 package board
 
 import (
+	"encoding/json"
 	"fmt"
+	"mime"
 	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/hub"
 )
 
 const (
@@ -16,11 +19,14 @@ const (
 	maxSearch    = 200 // characters of ?q=, ?owner= and ?tag=
 )
 
-// API serves a store over HTTP.
-type API struct{ store *Store }
+// API serves a store over HTTP, and tells of every change by a hub.
+type API struct {
+	store *Store
+	live  *hub.Hub
+}
 
-// NewAPI returns the API of a store.
-func NewAPI(store *Store) *API { return &API{store} }
+// NewAPI returns the API of a store. It publishes to live, which its owner shuts down.
+func NewAPI(store *Store, live *hub.Hub) *API { return &API{store, live} }
 
 // Register adds the routes of the API to r.
 func (a *API) Register(r geist.Router) {
@@ -30,6 +36,9 @@ func (a *API) Register(r geist.Router) {
 	tasks.GET("/:id<int>", a.show)
 	tasks.PATCH("/:id<int>", a.update)
 	tasks.DELETE("/:id<int>", a.remove)
+	tasks.POST("/import", a.importTasks).Doc(geist.StreamBody(), geist.BodyLimit(maxImport), geist.Timeout(importTime))
+	a.registerFiles(tasks.Group("/:id<int>"))
+	a.registerLive(r)
 }
 
 // page is one page of a list.
@@ -40,11 +49,15 @@ type page struct {
 }
 
 // list answers GET /api/tasks with a page of the tasks that the query selects: as JSON,
-// XML or CSV, by the request's Accept header.
+// XML or CSV, by the request's Accept header. Who accepts only lines of JSON gets all
+// pages at once.
 func (a *API) list(c *geist.Ctx) error {
 	filter, err := readFilter(c)
 	if err != nil {
 		return err
+	}
+	if media, _, err := mime.ParseMediaType(c.Header("Accept")); err == nil && media == ndjson {
+		return a.export(c, filter)
 	}
 	limit, err := geist.Query(c, "limit", defaultLimit)
 	if err != nil {
@@ -63,6 +76,32 @@ func (a *API) list(c *geist.Ctx) error {
 		c.SetHeader("Link", "<"+answer.Next+`>; rel="next"`) // CSV has no other place for it
 	}
 	return c.Negotiate(200, &answer)
+}
+
+// export streams the tasks that a filter selects, one a line, in a form that an import
+// takes. It reads a page at a time: no query is open while the client takes its time, and
+// nothing holds the whole.
+func (a *API) export(c *geist.Ctx, filter Filter) error {
+	c.SetHeader("Content-Disposition", `attachment; filename="tasks.ndjson"`)
+	c.AddHeader("Vary", "Accept")
+	ctx := c.Context()
+	return c.Stream(ndjson, func(w *geist.StreamWriter) error {
+		lines := json.NewEncoder(w)
+		for more := true; more; {
+			var tasks []*Task
+			var err error
+			if tasks, more, err = a.store.List(ctx, filter, maxLimit); err != nil {
+				return err
+			}
+			for _, t := range tasks {
+				if err := lines.Encode(t); err != nil {
+					return err
+				}
+				filter.After = t.ID
+			}
+		}
+		return nil
+	})
 }
 
 // readFilter reads what a query selects.
@@ -121,6 +160,7 @@ func (a *API) create(c *geist.Ctx) error {
 	if err != nil {
 		return err
 	}
+	a.tellTask(c, t)
 	c.SetHeader("Location", fmt.Sprintf("/api/tasks/%d", t.ID))
 	return answerTask(c, 201, t)
 }
@@ -155,6 +195,7 @@ func (a *API) update(c *geist.Ctx) error {
 	if err != nil {
 		return err
 	}
+	a.tellTask(c, t)
 	return answerTask(c, 200, t)
 }
 
@@ -167,6 +208,7 @@ func (a *API) remove(c *geist.Ctx) error {
 	if err := a.store.Delete(c.Context(), id, version); err != nil {
 		return err
 	}
+	a.tell(c, change{Event: "task.deleted", ID: id})
 	return c.NoContent()
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/hub"
 )
 
 // service is a board on a free port, for one test.
@@ -24,8 +25,9 @@ type service struct {
 	http  *http.Client
 }
 
-// startService serves the database at path until the test ends, or until stop.
-func startService(tb testing.TB, path string) (s *service, stop func()) {
+// startService serves the database at path until the test ends, or until stop, with
+// settings that change may alter.
+func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s *service, stop func()) {
 	tb.Helper()
 	store, err := Open(tb.Context(), path)
 	if err != nil {
@@ -33,10 +35,15 @@ func startService(tb testing.TB, path string) (s *service, stop func()) {
 	}
 	cfg := Config()
 	cfg.Logger, cfg.DrainIdle = slog.New(slog.DiscardHandler), -1
+	for _, f := range change {
+		f(&cfg)
+	}
 	app := geist.New(cfg)
 	app.Use(RequestID(), AccessLog(slog.New(slog.DiscardHandler)))
-	NewAPI(store).Register(app)
+	live := hub.New(hub.Config{})
+	NewAPI(store, live).Register(app)
 	app.GET("/healthz", Health(app, store))
+	app.OnShutdown(live.Shutdown)
 	app.OnShutdown(func(context.Context) error { return store.Close() })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,8 +73,8 @@ func startService(tb testing.TB, path string) (s *service, stop func()) {
 }
 
 // newService serves an empty board.
-func newService(tb testing.TB) *service {
-	s, _ := startService(tb, filepath.Join(tb.TempDir(), "tasks.db"))
+func newService(tb testing.TB, change ...func(*geist.Config)) *service {
+	s, _ := startService(tb, filepath.Join(tb.TempDir(), "tasks.db"), change...)
 	return s
 }
 

@@ -25,6 +25,17 @@ var migrations = [...]string{
 	CREATE INDEX tasks_status ON tasks (status, id);
 	CREATE INDEX tasks_owner  ON tasks (owner, id);
 	CREATE INDEX tasks_due    ON tasks (due) WHERE due IS NOT NULL;`,
+	// 2: the files of tasks. Their contents lie in a directory, each under its blob: a
+	// name that is ours, so that no name of a client's is ever a path.
+	`CREATE TABLE files (
+		id      INTEGER PRIMARY KEY AUTOINCREMENT,
+		task    INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+		blob    TEXT    NOT NULL UNIQUE,
+		name    TEXT    NOT NULL,
+		size    INTEGER NOT NULL,
+		created INTEGER NOT NULL
+	) STRICT;
+	CREATE INDEX files_task ON files (task, id);`,
 }
 
 // migrate brings the schema to the newest version, in one transaction: a process

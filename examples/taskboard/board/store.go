@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -25,30 +26,37 @@ var (
 // maxReaders bounds the connections that read at once.
 const maxReaders = 4
 
-// Store keeps tasks in an SQLite database. It is safe for many goroutines. Every
-// method gives up when its context ends.
+// Store keeps tasks in an SQLite database and their files in a directory beside it. It
+// is safe for many goroutines. Every method gives up when its context ends. One process
+// at a time uses a database: opening it sweeps the directory.
 type Store struct {
 	// SQLite has one writer at a time. One connection makes writers wait in line in
 	// Go, where their contexts can end the wait, and not in SQLite's busy loop.
 	write *sql.DB
 	read  *sql.DB
+	blobs blobs
 	now   func() time.Time // for tests
 }
 
-// Open opens the database file, which is made and brought to the newest schema
-// where needed.
+// Open opens the database file, which is made and brought to the newest schema where
+// needed, and the directory of the files, which has its name and "-files" behind it. What
+// a crash has left there that belongs to no task is removed.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{now: time.Now}
+	s := &Store{now: time.Now, blobs: blobs{dir: path + "-files"}}
 	var err error
 	// FULL: a commit is synced to the disk before the client is told, so that what was
 	// acknowledged outlives the process, and the machine as far as its disk is honest.
-	if s.write, err = open(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"); err != nil {
+	if s.write, err = open(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)"); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	if s.read, err = open(path, maxReaders, "_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
 	}
-	if err := migrate(ctx, s.write); err != nil {
+	err = migrate(ctx, s.write)
+	if err == nil {
+		err = s.sweep(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
 	return s, nil
@@ -80,11 +88,12 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
 
-// NextID returns the id that the next task will have.
-func (s *Store) NextID(ctx context.Context) (int64, error) {
-	var id int64
-	err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'tasks'").Scan(&id)
-	return id, err
+// NextIDs returns the ids that the next task and the next file will have.
+func (s *Store) NextIDs(ctx context.Context) (task, file int64, err error) {
+	err = s.read.QueryRowContext(ctx, `
+		SELECT coalesce(max(seq) FILTER (WHERE name = 'tasks'), 0) + 1, coalesce(max(seq) FILTER (WHERE name = 'files'), 0) + 1
+		FROM sqlite_sequence`).Scan(&task, &file)
+	return task, file, err
 }
 
 // Create stores a new task.
@@ -96,20 +105,64 @@ func (s *Store) Create(ctx context.Context, d Draft) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := s.moment()
 	t := &Task{Draft: d, Created: now, Updated: now, Version: 1}
-	err = s.write.QueryRowContext(ctx, `
-		INSERT INTO tasks (title, owner, status, tags, due, created, updated, version)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		t.Title, t.Owner, t.Status, string(tags), t.Due, now.UnixMilli(), now.UnixMilli(), t.Version).Scan(&t.ID)
+	err = s.write.QueryRowContext(ctx, insertTask+" RETURNING id",
+		t.Title, t.Owner, t.Status, string(tags), t.Due, now.UnixMilli(), now.UnixMilli()).Scan(&t.ID)
 	if err != nil {
 		return nil, fmt.Errorf("create task: %w", err)
 	}
 	return t, nil
 }
 
+// Import stores the tasks that r has, drafts in JSON one after the other as Normalize
+// leaves them, all or none. It returns the id of the first; the others follow it.
+func (s *Store) Import(ctx context.Context, r io.Reader) (first int64, err error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("import: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	insert, err := tx.PrepareContext(ctx, insertTask+" RETURNING id")
+	if err != nil {
+		return 0, fmt.Errorf("import: %w", err)
+	}
+	defer insert.Close() //nolint:errcheck // it ends with the transaction
+	now := s.moment().UnixMilli()
+	for dec := json.NewDecoder(r); ; {
+		var d Draft
+		err := dec.Decode(&d)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var tags []byte
+		if err == nil {
+			tags, err = json.Marshal(d.Tags)
+		}
+		var id int64
+		if err == nil {
+			err = insert.QueryRowContext(ctx, d.Title, d.Owner, d.Status, string(tags), d.Due, now, now).Scan(&id)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("import: %w", err)
+		}
+		if first == 0 {
+			first = id
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, fmt.Errorf("import: %w", err)
+	}
+	return first, nil
+}
+
+// moment is the time as tasks and files show it.
+func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
+
+const insertTask = `INSERT INTO tasks (title, owner, status, tags, due, created, updated, version) VALUES (?, ?, ?, ?, ?, ?, ?, 1)`
+
 // columns are what scan reads, in its order.
-const columns = "id, title, owner, status, tags, due, created, updated, version"
+const columns = "id, title, owner, status, tags, due, created, updated, version, (SELECT count(*) FROM files WHERE task = tasks.id)"
 
 // Get returns a task, or [ErrNotFound].
 func (s *Store) Get(ctx context.Context, id int64) (*Task, error) {
@@ -123,7 +176,7 @@ func scan(r row) (*Task, error) {
 	var t Task
 	var tags []byte
 	var created, updated int64
-	err := r.Scan(&t.ID, &t.Title, &t.Owner, &t.Status, &tags, &t.Due, &created, &updated, &t.Version)
+	err := r.Scan(&t.ID, &t.Title, &t.Owner, &t.Status, &tags, &t.Due, &created, &updated, &t.Version, &t.Files)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -219,7 +272,7 @@ func (s *Store) Update(ctx context.Context, id, version int64, edit func(*Draft)
 		return nil, err
 	}
 	t.Version++
-	t.Updated = s.now().UTC().Truncate(time.Millisecond)
+	t.Updated = s.moment()
 	_, err = tx.ExecContext(ctx, `
 		UPDATE tasks SET title = ?, owner = ?, status = ?, tags = ?, due = ?, updated = ?, version = ? WHERE id = ?`,
 		t.Title, t.Owner, t.Status, string(tags), t.Due, t.Updated.UnixMilli(), t.Version, id)
@@ -232,20 +285,48 @@ func (s *Store) Update(ctx context.Context, id, version int64, edit func(*Draft)
 	return t, nil
 }
 
-// Delete removes a task: [ErrNotFound] if there is none, [ErrStale] if version is
-// not 0 and not the task's.
+// Delete removes a task and its files: [ErrNotFound] if there is none, [ErrStale] if
+// version is not 0 and not the task's. A file that the disk does not give up is swept
+// by the next Open.
 func (s *Store) Delete(ctx context.Context, id, version int64) error {
-	var found int64
-	err := s.write.QueryRowContext(ctx,
-		"DELETE FROM tasks WHERE id = ? AND ? IN (0, version) RETURNING id", id, version).Scan(&found)
-	if errors.Is(err, sql.ErrNoRows) {
-		if _, err := s.Get(ctx, id); err != nil {
-			return err
-		}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("delete task: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	t, err := scan(tx.QueryRowContext(ctx, "SELECT "+columns+" FROM tasks WHERE id = ?", id))
+	if err != nil {
+		return err
+	}
+	if version != 0 && version != t.Version {
 		return ErrStale
+	}
+	gone, err := column[string](tx.QueryContext(ctx, "SELECT blob FROM files WHERE task = ?", id))
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "DELETE FROM tasks WHERE id = ?", id) // its files go with it
+	}
+	if err == nil {
+		err = tx.Commit()
 	}
 	if err != nil {
 		return fmt.Errorf("delete task: %w", err)
 	}
+	s.blobs.remove(gone...)
 	return nil
+}
+
+// column reads rows of one column.
+func column[T any](rows *sql.Rows, err error) (all []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err tells what went wrong
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
 }

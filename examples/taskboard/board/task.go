@@ -48,8 +48,11 @@ type Task struct {
 	// Created and Updated are in UTC, to the millisecond.
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
-	// Version is 1 at first and grows by 1 with every change. It is the task's ETag.
+	// Version is 1 at first and grows by 1 with every change, a file that comes or goes
+	// included. It is the task's ETag.
 	Version int64 `json:"version"`
+	// Files is how many files the task has.
+	Files int `json:"files"`
 }
 
 // ErrInvalid answers a body that is read, but is no task: 422 with every problem as a
@@ -65,8 +68,9 @@ const (
 
 // Normalize brings a draft into the form that is stored: no space around texts, tags
 // sorted and each only once. It returns [ErrInvalid] with every problem it finds.
-func (d *Draft) Normalize() error {
-	var p problems
+func (d *Draft) Normalize() error { return d.normalize().err() }
+
+func (d *Draft) normalize() (p problems) {
 	d.Title = p.text("#/title", d.Title, 1, maxTitle)
 	d.Owner = p.text("#/owner", d.Owner, 0, maxOwner)
 	if !d.Status.Valid() {
@@ -85,7 +89,7 @@ func (d *Draft) Normalize() error {
 	if d.Due != nil && !validDay(*d.Due) {
 		p.add("#/due", "must be a day such as 2030-01-31, or null")
 	}
-	return p.err()
+	return p
 }
 
 // validDay reports whether s is a day of the calendar, written 2006-01-02.

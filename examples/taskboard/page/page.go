@@ -1,5 +1,5 @@
-// Package page serves the board's front page: three files without a build step,
-// held in the binary.
+// Package page serves the board's front page: HTML, CSS and JavaScript modules without a
+// build step, held in the binary.
 package page
 
 import (
@@ -11,13 +11,19 @@ import (
 	"github.com/gogeist/geist"
 )
 
-//go:embed index.html app.js style.css icon.svg
+//go:embed index.html *.js style.css icon.svg
 var files embed.FS
 
 // served are the files, where each is served, and as what.
 var served = []struct{ path, file, contentType string }{
 	{"/", "index.html", "text/html; charset=utf-8"},
 	{"/app.js", "app.js", "text/javascript; charset=utf-8"},
+	{"/api.js", "api.js", "text/javascript; charset=utf-8"},
+	{"/board.js", "board.js", "text/javascript; charset=utf-8"},
+	{"/editor.js", "editor.js", "text/javascript; charset=utf-8"},
+	{"/live.js", "live.js", "text/javascript; charset=utf-8"},
+	{"/tasks.js", "tasks.js", "text/javascript; charset=utf-8"},
+	{"/ui.js", "ui.js", "text/javascript; charset=utf-8"},
 	{"/style.css", "style.css", "text/css; charset=utf-8"},
 	{"/icon.svg", "icon.svg", "image/svg+xml"},
 }
