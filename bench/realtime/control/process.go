@@ -45,11 +45,7 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	cmd := exec.Command(exe, flagPeer, p.Name, flagRooms, strconv.Itoa(spec.Rooms), flagSendBuffer, strconv.Itoa(spec.SendBuffer))
 	cmd.Stderr = os.Stderr
 	s := &Process{name: p.Name, cmd: cmd}
-	var theirs []*os.File
 	defer func() {
-		for _, f := range theirs {
-			_ = f.Close()
-		}
 		if err != nil {
 			s.release()
 		}
@@ -67,11 +63,14 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	if err != nil {
 		return nil, err
 	}
-	theirs = []*os.File{stdin, stdout, acks}
 	s.in, s.out, s.acks = in, out, ours
 	s.lines = bufio.NewReader(out)
 	cmd.Stdin, cmd.Stdout, cmd.ExtraFiles = stdin, stdout, []*os.File{acks}
-	if err = cmd.Start(); err != nil {
+	err = cmd.Start()
+	for _, f := range []*os.File{stdin, stdout, acks} { // its own: else there is no end of the file
+		_ = f.Close()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	addr, err := s.line()

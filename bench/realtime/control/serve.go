@@ -158,7 +158,7 @@ func (s *server) do(req request, resp *response) (err error) {
 func measure(f func() error) (Cost, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpu, err := usage()
+	cpu, err := Usage()
 	if err != nil {
 		return Cost{}, err
 	}
@@ -167,7 +167,7 @@ func measure(f func() error) (Cost, error) {
 		return Cost{}, err
 	}
 	wall := time.Since(start)
-	used, err := usage()
+	used, err := Usage()
 	runtime.ReadMemStats(&after)
 	return Cost{CPU: used.Sub(cpu), Wall: wall, Mallocs: after.Mallocs - before.Mallocs}, err
 }
@@ -279,11 +279,12 @@ func (s *server) stats(req StatsRequest) (st Stats, err error) {
 		return st, err
 	}
 	st.FDs = len(fds) - 1 // without the one that reads them
-	st.CPU, err = usage()
+	st.CPU, err = Usage()
 	return st, err
 }
 
-func usage() (CPU, error) {
+// Usage returns the processor time of this process since its start.
+func Usage() (CPU, error) {
 	var u unix.Rusage
 	err := unix.Getrusage(unix.RUSAGE_SELF, &u)
 	return CPU{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}, err
