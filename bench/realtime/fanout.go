@@ -163,7 +163,7 @@ func (r *runner) echo(s Scene, t *Table) error {
 }
 
 func (r *runner) echoBatch(c *contender) error {
-	before, err := c.Stats(false)
+	before, err := c.Stats(control.Light)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (r *runner) echoBatch(c *contender) error {
 	if err != nil {
 		return err
 	}
-	after, err := c.Stats(false)
+	after, err := c.Stats(control.Light)
 	if err != nil {
 		return err
 	}

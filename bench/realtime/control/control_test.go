@@ -44,7 +44,7 @@ func start(t *testing.T, name string) *Process {
 
 func TestProcess_stats(t *testing.T) {
 	s := start(t, "melody")
-	st, err := s.Stats(true)
+	st, err := s.Stats(Collected)
 	if err != nil {
 		t.Fatal(err)
 	}

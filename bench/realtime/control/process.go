@@ -60,10 +60,13 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	stdin, in := pipe()
 	out, stdout := pipe()
 	acks, ours := pipe()
+	s.in, s.out, s.acks = in, out, ours
 	if err != nil {
+		for _, f := range []*os.File{stdin, stdout, acks} {
+			_ = f.Close() // nil where there is none, which is an error and no more
+		}
 		return nil, err
 	}
-	s.in, s.out, s.acks = in, out, ours
 	s.lines = bufio.NewReader(out)
 	cmd.Stdin, cmd.Stdout, cmd.ExtraFiles = stdin, stdout, []*os.File{acks}
 	err = cmd.Start()
@@ -113,8 +116,8 @@ func (s *Process) Ack() error {
 }
 
 // Stats returns the state of the server.
-func (s *Process) Stats(collect bool) (Stats, error) {
-	resp, err := s.call(request{Stats: &StatsRequest{Collect: collect}})
+func (s *Process) Stats(d Depth) (Stats, error) {
+	resp, err := s.call(request{Stats: &StatsRequest{Depth: d}})
 	return resp.Stats, err
 }
 

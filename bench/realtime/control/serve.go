@@ -262,24 +262,21 @@ func crowd(c Crowd, members []servers.Member) error {
 }
 
 func (s *server) stats(req StatsRequest) (st Stats, err error) {
-	if req.Collect {
+	if req.Depth == Collected {
 		debug.FreeOSMemory()
+	}
+	st.Goroutines, st.Members = runtime.NumGoroutine(), s.Members()
+	if st.CPU, err = Usage(); err != nil || req.Depth == Light {
+		return st, err
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	st = Stats{
-		Heap: int64(m.HeapAlloc), Stack: int64(m.StackInuse),
-		Goroutines: runtime.NumGoroutine(), Members: s.Members(),
-	}
+	st.Heap, st.Stack = int64(m.HeapAlloc), int64(m.StackInuse)
 	if st.RSS, err = resident(); err != nil {
 		return st, err
 	}
 	fds, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return st, err
-	}
 	st.FDs = len(fds) - 1 // without the one that reads them
-	st.CPU, err = Usage()
 	return st, err
 }
 
