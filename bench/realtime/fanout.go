@@ -81,6 +81,7 @@ func (r *runner) fanout(s Scene, t *Table, size, burst int) error {
 func fanoutMetrics() []Metric {
 	return []Metric{
 		{Key: "cpu", Head: "server CPU a delivery, µs", Digits: 3, Ratio: true},
+		{Key: "user", Head: "of it in user mode", Digits: 3},
 		{Key: "client", Head: "client's", Digits: 3},
 		{Key: "rate", Head: "deliveries/s", Digits: 0},
 		{Key: "p50", Head: "latency p50, ms", Digits: 2},
@@ -118,6 +119,7 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 		return err
 	}
 	n := float64(res.Deliveries)
+	c.row.add("user", micros(cost.CPU.User)/n)
 	c.row.add("client", micros(after.Sub(before).Total())/n)
 	c.row.add("cpu", micros(cost.CPU.Total())/n)
 	c.row.add("rate", n/res.Wall.Seconds())
