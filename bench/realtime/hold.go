@@ -97,7 +97,7 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.warm(proc, cfg); err != nil {
 		return err
 	}
-	base, err := proc.Stats(true)
+	base, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
@@ -114,11 +114,11 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.loop.PollFor(r.Rest); err != nil {
 		return err
 	}
-	asIs, err := proc.Stats(false)
+	asIs, err := proc.Stats(control.Full)
 	if err != nil {
 		return err
 	}
-	full, err := proc.Stats(true)
+	full, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 		return err
 	}
 	row.add("gone_goroutines", millis(time.Since(start)))
-	end, err := proc.Stats(true)
+	end, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 // is left then is in the table. Some servers notice only when they write.
 func (r *runner) until(proc *control.Process, start time.Time, ok func(control.Stats) bool) error {
 	for {
-		st, err := proc.Stats(false)
+		st, err := proc.Stats(control.Full)
 		if err != nil || ok(st) || time.Since(start) > r.Forget {
 			return err
 		}
