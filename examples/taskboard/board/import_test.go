@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func (s *service) importLines(status int, lines string) answer {
@@ -121,6 +122,7 @@ func (l *lines) Read(p []byte) (int, error) {
 // The longest import and the export of it pass through memory, but do not stay in it.
 func TestImport_longestInBoundedMemory(t *testing.T) {
 	s := newService(t)
+	s.http.Timeout = 5 * time.Minute // on a busy machine, under the race detector
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
