@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -85,5 +86,33 @@ func BenchmarkBody_cycle(b *testing.B) {
 			b.ReportAllocs()
 			serveLoopConn(b, app, request, b.N)
 		})
+	}
+}
+
+// TestBody_allocs: a short body costs nothing more than a request without one, and a
+// longer one its reader.
+func TestBody_allocs(t *testing.T) {
+	const requests = 20000
+	for size, most := range map[int]float64{-1: 0, 0: 0, 1 << 10: 0, 8 << 10: 0, 16 << 10: 1} {
+		app := geist.New(geist.Config{DrainIdle: -1})
+		app.GET("/x", func(c *geist.Ctx) error { return c.Text(200, "x") })
+		app.POST("/x", func(c *geist.Ctx) error {
+			if len(c.Body()) != size {
+				return geist.NewError(400, "no")
+			}
+			return c.Text(200, "x")
+		})
+		request := "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+		if size >= 0 {
+			request = fmt.Sprintf("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("b", size))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		serveLoopConn(t, app, request, requests)
+		runtime.ReadMemStats(&after)
+		// Starting and stopping the server takes some hundred.
+		if got := float64(after.Mallocs-before.Mallocs)/requests - most; got > 0.05 {
+			t.Errorf("a body of %d bytes: %.2f allocations a request beyond %.0f", size, got, most)
+		}
 	}
 }

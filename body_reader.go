@@ -72,7 +72,7 @@ func (b *bodyReader) read(p []byte) (int, error) {
 		n, err = int(b.left), errBodyTooLarge
 	}
 	b.left -= int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // fetch returns it bare
+	if err != nil && err != io.EOF {
 		b.failed = err
 	}
 	return n, err
@@ -97,11 +97,11 @@ func (b *bodyReader) fetch(p []byte) (int, error) {
 		b.rest -= int64(n)
 	}
 	switch {
-	case err == io.EOF && b.rest < 0 && connEnded(b.c.rc.Conn()): //nolint:errorlint // io.Reader's contract
+	case err == io.EOF && b.rest < 0 && connEnded(b.c.rc.Conn()):
 		// fasthttp takes chunks that are cut short for the whole.
 		b.lost = true
 		return n, errBodyCut
-	case b.rest == 0 || err == io.EOF && b.rest < 0: //nolint:errorlint // io.Reader's contract
+	case b.rest == 0 || err == io.EOF && b.rest < 0:
 		b.end()
 		return n, io.EOF
 	case err != nil:
@@ -238,7 +238,7 @@ func (b *bodyReader) buffer() error {
 		}
 		n, err := b.read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF {
 			break
 		}
 		if err != nil {

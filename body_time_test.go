@@ -137,13 +137,15 @@ func TestTimeout_context(t *testing.T) {
 			}
 		}
 		// The time of the handler is not that of its stream.
-		c.send(getRequest("/t/stream"))
-		resp, err := http.ReadResponse(c.br, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(resp.Body); string(b) != "still here" || err != nil {
-			t.Errorf("stream: got %q, %v, want still here", b, err)
+		for _, path := range []string{"/t/stream/early", "/t/stream/late"} {
+			c.send(getRequest(path))
+			resp, err := http.ReadResponse(c.br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(resp.Body); string(b) != "still here" || err != nil {
+				t.Errorf("%s: got %q, %v, want still here", path, b, err)
+			}
 		}
 	})
 }
@@ -165,8 +167,10 @@ func timeouts(app *geist.Engine) {
 	g.GET("/own", func(c *geist.Ctx) error { return geist.NewError(418, "late").Wrap(wait(c)) })
 	g.GET("/other", func(c *geist.Ctx) error { return fmt.Errorf("of my own: %w", context.DeadlineExceeded) })
 	g.GET("/middleware", wait, ok)
-	g.GET("/stream", func(c *geist.Ctx) error {
-		_ = c.Context()
+	g.GET("/stream/:when", func(c *geist.Ctx) error {
+		if c.Param("when") == "early" {
+			_ = c.Context()
+		}
 		return c.Stream("text/plain", func(w *geist.StreamWriter) error {
 			select {
 			case <-c.Context().Done():

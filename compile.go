@@ -560,8 +560,8 @@ func (r *Route) endpoint() any {
 	switch {
 	case r.socket != nil:
 		return r.socket
-	case r.events != nil:
-		return r.events
+	case r.shown != nil:
+		return r.shown
 	}
 	return r.handlers[len(r.handlers)-1]
 }

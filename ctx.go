@@ -83,7 +83,7 @@ type cold struct {
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
-	hijack  hijacker           // what takes the connection: a handler of net/http, a Conn or a Stream
+	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
 	expire  context.CancelFunc // of the context that Timeout has made
@@ -234,10 +234,18 @@ func (c *Ctx) runCloser() {
 	c.cold.closers = c.cold.closers[:n]
 	defer func() {
 		if v := recover(); v != nil {
-			c.logFailure(c.rc.Response.StatusCode(), newPanicError(v))
+			c.logFailure(c.status(), newPanicError(v))
 		}
 	}()
 	f()
+}
+
+// status returns that of the answer.
+func (c *Ctx) status() int {
+	if c.rc == nil {
+		return fasthttp.StatusSwitchingProtocols // of a WebSocket
+	}
+	return c.rc.Response.StatusCode()
 }
 
 // release lets go of large bodies, resets c and puts it into the pool. Debug builds

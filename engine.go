@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/peerwatch"
 )
 
@@ -49,6 +50,9 @@ type hooks struct {
 	listen   []func(net.Addr)
 	shutdown []func(context.Context) error
 	route    []func(RouteInfo)
+
+	connect    []func(*Ctx) error
+	disconnect []func(hub.ConnID, error)
 }
 
 // New returns an engine with the given configuration; without one, with the

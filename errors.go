@@ -56,6 +56,7 @@ type Error struct {
 	cause   error
 	members []member
 	origin  *Error // the Error that this is a copy of; nil for an original
+	usual   bool   // nobody's fault, although its status is 5xx: it is not logged
 }
 
 // member is one extension member of a problem document.
@@ -348,7 +349,9 @@ func (c *Ctx) settle(err error) {
 			c.rc.SetStatusCode(StatusClientClosedRequest)
 			return
 		}
-		c.logFailure(status, err)
+		if e := asError(err); e == nil || !e.usual {
+			c.logFailure(status, err)
+		}
 	}
 	if h := &c.rc.Response.Header; len(h.ContentEncoding()) > 0 {
 		h.Del(fasthttp.HeaderContentEncoding)

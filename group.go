@@ -44,10 +44,10 @@ type Router interface {
 	Handle(method, path string, handlers ...Handler) *Route
 	// Any registers a route for the seven usual methods; see [Engine.Any].
 	Any(path string, handlers ...Handler) *Route
-	// SSE registers a stream of Server-Sent Events; see [Engine.SSE].
-	SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteOption) *Route
 	// WS registers a route for WebSockets; see [Engine.WS].
 	WS(path string, handler func(c *Ctx, ws *Conn) error, opts ...RouteOption) *Route
+	// SSE registers a stream of Server-Sent Events; see [Engine.SSE].
+	SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteOption) *Route
 	// Static serves the files of a directory; see [Engine.Static].
 	Static(prefix, dir string, config ...StaticConfig) *Route
 	// StaticFS serves the files of a file system; see [Engine.StaticFS].
@@ -306,8 +306,8 @@ type Route struct {
 	place    string
 	options  []RouteOption
 	files    *files // what Static serves
+	shown    any    // the function that RouteInfo.Handler names; nil for the last handler
 	socket   any    // the handler that WS was given
-	events   any    // the handler that SSE was given
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which

@@ -78,7 +78,7 @@ func canHijack(conn net.Conn) bool {
 	if b := bridgedOf(conn); b != nil {
 		return b.canTake()
 	}
-	return canDeadline(conn)
+	return stateOf(conn) != nil || canDeadline(conn)
 }
 
 // Hijack gives the connection to the handler, as net/http does. It fails once the

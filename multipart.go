@@ -72,7 +72,7 @@ func (p *Part) fileName() (string, bool) {
 // Read reads the part's content. Errors of the body are of type [*Error], to be returned.
 func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.p.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract
+	if err != nil && err != io.EOF {
 		err = formFailure(err)
 	}
 	return n, err
@@ -121,7 +121,7 @@ func EachPart(c *Ctx, f func(p *Part) error) error {
 	mr := multipart.NewReader(gate, boundary)
 	for n := 0; ; n++ {
 		p, err := gate.next(mr)
-		if err == io.EOF { //nolint:errorlint // multipart's contract
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -143,9 +143,15 @@ func EachPart(c *Ctx, f func(p *Part) error) error {
 func (c *Ctx) boundary() (string, error) {
 	h := &c.rc.Request.Header
 	media, params, err := mime.ParseMediaType(string(h.ContentType()))
-	switch {
-	case media != mimeMultipart:
+	if media != mimeMultipart {
 		return "", errMediaType
+	}
+	if c.server.set.DecompressBodies && !c.streamsBody() {
+		if _, err := c.body(); err != nil { // before its encoding is looked at
+			return "", err
+		}
+	}
+	switch {
 	case len(h.Peek(fasthttp.HeaderContentEncoding)) > 0:
 		return "", c.refuseEncoding()
 	case err != nil || params["boundary"] == "" || len(params["boundary"]) > 70: // RFC 2046 §5.1.1

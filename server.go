@@ -28,7 +28,8 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	sockets socketRegistry // what outlives its request
+	leavers leavers        // connections that outlive their request's handler
+	sockets socketRegistry // likewise
 	wheel   wheel.Wheel    // their timers
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
@@ -234,12 +235,8 @@ func (s *server) drain(ctx context.Context) error {
 		c.wake()
 	}
 	err := stopListeners(ctx, listeners)
-	s.sendAway(ctx, s.engine.set.DrainIdle)
-	cut := s.waitConns(ctx)
-	if more := s.waitSockets(ctx); cut == nil {
-		cut = more // else they are of the same connections
-	}
-	err = errors.Join(err, cut)
+	s.leavers.leave(ctx)
+	err = errors.Join(err, s.waitConns(ctx), s.waitSockets(ctx))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -293,15 +290,15 @@ func (s *server) waitConns(ctx context.Context) error {
 	}
 }
 
-// waitSockets waits for connections that foreign servers have accepted, and for the last
-// steps of our own, and cuts them when ctx ends.
+// waitSockets waits for WebSockets on connections that foreign servers have accepted,
+// and cuts them when ctx ends.
 func (s *server) waitSockets(ctx context.Context) error {
 	select {
 	case <-s.sockets.wait():
 		return nil
 	case <-ctx.Done():
 	}
-	rest := s.sockets.leave()
+	rest := s.sockets.all()
 	for _, c := range rest {
 		c.cut()
 	}

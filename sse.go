@@ -45,6 +45,7 @@ const maxEventID = 1024
 // Errors of a Stream that tell of a mistake in its handler.
 var (
 	errStreamNotOpen = errors.New("geist: Send before Run's function runs")
+	errStreamPanic   = errors.New("geist: the stream's function did not return")
 	errStreamTwice   = errors.New("geist: a Stream was given to Run or Follow before")
 	errStreamNone    = errors.New("geist: the handler of an SSE route returned nil but neither answered nor called Run or Follow")
 	errEventID       = fmt.Errorf("geist: the id of an event is longer than %d bytes", maxEventID)
@@ -71,15 +72,15 @@ type Stream struct {
 	framed  bool // units carry their own chunk framing: the connection is ours
 	phase   atomic.Uint32
 	out     *outlet.Outlet
-	ready   chan struct{} // closed when units may be written, or never will be
-	bye     atomic.Bool   // the server has said good-bye
-	timer   wheel.Timer   // of the heartbeat
+	bye     atomic.Bool // the server has said good-bye
+	timer   wheel.Timer // of the heartbeat
 
 	// Set before phase is streamOpen.
 	ctx  context.Context // of Run
 	sink streamSink
 
 	mu      sync.Mutex
+	waiting chan struct{}           // guarded by mu; closed by begun; nil if nobody waits
 	conn    *hub.Conn               // guarded by mu; nil until asked for
 	late    context.Context         // guarded by mu; what Context returns without Run
 	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
@@ -89,6 +90,7 @@ type Stream struct {
 	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
 	gone    *peerwatch.Watch        // guarded by mu; of that
 	hung    bool                    // guarded by mu; gone has been stopped, or must be
+	known   bool                    // guarded by mu; the OnConnect hooks have let it in
 }
 
 // SSE registers a route for GET that answers with Server-Sent Events. The handler runs
@@ -111,7 +113,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 		handlers = append(handlers, streamHandler(h))
 	}
 	r := s.add([]string{"GET"}, path, handlers)
-	r.events = h
+	r.shown = h
 	return r.Doc(opts...)
 }
 
@@ -139,7 +141,6 @@ func newStream(c *Ctx) *Stream {
 	s := &Stream{
 		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
-		ready:  make(chan struct{}),
 	}
 	s.out = outlet.New((*streamSocket)(s))
 	return s
@@ -170,7 +171,7 @@ func (s *Stream) drop() {
 	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.out.Cut(errStreamEnded)
-	close(s.ready)
+	s.begun()
 	s.over(errStreamEnded)
 }
 
@@ -229,7 +230,28 @@ func (s *Stream) Run(f func() error) error {
 		s.drop()
 		return nil
 	}
+	if err := s.connect(); err != nil {
+		return err
+	}
 	s.answer(f)
+	return nil
+}
+
+// connect asks the OnConnect hooks, or gives up what claim has claimed.
+func (s *Stream) connect() error {
+	s.mu.Lock()
+	known := s.known // by a Follow that has failed
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := s.server.connect(s.c); err != nil {
+		s.phase.Store(streamIdle)
+		return err
+	}
+	s.mu.Lock()
+	s.known = true
+	s.mu.Unlock()
 	return nil
 }
 
@@ -270,17 +292,31 @@ func (s *Stream) setHeader() {
 func (s *Stream) perform(w *StreamWriter, f func() error) error {
 	live := &s.c.server.live
 	s.open(w)
-	defer s.finish(live)
-	live.sockets.add(s)
-	if live.closing.Load() {
-		s.goAway()
+	returned := false
+	defer func() {
+		if !returned {
+			s.stop(errStreamPanic)
+		}
+		s.finish(live)
+	}()
+	if s.sink.foreign {
+		live.sockets.add(s)
+	}
+	if !live.leavers.add(s, &live.closing) {
+		s.leave()
+		returned = true
 		return nil
 	}
 	s.startHeartbeat()
-	if err := f(); err != nil && !s.bye.Load() {
-		return err
+	err := f()
+	returned = true
+	if err != nil && s.bye.Load() {
+		return nil // it was asked to end
 	}
-	return nil
+	if err != nil {
+		s.stop(err)
+	}
+	return err
 }
 
 // open lets units be written.
@@ -296,18 +332,21 @@ func (s *Stream) open(w *StreamWriter) {
 		cancel(stopped)
 	}
 	s.phase.Store(streamOpen)
-	close(s.ready)
+	s.begun()
 }
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
-	live.sockets.remove(s)
+	live.leavers.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
 	s.over(s.why())
+	if s.sink.foreign {
+		live.sockets.remove(s)
+	}
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}

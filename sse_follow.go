@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/gogeist/geist/hub"
@@ -16,9 +15,9 @@ import (
 // whoever publishes, a comment by the wheel, and that the client has left is seen by the
 // watcher.
 //
-//	handler ── Follow ──▶ joined; what comes waits at Stream.ready
+//	handler ── Follow ──▶ joined; what comes waits
 //	chain returns ──────▶ fasthttp gives the connection away
-//	begin ──────────────▶ header written, Ctx ended, ready closed
+//	begin ──────────────▶ header written, Ctx ended, what waits goes on
 //	Ended ──────────────▶ hangUp: rooms left, connection closed
 //
 // A foreign server, net/http and middleware of net/http want the connection back: there the
@@ -46,7 +45,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if len(rooms) == 0 {
 		return errNoRooms
 	}
-	if s.server.live.sockets.len() >= s.server.set.MaxConns {
+	if s.server.live.leavers.len() >= s.server.set.MaxConns {
 		return errTooManySockets
 	}
 	if err := s.claim(); err != nil {
@@ -56,6 +55,9 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 		s.setHeader()
 		s.drop()
 		return nil
+	}
+	if err := s.connect(); err != nil {
+		return err
 	}
 	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
 	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
@@ -112,10 +114,11 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	inner, owner, _ := takenConn(conn)
 	s.sink = streamSink{conn: inner, own: newSocket(inner, s.server.live.writeTimeout)}
-	s.lastID = strings.Clone(s.lastID) // it would keep a whole chunk of the Ctx's strings
+	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
 	s.c.end()
 	s.c = nil
-	s.server.live.sockets.add(s)
+	live := &s.server.live
+	stays := live.leavers.add(s, &live.closing)
 	s.mu.Lock()
 	s.owner = owner
 	ended := s.ended // by the hub, before there was a connection
@@ -124,14 +127,14 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 		s.out.Cut((*streamSocket)(s).failed(err))
 	}
 	s.phase.Store(streamOpen)
-	close(s.ready)
+	s.begun()
 	s.watch()
 	s.startHeartbeat()
 	switch {
 	case ended:
 		s.hangUp()
-	case s.server.live.closing.Load():
-		s.goAway()
+	case !stays:
+		s.leave()
 	}
 }
 
@@ -154,7 +157,7 @@ func (s *Stream) watch() {
 // hangUp ends a followed stream, of which the outlet has ended. It runs on a goroutine of
 // its own, which ends with it: its caller, a publisher maybe, waits for nobody.
 func (s *Stream) hangUp() {
-	<-s.ready
+	s.await()
 	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
@@ -166,9 +169,10 @@ func (s *Stream) hangUp() {
 	if t, ok := s.sink.conn.(*tls.Conn); ok {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
-	_ = s.owner.end()
+	_ = s.sink.conn.Close() // at once, whatever else takes long
+	s.server.live.leavers.remove(s)
 	s.over(s.why())
-	s.server.live.sockets.remove(s)
+	_ = s.owner.end() // from here on a drain does not wait for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

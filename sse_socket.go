@@ -2,10 +2,8 @@ package geist
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -23,17 +21,22 @@ type streamSocket Stream
 
 // streamSink is the connection of an open stream.
 type streamSink struct {
-	w     *StreamWriter // nil without a body
-	conn  net.Conn
-	own   socket // with own.conn, if the connection is ours and the framing, too
-	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+	w       *StreamWriter // nil without a body
+	conn    net.Conn
+	own     socket // with own.conn, if the connection is ours and the framing, too
+	strip   bool   // somebody else frames what is sent, such as a middleware of net/http
+	foreign bool   // the connection is somebody else's
 }
 
 // newSink returns the sink of a body that fasthttp has begun to write to w.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
 	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
+		if w.flush != nil {
+			_ = w.flush.Flush() // the header; a failure is one of the writes to come
+		}
 		return k
 	}
 	if c, ok := k.conn.(netConn); ok {
@@ -73,9 +76,37 @@ func (k *streamSocket) failed(err error) error {
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
 
+// await returns once the stream is open, or never will be.
+func (s *Stream) await() {
+	s.mu.Lock()
+	if s.phase.Load() >= streamOpen {
+		s.mu.Unlock()
+		return
+	}
+	if s.waiting == nil {
+		s.waiting = make(chan struct{})
+	}
+	waiting := s.waiting
+	s.mu.Unlock()
+	<-waiting
+}
+
+// begun lets those go on that await. It is called once, when the phase has been set.
+func (s *Stream) begun() {
+	s.mu.Lock()
+	waiting := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	if waiting != nil {
+		close(waiting)
+	}
+}
+
 // Write waits for the stream to open.
 func (k *streamSocket) Write(p []byte) error {
-	<-k.ready
+	if k.phase.Load() < streamOpen {
+		(*Stream)(k).await()
+	}
 	switch sink := &k.sink; {
 	case sink.own.conn != nil:
 		return k.failed(sink.own.Write(p))
@@ -90,9 +121,7 @@ func (k *streamSocket) Write(p []byte) error {
 // Cut ends the connection at once, if the stream has one: what was never opened is
 // answered otherwise.
 func (k *streamSocket) Cut() {
-	select {
-	case <-k.ready:
-	default:
+	if k.phase.Load() < streamOpen {
 		return
 	}
 	if k.sink.own.conn != nil {
@@ -130,36 +159,22 @@ func (s *Stream) leaveHub() {
 	}
 }
 
-// over is called once, when everything else has ended: err is nil if that was the
-// stream's own end.
-func (s *Stream) over(error) {
+// over is called when everything else has ended: cause is nil if that was the stream's own
+// end.
+func (s *Stream) over(cause error) {
 	s.leaveHub()
 	s.mu.Lock()
-	kept := s.kept
-	s.kept = nil
+	kept, known := s.kept, s.known
+	s.kept, s.known = nil, false
 	s.mu.Unlock()
 	for _, v := range slices.Backward(kept) {
 		if x, ok := v.(io.Closer); ok {
-			s.closeKept(x)
+			s.server.guard(s.pattern, x.Close)
 		}
 	}
-}
-
-// closeKept closes what the application has given to Keep. A panic ends only itself.
-func (s *Stream) closeKept(x io.Closer) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.logKept(newPanicError(v))
-		}
-	}()
-	if err := x.Close(); err != nil {
-		s.logKept(err)
+	if known {
+		s.server.disconnected(s.id, s.pattern, cause)
 	}
-}
-
-func (s *Stream) logKept(err error) {
-	s.server.set.logger().LogAttrs(context.Background(), slog.LevelError, "closing what a stream has kept failed",
-		slog.String("route", s.pattern), slog.String("error", err.Error()))
 }
 
 // stop ends the function's context, or that which it is going to have.
@@ -199,7 +214,7 @@ func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 		s.out.Cut(errTooSlow)
 		return
 	}
-	s.goAway()
+	s.leave()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)
@@ -211,9 +226,9 @@ const (
 	mostRetry  = 6 * time.Second
 )
 
-// goAway asks the stream to end: the client is told when to come again, and nothing behind
+// leave asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
-func (s *Stream) goAway() {
+func (s *Stream) leave() {
 	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
 	if s.framed {
 		retry = frameChunk(retry, 0)

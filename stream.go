@@ -92,8 +92,10 @@ func (c *Ctx) handOver() {
 	c.handContext()
 }
 
-// handContext leaves behind what middleware has made of the context, but for its values.
+// handContext leaves behind what middleware has made of the context, but for its values,
+// and the route's time.
 func (c *Ctx) handContext() {
+	c.cold.until = time.Time{}
 	if own := c.cold.own; own != nil && c.cold.ctx != own {
 		c.cold.ctx = handedContext{own, context.WithoutCancel(c.cold.ctx)}
 	}

@@ -215,7 +215,7 @@ func (w *Conn) failed(err error) bool {
 	if _, ok := errors.AsType[*CloseError](err); ok {
 		return false
 	}
-	if w.ended() != nil && errors.Is(err, context.Canceled) { // that of c.Context()
+	if errors.Is(err, context.Canceled) && (w.ended() != nil || w.c.endedEarly()) { // that of c.Context()
 		return false
 	}
 	return StatusCode(err) >= 500
@@ -239,10 +239,11 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
+	live.leavers.remove(w)
 	w.c.end()
-	w.hangUp()
-	live.sockets.remove(w) // which a drain waits for
+	w.hangUp() // of ours it is the last a drain waits for
 	if over := w.over; over != nil {
+		live.sockets.remove(w)
 		close(over)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -200,3 +201,6 @@ func echo(_ *geist.Ctx, ws *geist.Conn) error {
 		}
 	}
 }
+
+// logTo returns a logger that writes text.
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -141,9 +141,9 @@ var (
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
-	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
+	errDraining        = &Error{status: fasthttp.StatusServiceUnavailable, detail: "the server is shutting down", usual: true}
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
-	errNoConnection    = NewError(fasthttp.StatusNotImplemented, "this connection cannot become a WebSocket")
+	errNoConnection    = &Error{status: fasthttp.StatusNotImplemented, detail: "this connection cannot become a WebSocket", usual: true}
 )
 
 // shakeHands judges the handshake of a request, and sets the header of its answer.
@@ -152,6 +152,8 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 	key := get(fasthttp.HeaderSecWebSocketKey)
 	version := get(fasthttp.HeaderSecWebSocketVersion)
 	switch {
+	case !canHijack(c.rc.Conn()):
+		return nil, errNoConnection
 	case !c.rc.IsGet() || !c.rc.Request.Header.IsHTTP11() ||
 		!wsproto.HasToken(get(fasthttp.HeaderUpgrade), "websocket") || !wsproto.HasToken(get(fasthttp.HeaderConnection), "upgrade"):
 		return nil, upgradeRequired(c, errUpgradeRequired)
@@ -161,8 +163,6 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 		return nil, errBadKey
 	case !c.originAllowed(get(fasthttp.HeaderOrigin), route.options.origins):
 		return nil, errForeignOrigin
-	case !canHijack(c.rc.Conn()):
-		return nil, errNoConnection
 	}
 	if err := c.server.live.roomForSocket(); err != nil {
 		c.rc.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
@@ -317,9 +317,23 @@ func (w *Conn) serve() error {
 
 // run is the goroutine of the connection. Until the handler uses it, the request waits
 // for it; then whoever ends the request, or the engine's drain, does. It ends with the
-// connection.
+// connection, also if the handler panics or ends its goroutine.
 func (w *Conn) run() {
-	err := w.call()
+	err, returned := errGoexit, false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				err = newPanicError(v)
+			}
+		}
+		w.conclude(err)
+	}()
+	err = w.route.handler(w.c, w)
+	returned = true
+}
+
+// conclude ends what the handler has left: a request, or a connection.
+func (w *Conn) conclude(err error) {
 	if hs := w.hs; hs != nil { // it was not used, or in vain
 		if err != nil || w.refused != nil || w.answered() || w.use() != nil {
 			hs.err = err
@@ -328,22 +342,6 @@ func (w *Conn) run() {
 		}
 	}
 	w.finish(err)
-}
-
-// call calls the handler.
-func (w *Conn) call() (err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			err = errGoexit
-			if v := recover(); v != nil {
-				err = newPanicError(v)
-			}
-		}
-	}()
-	err = w.route.handler(w.c, w)
-	returned = true
-	return err
 }
 
 // answered reports whether the handler has answered the request itself.
@@ -426,11 +424,16 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	w.live.sockets.add(w)
+	if w.owner == nil {
+		w.live.sockets.add(w)
+	}
+	if !w.live.leavers.add(w, &w.live.closing) {
+		w.leave()
+	}
 }
 
-// goAway closes the connection for a drain.
-func (w *Conn) goAway() {
+// leave closes the connection for a drain.
+func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 

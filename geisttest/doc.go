@@ -15,6 +15,13 @@
 //	feed.Next().Is("tick", "7").HasID("42")
 //	feed = feed.Reconnect() // with Last-Event-ID: 42
 //
+// WebSockets are spoken by a strict client, which answers pings and close frames by itself:
+//
+//	ws := t.WS("/chat/a")
+//	ws.Send("Hello")
+//	ws.Next().Text("Hello")
+//	ws.Close(1000, "")
+//
 // Nothing here is real input or output, so that everything works in the fake time of testing/synctest.
 // Heartbeats, timeouts and what a handler sleeps then take no time, and are exact:
 //

@@ -51,10 +51,11 @@ func handlerStacks() string {
 }
 
 // handlerEntry returns the function of the engine below which a goroutine runs an application's
-// handler, or a stream's function, else "".
+// handler, or that of a stream or a WebSocket, else "".
 func handlerEntry(stack string) string {
 	for _, entry := range [...]string{
 		"github.com/gogeist/geist.(*Engine).serve(", "github.com/gogeist/geist.(*bodyStream).WriteTo(",
+		"github.com/gogeist/geist.(*Conn).run(",
 	} {
 		if strings.Contains(stack, entry) {
 			return entry

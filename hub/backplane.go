@@ -69,7 +69,8 @@ type Sink interface {
 	// Deliver hands over a packet from any node. The sink keeps none of it.
 	Deliver(p *Packet)
 	// Lost says that packets of rooms may have been lost, such as while a connection was
-	// broken; without rooms, of all. Clients are told of a gap.
+	// broken; without rooms, of all. Clients are told of a gap. With Caps.Ordered it has
+	// no effect: there the next packet shows whether something is missing.
 	Lost(rooms ...string)
 }
 

@@ -198,6 +198,7 @@ func TestBackplane_ordered(t *testing.T) {
 		for _, pos := range []Pos{{7, 7}, {7, 6}, {7, 7}, {}, {7, 0}, {7, 9}, {8, 1}, {8, 2}} {
 			f.sink.Deliver(packet(pos.Epoch, pos.Offset))
 		}
+		f.sink.Lost() // says nothing that positions do not
 		p.wants(t, "a 3 x", "a 4 x", "a 5 x", "a 6 x", "a 7 x", "a gap 7 8", "a 9 x", "a gap ? 0", "a 1 x", "a 2 x")
 		if got := h.Stats(); got.Duplicates != 4 || got.Lost != 2 {
 			t.Errorf("duplicates, lost = %d, %d, want 4, 2", got.Duplicates, got.Lost)
@@ -246,6 +247,9 @@ func TestBackplane_badPackets(t *testing.T) {
 			f.sink.Deliver(bad)
 		}
 		p.wants(t)
+		if got := h.Stats().Refused; got != 4 {
+			t.Errorf("Refused = %d, want 4", got)
+		}
 		f.sink.Deliver(&Packet{To: ToAll, Message: Message{Data: []byte("x")}})
 		p.wants(t, "- 0 x")
 	})

@@ -26,8 +26,8 @@ type Config struct {
 	// MaxRoomsPerConn bounds the rooms that one connection is in. Zero means 128. More
 	// give ErrTooManyRooms.
 	MaxRoomsPerConn int
-	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB. Longer ones
-	// give ErrMessage.
+	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB; more than 256
+	// MiB makes New panic. Longer ones give ErrMessage.
 	MaxMessage int
 	// MaxHistory bounds what all rooms together keep for those who resume, in bytes of
 	// messages. Zero means 256 MiB, negative keeps nothing. A room that publishes when it
@@ -96,6 +96,7 @@ const (
 	defaultMaxName     = 256
 	defaultRoomsOfConn = 128
 	defaultMaxMessage  = 1 << 20
+	mostMessage        = 256 << 20 // an encoding may make eight times as much of it, below 4 GiB
 	defaultMaxHistory  = 256 << 20
 	defaultBusTimeout  = 5 * time.Second
 
@@ -113,6 +114,9 @@ func (c Config) resolve() Config {
 	positive("MaxRoomName", &c.MaxRoomName, defaultMaxName)
 	positive("MaxRoomsPerConn", &c.MaxRoomsPerConn, defaultRoomsOfConn)
 	positive("MaxMessage", &c.MaxMessage, defaultMaxMessage)
+	if c.MaxMessage > mostMessage {
+		panic(fmt.Sprintf("hub: Config.MaxMessage is %d", c.MaxMessage))
+	}
 	positive("BackplaneTimeout", &c.BackplaneTimeout, defaultBusTimeout)
 	if c.MaxHistory == 0 {
 		c.MaxHistory = defaultMaxHistory

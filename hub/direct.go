@@ -7,7 +7,8 @@ import (
 )
 
 // Broadcast sends a message to every attached connection. It has no position, and who
-// is away at the time does not get it. The errors are those of Publish.
+// is away at the time does not get it. Of the options Except has an effect. The errors are
+// those of Publish.
 func (h *Hub) Broadcast(ctx context.Context, msg Message, opts ...PublishOption) error {
 	p := post{msg: msg}
 	for _, o := range opts {

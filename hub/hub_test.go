@@ -115,6 +115,9 @@ func TestHub_direct(t *testing.T) {
 		ann2.gone()
 		synctest.Wait()
 		wantError(t, "SendUser to who has left", h.SendUser(ctx, "ann", Message{}), ErrNoConn)
+		if got := h.connsOf("ann"); len(got) != 0 {
+			t.Errorf("ann still has connections: %v", got)
+		}
 		if ann.User() != "ann" {
 			t.Errorf("user of an ended connection = %q, want ann", ann.User())
 		}
@@ -479,6 +482,23 @@ func TestMembers_growWhilePublishing(t *testing.T) {
 		synctest.Wait()
 		if r := h.lookup("a"); r.members.n != 0 || len(r.members.chunks) != 0 {
 			t.Errorf("%d members in %d chunks are left", r.members.n, len(r.members.chunks))
+		}
+	})
+}
+
+// TestHub_refusedJoinLeavesNoRoom holds that rooms which nobody ever was in do not stay.
+func TestHub_refusedJoinLeavesNoRoom(t *testing.T) {
+	bubble(t, Config{Rooms: RoomConfig{OnLag: SkipToHead, KeepFor: -1}}, func(t *testing.T, h *Hub) {
+		_, err := h.Join(newPeer(lines{mute: true}), "a")
+		wantError(t, "Join", err, ErrCannotTell)
+		if got := h.Stats().Rooms; got != 0 {
+			t.Errorf("%d rooms, want 0", got)
+		}
+		p := join(t, h, lines{}, "a")
+		h.Leave(p, "a")
+		time.Sleep(time.Hour)
+		if got := h.Stats().Rooms; got != 1 {
+			t.Errorf("%d rooms after a stay without an end of history, want 1", got)
 		}
 	})
 }

@@ -31,7 +31,7 @@ type room struct {
 	pins    int     // guarded by mu; calls that are about to use the room
 	dead    bool    // guarded by mu; not in its shard any more
 	armed   bool    // guarded by mu; timer will flush
-	idle    int64   // guarded by mu; when somebody was in it or something was kept for the last time, in nanoseconds
+	idle    int64   // guarded by mu; when somebody was in it or something was kept for the last time, in nanoseconds; 0: never
 	timer   *time.Timer
 	sent    Pos      // guarded by mu; of what an ordered backplane was given here
 	early   []Packet // guarded by mu; came while the room learns its history
@@ -40,7 +40,7 @@ type room struct {
 }
 
 func newRoom(h *Hub, name string, conf RoomConfig) *room {
-	return &room{hub: h, name: name, conf: conf, head: Pos{Epoch: newEpoch()}, idle: nanos()}
+	return &room{hub: h, name: name, conf: conf, head: Pos{Epoch: newEpoch()}}
 }
 
 // newEpoch returns a random epoch; 0 is none.
@@ -158,7 +158,8 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	s.tape = t
 	s.joined, s.joinedBytes = r.seq.Load(), t.bytes.Load()
 	j := Joined{Head: r.head, Recovered: true}
-	r.hist.trim(&r.conf, nanos(), &r.hub.kept)
+	now := nanos()
+	r.hist.trim(&r.conf, now, &r.hub.kept)
 	begin := r.hist.n
 	switch {
 	case from.lost || !from.pos.IsZero() && !r.recoversLocked(from.pos):
@@ -176,6 +177,7 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	r.skipOwnLocked(s, begin)
 	j.From = s.pos()
 	r.members.add(s)
+	r.idle = now
 	return j
 }
 
@@ -232,7 +234,7 @@ func (r *room) uselessLocked(now int64) bool {
 	if r.members.n > 0 || r.pins > 0 || r.all {
 		return false
 	}
-	if !r.conf.keeps() {
+	if !r.conf.keeps() || r.idle == 0 {
 		return true
 	}
 	return r.conf.KeepFor > 0 && now-r.idle > int64(r.conf.KeepFor)

@@ -39,7 +39,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	}
 	select {
 	case <-done:
-		return nil
+		return h.waitGone(ctx) // the first may have given up
 	case <-ctx.Done():
 		return ctx.Err()
 	}

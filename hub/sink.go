@@ -18,7 +18,11 @@ type sink Hub
 // Deliver hands a packet to those on this node that it is for.
 func (k *sink) Deliver(p *Packet) {
 	h := (*Hub)(k)
-	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) || h.checkMessage(&p.Message) != nil {
+	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) {
+		return // its own
+	}
+	if p.To > ToUser || h.checkMessage(&p.Message) != nil {
+		h.count(&h.total.refused, 1)
 		return
 	}
 	switch p.To {
@@ -35,9 +39,13 @@ func (k *sink) Deliver(p *Packet) {
 	}
 }
 
-// Lost tells the clients of rooms, or of all, that they may have missed something.
+// Lost tells the clients of rooms, or of all, that they may have missed something. If the
+// backplane gives positions, what is missing shows by them.
 func (k *sink) Lost(rooms ...string) {
 	h := (*Hub)(k)
+	if h.ordered() {
+		return
+	}
 	for _, name := range rooms {
 		if r := h.lookup(name); r != nil {
 			r.lose()
@@ -56,15 +64,7 @@ func (k *sink) Lost(rooms ...string) {
 // lose begins a new epoch: nobody can resume from before it, and all are told.
 func (r *room) lose() {
 	r.mu.Lock()
-	if r.priming || r.dead {
-		r.mu.Unlock()
-		return // it is about to learn where it stands
-	}
-	pos := r.head
-	if !r.hub.ordered() {
-		pos = Pos{Epoch: newEpoch()}
-	}
-	r.cutLocked(pos)
+	r.cutLocked(Pos{Epoch: newEpoch()})
 	chunks, n := r.members.chunks, r.members.n
 	r.mu.Unlock()
 	r.hub.count(&r.hub.total.lost, 1)
@@ -77,6 +77,7 @@ func (r *room) deliver(p *Packet) {
 	case !r.hub.ordered():
 		r.publish(&post{msg: p.Message, except: p.Except, noLog: p.NoLog})
 	case p.Pos.Epoch == 0 || p.Pos.Offset == 0: // no backplane can have given that
+		r.hub.count(&r.hub.total.refused, 1)
 	case !r.hold(p):
 		r.admit(p)
 	}

@@ -20,14 +20,15 @@ type Stats struct {
 
 	Disconnected uint64 // connections that were closed because they lagged, or could not be told a gap
 	HistoryFull  uint64 // messages that were not kept because of Config.MaxHistory
+	Refused      uint64 // packets of the backplane that no Hub with these limits would have sent
 	Duplicates   uint64 // messages that the backplane delivered twice, and that were left out
 	Lost         uint64 // times that the backplane lost messages of a room, each told in gaps
 }
 
 // totals are the counters of a Hub that change rarely enough to be in one place.
 type totals struct {
-	published, resumed, notResumed, gaps, dropped atomic.Uint64
-	disconnected, historyFull, duplicates, lost   atomic.Uint64
+	published, resumed, notResumed, gaps, dropped        atomic.Uint64
+	disconnected, historyFull, refused, duplicates, lost atomic.Uint64
 }
 
 func (h *Hub) count(counter *atomic.Uint64, n uint64) { counter.Add(n) }
@@ -46,7 +47,7 @@ func (h *Hub) Stats() Stats {
 		Conns: int(h.connN.Load()), Rooms: int(h.roomN.Load()), HistoryKept: h.kept.Load(),
 		Published: h.total.published.Load(), Resumed: h.total.resumed.Load(), NotResumed: h.total.notResumed.Load(),
 		Gaps: h.total.gaps.Load(), Dropped: h.total.dropped.Load(), Disconnected: h.total.disconnected.Load(),
-		HistoryFull: h.total.historyFull.Load(), Duplicates: h.total.duplicates.Load(), Lost: h.total.lost.Load(),
+		HistoryFull: h.total.historyFull.Load(), Refused: h.total.refused.Load(), Duplicates: h.total.duplicates.Load(), Lost: h.total.lost.Load(),
 	}
 	for i := range h.conns {
 		p := &h.conns[i]

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -19,15 +20,17 @@ var (
 
 // TestHub_storm lets workers do everything at once, and holds each subscriber's view
 // against what was published: in each room a gap-free part of one order, or a gap that
-// was told. Run it long with -storm=5m.
+// was told. It does so on one hub, and on two that an ordered bus connects. To run it long: go test -race ./hub -run storm -timeout 0 -args -storm=5m
 func TestHub_storm(t *testing.T) {
 	seed := *stormSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	begin := time.Now()
-	for i := uint64(0); i < 2 || time.Since(begin) < *stormFor; i++ {
-		if t.Run(fmt.Sprint(seed+i), func(t *testing.T) { runStorm(t, seed+i) }); t.Failed() {
+	for i := uint64(0); i < 1 || time.Since(begin) < *stormFor; i++ {
+		t.Run(fmt.Sprintf("%d/alone", seed+i), func(t *testing.T) { runStorm(t, seed+i, nil) })
+		t.Run(fmt.Sprintf("%d/bus", seed+i), func(t *testing.T) { runStorm(t, seed+i, &Bus{Ordered: true}) })
+		if t.Failed() {
 			t.Fatalf("failed with -stormseed=%d", seed+i)
 		}
 	}
@@ -51,7 +54,8 @@ var stormRooms = map[string]RoomConfig{
 
 // storm is one run.
 type storm struct {
-	h     *Hub
+	hubs  []*Hub
+	bus   *Bus // nil if there is one hub
 	names []string
 
 	mu        sync.Mutex
@@ -69,6 +73,7 @@ type record struct {
 // stormPeer is a client, with what it was promised.
 type stormPeer struct {
 	*peer
+	h        *Hub
 	mu       sync.Mutex
 	sessions map[string]*session
 	release  func()
@@ -81,9 +86,17 @@ type session struct {
 	left    *Pos // the head when Leave had returned
 }
 
-func runStorm(t *testing.T, seed uint64) {
-	bubble(t, Config{Room: func(name string) RoomConfig { return stormRooms[name] }}, func(t *testing.T, h *Hub) {
-		m := &storm{h: h, published: map[string]map[Pos]record{}}
+func runStorm(t *testing.T, seed uint64, bus *Bus) {
+	conf := Config{Room: func(name string) RoomConfig { return stormRooms[name] }}
+	bubble(t, conf, func(t *testing.T, h *Hub) {
+		m := &storm{hubs: []*Hub{h}, bus: bus, published: map[string]map[Pos]record{}}
+		if bus != nil {
+			m.hubs = nil
+			for range 2 {
+				conf.Backplane = bus.Node()
+				m.hubs = append(m.hubs, New(conf))
+			}
+		}
 		for name := range stormRooms {
 			m.names = append(m.names, name)
 			m.published[name] = map[Pos]record{}
@@ -105,24 +118,29 @@ func runStorm(t *testing.T, seed uint64) {
 		for _, p := range m.peers {
 			total += m.check(t, p)
 		}
-		if stats := h.Stats(); stats.Dropped == 0 || stats.Gaps == 0 || stats.Disconnected == 0 || stats.Resumed == 0 || total == 0 {
-			t.Errorf("a calm storm: %d received, %+v", total, stats)
+		for _, h := range m.hubs {
+			if stats := h.Stats(); stats.Dropped == 0 || stats.Gaps == 0 || stats.Disconnected == 0 || stats.Resumed == 0 || total == 0 {
+				t.Errorf("a calm storm: %d received, %+v", total, stats)
+			}
 		}
 		for _, p := range m.peers {
 			p.gone()
 		}
 		synctest.Wait()
-		m.checkEmpty(t)
+		for _, h := range m.hubs {
+			checkEmpty(t, h)
+			wantError(t, "Shutdown", h.Shutdown(t.Context()), nil)
+		}
 	})
 }
 
 // checkEmpty looks for what should have gone with the connections.
-func (m *storm) checkEmpty(t *testing.T) {
-	if got := m.h.Stats().Conns; got != 0 {
+func checkEmpty(t *testing.T, h *Hub) {
+	if got := h.Stats().Conns; got != 0 {
 		t.Errorf("%d connections are left", got)
 	}
 	for name := range stormRooms {
-		if r := m.h.lookup(name); r != nil && (r.members.n != 0 || len(r.tapes) != 0 || r.pins != 0 || len(r.members.chunks) != 0) {
+		if r := h.lookup(name); r != nil && (r.members.n != 0 || len(r.tapes) != 0 || r.pins != 0 || len(r.members.chunks) != 0) {
 			t.Errorf("room %s: %d members, %d tapes, %d pins", name, r.members.n, len(r.tapes), r.pins)
 		}
 	}
@@ -132,6 +150,7 @@ func (m *storm) newPeer() *stormPeer {
 	p := &stormPeer{peer: newPeer(lines{full: true}), sessions: map[string]*session{}}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	p.h = m.hubs[len(m.peers)%len(m.hubs)]
 	m.peers = append(m.peers, p)
 	return p
 }
@@ -154,8 +173,12 @@ func (m *storm) work(t *testing.T, r *rand.Rand) {
 		case n < 88:
 			p.toggle()
 		case n < 92:
-			_ = m.h.Send(t.Context(), p.ID(), Message{Data: []byte("direct")})
-			_ = m.h.Broadcast(t.Context(), Message{Data: []byte("all")})
+			_ = p.h.Send(t.Context(), p.ID(), Message{Data: []byte("direct")})
+			_ = p.h.Broadcast(t.Context(), Message{Data: []byte("all")})
+		case n < 93 && m.bus != nil:
+			m.bus.SetDown(true)
+			runtime.Gosched()
+			m.bus.SetDown(false)
 		default:
 			mine = append(mine[:0:0], mine...)
 			mine[r.IntN(len(mine))] = m.replace(t, p)
@@ -174,7 +197,10 @@ func (m *storm) publish(t *testing.T, r *rand.Rand, room, text string, p *stormP
 		rec.noLog = true
 		opts = append(opts, NoLog())
 	}
-	pos, err := m.h.Publish(t.Context(), room, Message{Data: []byte(rec.text)}, opts...)
+	pos, err := p.h.Publish(t.Context(), room, Message{Data: []byte(rec.text)}, opts...)
+	if m.bus != nil && errors.Is(err, ErrBackplane) {
+		return
+	}
 	if err != nil {
 		t.Errorf("Publish: %v", err)
 	}
@@ -192,8 +218,9 @@ func (m *storm) join(t *testing.T, p *stormPeer, room string, pos Pos) {
 	if p.sessions[room] != nil {
 		return
 	}
-	j, err := m.h.Join(p, room, Since(pos))
+	j, err := p.h.Join(p, room, Since(pos))
 	switch {
+	case m.bus != nil && errors.Is(err, ErrBackplane):
 	case err == nil:
 		p.sessions[room] = &session{joined: j, resumed: !pos.IsZero()}
 	case !errors.Is(err, ErrConnClosed):
@@ -205,11 +232,11 @@ func (m *storm) leave(p *stormPeer, room string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.sessions[room]
-	if s == nil || s.left != nil || !m.h.Leave(p, room) {
+	if s == nil || s.left != nil || !p.h.Leave(p, room) {
 		return
 	}
 	s.left = new(Pos)
-	if r := m.h.lookup(room); r != nil {
+	if r := p.h.lookup(room); r != nil {
 		r.mu.Lock()
 		*s.left = r.head
 		r.mu.Unlock()
@@ -341,7 +368,7 @@ func (m *storm) checkHole(t *testing.T, p *stormPeer, s *session, room string, f
 // checkEnd wants who is still there to have all there is.
 func (m *storm) checkEnd(t *testing.T, p *stormPeer, at map[string]Pos) {
 	for _, room := range p.Rooms() {
-		head := m.h.lookup(room).head
+		head := p.h.lookup(room).head
 		s := p.sessions[room]
 		if at[room].Epoch == head.Epoch {
 			m.checkHole(t, p, s, room, at[room], Pos{head.Epoch, head.Offset + 1})

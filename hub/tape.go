@@ -114,8 +114,8 @@ func (b *block) add(enc hubwire.Encoding, e *hubwire.Entry) bool {
 		return false
 	}
 	out := enc.AppendEntry(b.buf[:used], e)
-	if len(out) > len(b.buf) {
-		return false // append has moved elsewhere; what it wrote here is behind n
+	if len(out) > len(b.buf) || len(out) > 0 && &out[0] != &b.buf[0] {
+		return false // it was moved elsewhere; what was written here is behind n
 	}
 	b.ends[n] = uint32(len(out))
 	b.n.Store(n + 1)

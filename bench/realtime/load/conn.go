@@ -1,0 +1,187 @@
+//go:build linux
+
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gogeist/geist/bench/realtime/wire"
+)
+
+// A state is how far a connection has come.
+type state uint8
+
+const (
+	connecting state = iota
+	answering        // the request is sent, its response is not here
+	greeting         // of protocols that greet after the response
+	open
+	stalled // open, not read
+	closed
+)
+
+// restLimit is the most that a connection keeps of what it cannot read yet: more than the
+// largest frame of any peer.
+const restLimit = 128 << 10
+
+// conn is one connection of a swarm.
+type conn struct {
+	fd    int32
+	state state
+	room  uint32
+	next  uint32 // number of the next message
+	swarm *Swarm
+	rest  []byte // what was read and is not a whole unit yet
+	sse   events
+}
+
+// event handles what epoll reports.
+func (c *conn) event(l *Loop, events uint32) {
+	var err error
+	if c.state == connecting {
+		err = c.connected(l)
+	} else {
+		err = c.read(l)
+	}
+	if err != nil {
+		c.fail(l, err)
+	}
+}
+
+// fail ends the connection: the loop's next Poll returns why.
+func (c *conn) fail(l *Loop, err error) {
+	was := c.state
+	l.drop(c, true)
+	c.swarm.lost++
+	if l.err == nil {
+		l.err = fmt.Errorf("%s, connection to room %x, %s, after %d messages: %w", c.swarm.cfg.Name, c.room, was, c.next, err)
+	}
+}
+
+func (s state) String() string {
+	return [...]string{"connecting", "before the response", "before the greeting", "open", "stalled", "closed"}[s]
+}
+
+// connected sends the request.
+func (c *conn) connected(l *Loop) error {
+	if code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+		return fmt.Errorf("connect: %w", errors.Join(err, unix.Errno(code)))
+	}
+	if err := c.write(wire.Request(c.swarm.cfg.Protocol, c.swarm.cfg.Addr, c.swarm.cfg.path(c.room))); err != nil {
+		return err
+	}
+	c.state = answering
+	return l.watch(c, unix.EPOLLIN)
+}
+
+// write sends all of b at once: what a client sends is small, and what does not fit into
+// its socket means that the server has stopped reading.
+func (c *conn) write(b []byte) error {
+	n, err := unix.Write(int(c.fd), b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// read takes what is there and handles the whole units in it.
+func (c *conn) read(l *Loop) error {
+	kept := copy(l.buf[:], c.rest)
+	n, err := unix.Read(int(c.fd), l.buf[kept:kept+readSize])
+	switch {
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return err
+	case n == 0:
+		return io.ErrUnexpectedEOF
+	}
+	c.swarm.bytes += uint64(n)
+	left, err := c.units(l, l.buf[:kept+n])
+	if err != nil {
+		return err
+	}
+	if len(left) > restLimit {
+		return fmt.Errorf("a unit of more than %d bytes", restLimit)
+	}
+	if len(left) == 0 && cap(c.rest) <= 4<<10 {
+		c.rest = c.rest[:0]
+		return nil
+	}
+	c.rest = append(c.rest[:0], left...)
+	return nil
+}
+
+// units handles the whole units in b and returns what is left.
+func (c *conn) units(l *Loop, b []byte) ([]byte, error) {
+	if c.state == answering {
+		rest, ok, err := wire.ReadResponse(c.swarm.cfg.Protocol, b)
+		if !ok || err != nil {
+			return rest, err
+		}
+		b = rest
+		if err := c.answered(); err != nil {
+			return b, err
+		}
+	}
+	if c.swarm.cfg.Protocol == wire.EventStream {
+		return c.sse.feed(b, func(p []byte) error { return c.message(l, p) })
+	}
+	for {
+		op, p, rest, ok, err := wire.ReadFrame(b)
+		if !ok || err != nil {
+			return b, err
+		}
+		if err := c.frame(l, op, p); err != nil {
+			return b, err
+		}
+		b = rest
+	}
+}
+
+// answered follows the response.
+func (c *conn) answered() error {
+	if c.swarm.cfg.Protocol == wire.Centrifuge {
+		c.state = greeting
+		return c.write(wire.AppendMasked(nil, wire.Text, []byte(centrifugeConnect)))
+	}
+	c.opened()
+	return nil
+}
+
+func (c *conn) opened() {
+	c.state = open
+	c.swarm.open++
+}
+
+// frame handles one frame of a WebSocket.
+func (c *conn) frame(l *Loop, op byte, p []byte) error {
+	switch op {
+	case wire.Text, wire.Binary:
+		if c.swarm.cfg.Protocol == wire.Centrifuge {
+			return c.lines(l, p)
+		}
+		return c.message(l, p)
+	case wire.Ping:
+		return c.write(wire.AppendMasked(nil, wire.Pong, p))
+	case wire.Pong:
+		return nil
+	case wire.Close:
+		return fmt.Errorf("closed by the server: %q", p)
+	}
+	return fmt.Errorf("frame with the opcode %#x", op)
+}
+
+// message handles one message, which must be the next of its room.
+func (c *conn) message(l *Loop, p []byte) error {
+	at, err := wire.Check(p, c.room, c.next)
+	if err != nil {
+		return err
+	}
+	c.next++
+	return c.swarm.delivered(l, c, l.now-at)
+}

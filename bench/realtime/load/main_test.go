@@ -1,0 +1,11 @@
+//go:build linux
+
+package load
+
+import (
+	"testing"
+
+	"github.com/gogeist/geist/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }

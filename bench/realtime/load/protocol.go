@@ -1,0 +1,146 @@
+//go:build linux
+
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/gogeist/geist/bench/realtime/wire"
+)
+
+// The JSON protocol of centrifuge, as far as its server uses it here. Replies and pushes
+// are lines of a frame; the server pings with an empty object and wants one back.
+const (
+	centrifugeConnect = `{"id":1,"connect":{}}`
+	centrifugeReply   = `{"id":1,"connect":{`
+	centrifugePush    = `{"push":{"channel":"`
+	centrifugePub     = `","pub":{"data":`
+	centrifugePubEnd  = `}}}`
+	centrifugeRPC     = `,"rpc":{"data":`
+	centrifugeRPCEnd  = `}}`
+)
+
+func (c *conn) lines(l *Loop, p []byte) error {
+	for line := range bytes.SplitSeq(p, []byte("\n")) {
+		if len(line) > 0 {
+			if err := c.line(l, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *conn) line(l *Loop, p []byte) error {
+	if rest, ok := bytes.CutPrefix(p, []byte(centrifugePush)); ok {
+		return c.push(l, rest)
+	}
+	switch {
+	case string(p) == "{}":
+		return c.write(wire.AppendMasked(nil, wire.Text, p))
+	case c.state == greeting && bytes.HasPrefix(p, []byte(centrifugeReply)):
+		c.opened()
+		return nil
+	}
+	if i := bytes.Index(p, []byte(centrifugeRPC)); i > 0 && bytes.HasSuffix(p, []byte(centrifugeRPCEnd)) {
+		return c.message(l, p[i+len(centrifugeRPC):len(p)-len(centrifugeRPCEnd)])
+	}
+	return fmt.Errorf("unexpected line %.200q", p)
+}
+
+// push handles what follows the beginning of a push: the channel's name, and a
+// publication or a word that the connection has joined or left another room.
+func (c *conn) push(l *Loop, p []byte) error {
+	i := bytes.IndexByte(p, '"')
+	if i < 0 {
+		return fmt.Errorf("push without a channel: %.200q", p)
+	}
+	rest := p[i:]
+	if data, ok := bytes.CutPrefix(rest, []byte(centrifugePub)); ok {
+		data, ok = bytes.CutSuffix(data, []byte(centrifugePubEnd))
+		room, err := wire.ReadRoom(string(p[:i]))
+		if !ok || err != nil || room != c.room {
+			return fmt.Errorf("publication %.200q in room %x", p, c.room)
+		}
+		return c.message(l, data)
+	}
+	if bytes.HasPrefix(rest, []byte(`","subscribe":`)) || bytes.HasPrefix(rest, []byte(`","unsubscribe":`)) {
+		return nil
+	}
+	return fmt.Errorf("unexpected push %.200q", p)
+}
+
+// events reads an event stream in chunks of HTTP/1.1. Units may be split anywhere.
+type events struct {
+	left int    // bytes of the chunk at hand, with the line end behind it
+	line []byte // the beginning of a line
+	data []byte // of the event at hand
+}
+
+// feed reads b and returns what is left: the beginning of a chunk's head.
+func (e *events) feed(b []byte, message func([]byte) error) ([]byte, error) {
+	for len(b) > 0 {
+		if e.left == 0 {
+			i := bytes.IndexByte(b, '\n')
+			if i < 0 {
+				return b, nil
+			}
+			size, err := strconv.ParseUint(string(bytes.TrimSuffix(b[:i], []byte("\r"))), 16, 31)
+			if err != nil || size == 0 {
+				return b, fmt.Errorf("the stream has ended: chunk head %.40q", b[:i])
+			}
+			e.left, b = int(size)+2, b[i+1:]
+		}
+		n := min(e.left, len(b))
+		text := b[:n]
+		if behind := 2 - (e.left - n); behind > 0 { // some of the line end is in b
+			text = text[:max(n-behind, 0)]
+		}
+		if err := e.text(text, message); err != nil {
+			return b, err
+		}
+		e.left -= n
+		b = b[n:]
+	}
+	return nil, nil
+}
+
+// text reads what chunks hold.
+func (e *events) text(b []byte, message func([]byte) error) error {
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			e.line = append(e.line, b...)
+			return nil
+		}
+		line := b[:i]
+		if len(e.line) > 0 {
+			e.line = append(e.line, line...)
+			line = e.line
+		}
+		b = b[i+1:]
+		if err := e.whole(bytes.TrimSuffix(line, []byte("\r")), message); err != nil {
+			return err
+		}
+		e.line = e.line[:0]
+	}
+	return nil
+}
+
+// whole handles one line. Of the fields of an event only its data counts.
+func (e *events) whole(line []byte, message func([]byte) error) error {
+	if len(line) == 0 {
+		if len(e.data) == 0 {
+			return nil
+		}
+		err := message(e.data)
+		e.data = e.data[:0]
+		return err
+	}
+	if data, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+		e.data = append(e.data, bytes.TrimPrefix(data, []byte(" "))...)
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+//go:build linux
+
+package realtime
+
+// All returns every scene.
+func All() []Scene {
+	var all []Scene
+	for _, burst := range []int{1, bursts} {
+		for _, size := range []int{10, 100, 1000} {
+			all = append(all, fanout("ws", sockets, size, burst))
+		}
+	}
+	all = append(all, echoScene(), crowdScene(), churnScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	for _, burst := range []int{1, bursts} {
+		for _, size := range []int{10, 1000} {
+			all = append(all, fanout("sse", streams, size, burst))
+		}
+	}
+	return append(all, stalledScene("sse", streams), hold("sse", streams))
+}
