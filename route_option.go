@@ -76,8 +76,8 @@ func BodyLimit(n int64) RouteOption {
 // [Ctx.Context] ends with the cause [ErrTimeout], and so does the wait for the body
 // (408). A handler that then fails because of its context is answered with ErrTimeout,
 // status 503. A handler that does not look at its context is not stopped, and what it
-// returns counts. The time ends with the handlers: not with it end streams, nor
-// WebSocket connections, that they lead to. d must be positive.
+// returns counts. Streams and WebSocket connections that the handlers lead to are not
+// bounded: the time is over when the handlers have returned. d must be positive.
 func Timeout(d time.Duration) RouteOption {
 	return optionFunc(func(o *routeOptions) {
 		if d <= 0 {
