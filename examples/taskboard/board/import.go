@@ -68,12 +68,12 @@ func (a *API) importTasks(c *geist.Ctx) error {
 	if err != nil {
 		return err
 	}
-	first, err := a.store.Import(c.Context(), spool)
+	last, err := a.store.Import(c.Context(), spool)
 	if err != nil {
 		return err
 	}
 	a.tell(c, change{Event: "tasks.imported"})
-	return c.JSON(201, &imported{Imported: count, First: first, Last: first + count - 1})
+	return c.JSON(201, &imported{Imported: count, First: last - count + 1, Last: last})
 }
 
 // spoolDrafts checks the lines of r and writes their tasks to spool, ready to be read. It

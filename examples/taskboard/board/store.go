@@ -1,6 +1,7 @@
 package board
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -107,59 +108,64 @@ func (s *Store) Create(ctx context.Context, d Draft) (*Task, error) {
 	}
 	now := s.moment()
 	t := &Task{Draft: d, Created: now, Updated: now, Version: 1}
-	err = s.write.QueryRowContext(ctx, insertTask+" RETURNING id",
-		t.Title, t.Owner, t.Status, string(tags), t.Due, now.UnixMilli(), now.UnixMilli()).Scan(&t.ID)
+	err = s.write.QueryRowContext(ctx, `
+		INSERT INTO tasks (title, owner, status, tags, due, created, updated, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		t.Title, t.Owner, t.Status, string(tags), t.Due, now.UnixMilli(), now.UnixMilli(), t.Version).Scan(&t.ID)
 	if err != nil {
 		return nil, fmt.Errorf("create task: %w", err)
 	}
 	return t, nil
 }
 
-// Import stores the tasks that r has, drafts in JSON one after the other as Normalize
-// leaves them, all or none. It returns the id of the first; the others follow it.
-func (s *Store) Import(ctx context.Context, r io.Reader) (first int64, err error) {
+// importBatch is how many lines one statement inserts.
+const importBatch = 500
+
+// Import stores the tasks that r has, all or none: drafts in JSON as Normalize leaves them,
+// one a line. It returns the id of the last; the others stand before it without a gap, for
+// nobody else writes meanwhile.
+func (s *Store) Import(ctx context.Context, r io.Reader) (last int64, err error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("import: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	insert, err := tx.PrepareContext(ctx, insertTask+" RETURNING id")
-	if err != nil {
-		return 0, fmt.Errorf("import: %w", err)
-	}
-	defer insert.Close() //nolint:errcheck // it ends with the transaction
 	now := s.moment().UnixMilli()
-	for dec := json.NewDecoder(r); ; {
-		var d Draft
-		err := dec.Decode(&d)
-		if errors.Is(err, io.EOF) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 8*maxLine) // what was sent in a letter may take six here
+	for more := true; more; {
+		batch := []byte{'['}
+		for n := 0; n < importBatch && more; n++ {
+			if more = lines.Scan(); more {
+				batch = append(append(batch, lines.Bytes()...), ',')
+			}
+		}
+		if len(batch) == 1 {
 			break
 		}
-		var tags []byte
+		batch[len(batch)-1] = ']'
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO tasks (title, owner, status, tags, due, created, updated, version)
+			SELECT value ->> 'title', value ->> 'owner', value ->> 'status', value -> 'tags', value ->> 'due', ?, ?, 1
+			FROM json_each(?) ORDER BY key`, now, now, string(batch))
 		if err == nil {
-			tags, err = json.Marshal(d.Tags)
-		}
-		var id int64
-		if err == nil {
-			err = insert.QueryRowContext(ctx, d.Title, d.Owner, d.Status, string(tags), d.Due, now, now).Scan(&id)
+			last, err = result.LastInsertId()
 		}
 		if err != nil {
 			return 0, fmt.Errorf("import: %w", err)
 		}
-		if first == 0 {
-			first = id
-		}
 	}
-	if err := tx.Commit(); err != nil {
+	if err = lines.Err(); err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
 		return 0, fmt.Errorf("import: %w", err)
 	}
-	return first, nil
+	return last, nil
 }
 
 // moment is the time as tasks and files show it.
 func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
-
-const insertTask = `INSERT INTO tasks (title, owner, status, tags, due, created, updated, version) VALUES (?, ?, ?, ?, ?, ?, ?, 1)`
 
 // columns are what scan reads, in its order.
 const columns = "id, title, owner, status, tags, due, created, updated, version, (SELECT count(*) FROM files WHERE task = tasks.id)"

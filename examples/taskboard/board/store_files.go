@@ -24,8 +24,8 @@ const (
 // Errors of attaching, which say what to do.
 var (
 	ErrNoFile       = geist.NewError(404, "there is no such file")
-	ErrTooManyFiles = geist.NewError(409, fmt.Sprintf("a task has at most %d files: delete some, or make another task", maxFiles))
-	ErrFileTooLarge = geist.NewError(413, fmt.Sprintf("a file has at most %d MiB", maxFileBytes>>20))
+	ErrTooManyFiles = geist.NewError(409, "a task has at most 20 files: delete some, or make another task")
+	ErrFileTooLarge = geist.NewError(413, "a file has at most 16 MiB")
 )
 
 // File is a file of a task.

@@ -150,6 +150,9 @@ const scenarios = {
     await page.getByRole("button", { name: "Large", exact: true }).click();
     await page.locator("#pick").setInputFiles(files({ "large.bin": Buffer.alloc((16 << 20) + 1) }));
     await page.getByText("a file has at most 16 MiB").waitFor();
+    const five = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`${i}.bin`, Buffer.alloc(15 << 20)]));
+    await page.locator("#pick").setInputFiles(files(five));
+    await page.getByText("at most 64 MiB at a time").waitFor();
     await page.route("**/files", () => {}); // an upload that never ends
     await page.locator("#pick").setInputFiles(files({ "slow.txt": "x" }));
     await page.getByRole("button", { name: "Give up" }).click();
@@ -186,6 +189,21 @@ const scenarios = {
     await seen(card(page, "Mine"));
     const now = await server.api("GET", `/api/tasks/${task.id}`);
     assert.deepEqual([now.title, now.owner], ["Mine", "grace"]);
+
+    // Nor is what one writes whose task is no longer shown.
+    await server.api("POST", "/api/tasks", { title: "Other" });
+    await page.getByLabel("Search titles").fill("mine");
+    await gone(card(page, "Other"));
+    await page.getByRole("button", { name: "Mine", exact: true }).click();
+    await server.api("PATCH", `/api/tasks/${task.id}`, { title: "Hidden" });
+    await gone(card(page, "Mine"));
+    await page.getByLabel("Owner", { exact: true }).fill("linus");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("read it again").waitFor();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator("#editor").waitFor({ state: "hidden" });
+    const then = await server.api("GET", `/api/tasks/${task.id}`);
+    assert.deepEqual([then.title, then.owner], ["Hidden", "linus"]);
   },
 
   async "a change that is refused is taken back"() {

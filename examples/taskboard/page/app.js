@@ -27,7 +27,7 @@ async function read(how) {
   }
 }
 
-const words = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…" };
+const words = { connecting: "Connecting", live: "Live", waiting: "Offline" };
 
 connect({
   event({ event, task, id }) {

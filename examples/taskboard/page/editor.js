@@ -11,6 +11,7 @@ const form = $("form", editor);
 const fields = form.elements;
 let edited = null; // the task as it was last shown in the fields; null for a new one
 let waiting = []; // files for a task that is not there yet
+const maxUpload = 64 << 20; // bytes of one request, as the server has it
 const uploads = new Set(); // AbortControllers of what is on its way
 
 /** Opens the dialog, for a new task without one, at its files if part says so. */
@@ -48,11 +49,15 @@ function fill(texts) {
   for (const [name, text] of Object.entries(texts)) fields[name].value = text;
 }
 
-/** Tells the dialog that tasks have changed. */
+/** Tells the dialog that the task of an id, or any, may have changed. */
 export function follow(id) {
   if (!editor.open || !edited || (id !== undefined && id !== edited.id)) return;
   const task = tasks.get(edited.id);
-  if (!task || task.version <= edited.version) return;
+  if (task && task.version > edited.version) rebase(task);
+}
+
+/** Makes what is written in the dialog a change of a newer version of its task. */
+function rebase(task) {
   const before = textsOf(edited);
   const now = textsOf(task);
   const both = [];
@@ -88,7 +93,8 @@ form.onsubmit = async (e) => {
     editor.close();
   } catch (err) {
     wrong(err.errors?.length ? err.errors : [{ pointer: "", detail: err.message }]);
-    if (err.status === 412 || err.status === 404) tasks.reload().catch(() => {}); // the dialog follows
+    if (err.status !== 412) return;
+    rebase(await api("GET", `/api/tasks/${edited.id}`)); // which the filter may hide
   }
 };
 
@@ -147,6 +153,9 @@ export async function attach(files) {
     waiting.push(...files);
     showWaiting();
     return;
+  }
+  if (files.reduce((sum, file) => sum + file.size, 0) > maxUpload) {
+    return wrong([{ pointer: "#/files", detail: "at most 64 MiB at a time: attach fewer together" }]);
   }
   const { id } = edited;
   const row = $("#upload").content.firstElementChild.cloneNode(true);

@@ -1,5 +1,6 @@
 // The line on which the server tells of every change, to all open pages at once. It comes
-// back by itself, as Server-Sent Events or, with ?live=ws, as a WebSocket.
+// back by itself, as Server-Sent Events or, with ?live=ws, as a WebSocket. Of the former a
+// browser keeps at most six to a server over HTTP/1.1: who needs more pages takes the latter.
 
 const shortest = 500; // milliseconds until the first try again
 const longest = 10_000;
@@ -39,9 +40,10 @@ export function connect({ event, stale, state }) {
 let seen = ""; // id of the last event, from which a stream goes on
 
 /**
- * Server-Sent Events. The browser comes back by itself and says which event it has seen
- * last: the server sends what was missed, or a gap. Before the first event there is nothing
- * to say, and after an answer that is no stream the browser gives up: both are done here.
+ * Server-Sent Events. Who comes back says which event it has seen last, and the server sends
+ * what was missed, or a gap; who has seen none reads all tasks. An EventSource would come
+ * back by itself, but not after an answer that is no stream, as that of a server which goes
+ * down: so the page does it.
  */
 function stream({ event, stale, up, down }) {
   const source = new EventSource(`/api/live${seen && `?lastEventId=${encodeURIComponent(seen)}`}`);
@@ -59,7 +61,7 @@ function stream({ event, stale, up, down }) {
     if (!seen) stale();
   };
   source.onerror = () => {
-    source.close(); // with one way to come back the page knows how long it waits
+    source.close();
     down();
   };
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package board
+
+// manyLines is how many tasks TestImport_longestInBoundedMemory imports: all it may.
+const manyLines = maxImportLines
