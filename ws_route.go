@@ -333,7 +333,7 @@ func (w *Conn) run() {
 // conclude ends what the handler has left: a request, or a connection.
 func (w *Conn) conclude(err error) {
 	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused != nil || w.answered() || w.use() != nil {
+		if err != nil || w.refused || w.answered() || w.use() != nil {
 			hs.err = err
 			hs.turn <- turnDone
 			return
