@@ -240,6 +240,7 @@ func (w *Conn) finish(err error) {
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
 	live.leavers.remove(w)
+	w.farewell(err)
 	w.c.end()
 	w.hangUp() // of ours it is the last a drain waits for
 	if over := w.over; over != nil {
