@@ -184,7 +184,8 @@ type Config struct {
 	// vanished without a word is found out. Zero means 20 seconds; negative sends none.
 	EventHeartbeat time.Duration
 
-	// MaxConns bounds the connections that are served at once (503). Zero means 262,144.
+	// MaxConns bounds the connections that are served at once (503), and apart from them
+	// the WebSockets (503). Zero means 262,144.
 	MaxConns int
 
 	// MaxConnsPerIP bounds the connections of one IP address (429, or on TLS a closed

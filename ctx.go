@@ -36,24 +36,26 @@ type Ctx struct {
 	raw    string // path as it was sent
 	caps   captures
 
-	returned bool // dispatch has returned: nothing panicked
-	single   bool // there is no arena: strings are to be kept for long, and are few
-
 	// Set where it applies; reset clears them.
-	rs        *routes
-	failure   error // the error that was answered last
-	clean     bool  // raw needs neither decoding nor cleaning
-	dots      bool  // path has dot segments, so that no route may match it
-	absolute  bool  // the target has absolute-form: it names the host
-	asterisk  bool  // the target is *
+	rs       *routes
+	failure  error // the error that was answered last
+	clean    bool  // raw needs neither decoding nor cleaning
+	dots     bool  // path has dot segments, so that no route may match it
+	absolute bool  // the target has absolute-form: it names the host
+	asterisk bool  // the target is *
+
+	// Beside the other flags: the allocator has no size between 760 and 896 bytes.
+	hiddenDots bool // raw has dot segments that were encoded
+	returned   bool // dispatch has returned: nothing panicked
+	single     bool // there is no arena: strings are to be kept for long, and are few
+
 	hostParam string
 	hostValue string
 	hostTable *table // the routes that hostParam belongs to
 
-	passed     *fileRoute // the files that have nothing at the path
-	before     []step     // the levels of the chain that led there
-	passedErr  error      // of what answered in their place
-	hiddenDots bool       // raw has dot segments that were encoded
+	passed    *fileRoute // the files that have nothing at the path
+	before    []step     // the levels of the chain that led there
+	passedErr error      // of what answered in their place
 
 	cold cold // what few requests use
 

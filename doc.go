@@ -53,6 +53,12 @@
 // from the part that its tag names and from no other. What does not fit is answered
 // with every problem at once. [Opt] tells a field that is missing from one that is zero.
 //
+// # WebSocket
+//
+// [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
+// request becomes a connection when the handler first uses the Conn, which is also a
+// subscriber of package hub. When the handler returns, the connection is closed.
+//
 // # Beside net/http
 //
 // [FromHTTP] and [FromHTTPMiddleware] make handlers of what was written for net/http,
@@ -67,6 +73,14 @@
 // [Ctx.BodyReader] or, forms, by [EachPart]. Options such as these are given to
 // [Route.Doc].
 //
+// # Server-Sent Events
+//
+// The handler of [Engine.SSE] runs behind the middleware and may refuse as any other. Then
+// it gives its [Stream] to Run, whose function sends events, or to Follow, by which a
+// [hub.Hub] owns the connection. Both return at once; what goes over the wire begins when
+// the chain has returned. A browser's EventSource connects again by itself, with the id of
+// the last event, until it is answered 204.
+//
 // # Lifetimes and goroutines
 //
 //   - Strings that a [Ctx] returns stay valid for ever (unless Config.UnsafeStrings
@@ -75,6 +89,8 @@
 //   - A Ctx belongs to the goroutine that runs its handler and is dead when the
 //     request ends. Goroutines that outlive the handler take strings and
 //     [Ctx.Context] with them, never the Ctx.
+//   - A stream that is followed keeps no Ctx: it takes strings and what it needs with
+//     [Stream.Keep]. Send may be called from any goroutine.
 //   - Under -race or -tags geistdebug, using a dead Ctx panics with the route's
 //     name, and borrowed bytes are overwritten.
 //   - An [Engine] is configured by one goroutine; once it serves it is safe for all,
@@ -82,5 +98,7 @@
 //
 // # Packages
 //
+//	hub                  rooms for WebSockets and streams, with history and resume
+//	hub/hubtest          tests of what uses a hub, and of backplanes
 //	geisttest            tests of an application, in memory, without a port
 package geist

@@ -56,7 +56,6 @@ type Error struct {
 	cause   error
 	members []member
 	origin  *Error // the Error that this is a copy of; nil for an original
-	usual   bool   // nobody's fault, although its status is 5xx: it is not logged
 }
 
 // member is one extension member of a problem document.
@@ -349,7 +348,7 @@ func (c *Ctx) settle(err error) {
 			c.rc.SetStatusCode(StatusClientClosedRequest)
 			return
 		}
-		if e := asError(err); e == nil || !e.usual {
+		if e := asError(err); e == nil || e != errDraining && e != errNoConnection { // these are nobody's fault
 			c.logFailure(status, err)
 		}
 	}

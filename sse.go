@@ -345,7 +345,7 @@ func (s *Stream) finish(live *server) {
 	s.stop(ErrRequestDone)
 	s.over(s.why())
 	if s.sink.foreign {
-		live.sockets.remove(s)
+		live.sockets.remove(s) // which a drain waits for
 	}
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time

@@ -366,7 +366,7 @@ func TestStream_Follow_fails(t *testing.T) {
 
 func TestStream_Follow_limit(t *testing.T) {
 	h := hub.New(hub.Config{})
-	c := geisttest.New(t, following(geist.Config{MaxConns: 2}, h, "a"))
+	c := geisttest.New(t, following(geist.Config{MaxConns: 2, Logger: discard()}, h, "a"))
 	c.SSE("/feed")
 	e := c.SSE("/feed")
 	waitFor(t, "503", func() bool { return c.GET("/feed").Do().StatusCode == 503 })
@@ -520,6 +520,7 @@ func TestStream_Follow_storm(t *testing.T) {
 			}
 		})
 	}
+	waitFor(t, "the first has come", func() bool { return geist.OpenConns(app) > 0 })
 	for i := range 2000 {
 		publish(t, h, []string{"a", "b"}[i%2], "", "x")
 	}

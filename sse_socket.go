@@ -21,11 +21,12 @@ type streamSocket Stream
 
 // streamSink is the connection of an open stream.
 type streamSink struct {
-	w       *StreamWriter // nil without a body
-	conn    net.Conn
-	own     socket // with own.conn, if the connection is ours and the framing, too
-	strip   bool   // somebody else frames what is sent, such as a middleware of net/http
-	foreign bool   // the connection is somebody else's
+	w     *StreamWriter // nil without a body
+	conn  net.Conn
+	own   socket // with own.conn, if the connection is ours and the framing, too
+	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+
+	foreign bool // the connection is not ours
 }
 
 // newSink returns the sink of a body that fasthttp has begun to write to w.

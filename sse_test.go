@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -683,4 +684,28 @@ func TestStream_thousandVanish(t *testing.T) {
 	}
 	settlesAt(t, "goroutines", goroutines+1, settledGoroutines) // the watcher's own may stay for a moment
 	settlesAt(t, "open files", files, countFiles)
+}
+
+// TestStream_routeTimeout: a route's time ends with its handlers, not with their stream.
+func TestStream_routeTimeout(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			app := geist.New()
+			app.SSE("/feed", func(c *geist.Ctx, s *geist.Stream) error {
+				if early {
+					<-s.Context().Done() // of the handler: the route's time
+					if cause := context.Cause(s.Context()); !errors.Is(cause, geist.ErrTimeout) {
+						t.Errorf("the handler's cause = %v, want ErrTimeout", cause)
+					}
+				}
+				return s.Run(func() error {
+					time.Sleep(time.Hour)
+					return errors.Join(s.Context().Err(), s.Send(geist.Event{Name: "later"}))
+				})
+			}, geist.Timeout(time.Second))
+			e := geisttest.New(t, app, geisttest.Config{Timeout: 2 * time.Hour}).SSE("/feed")
+			e.Next().Is("later", "")
+			e.End()
+		})
+	}
 }

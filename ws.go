@@ -68,15 +68,15 @@ type Conn struct {
 	most     int  // the longest message that may be compressed; 0 means any
 	request  frozenRequest
 
-	once    sync.Once
-	hs      *handshake // of the request; nil once the connection is there
-	refused error      // set by the first use; why there is no connection
+	once sync.Once
+	hs   *handshake // of the request; nil once the connection is there
 
-	timer  wheel.Timer
-	waits  atomic.Uint32 // odd while a Read waits for bytes, see Expire
-	asked  bool          // owned by the timer: a ping has gone out, and its time is running
-	pinged uint32        // owned by the timer: waits when it went out
-	closes atomic.Bool   // the timer is that of closing
+	timer   wheel.Timer
+	waits   atomic.Uint32 // odd while a Read waits for bytes, see Expire
+	refused bool          // set by the first use: there is no connection
+	asked   bool          // owned by the timer: a ping has gone out, and its time is running
+	pinged  uint32        // owned by the timer: waits when it went out
+	closes  atomic.Bool   // the timer is that of closing
 
 	readMu   sync.Mutex
 	in       wsproto.Reader     // guarded by readMu
@@ -201,7 +201,10 @@ func (w *Conn) send(f *frame) error {
 // needs the connection.
 func (w *Conn) use() error {
 	w.once.Do(w.take)
-	return w.refused
+	if w.refused {
+		return ErrNotWebSocket
+	}
+	return nil
 }
 
 // take lets the request end and waits for the connection.
@@ -209,7 +212,7 @@ func (w *Conn) take() {
 	w.hs.turn <- turnHijack
 	<-w.hs.resume
 	if w.out == nil {
-		w.refused = ErrNotWebSocket
+		w.refused = true
 		return
 	}
 	w.hs = nil

@@ -142,8 +142,8 @@ func (x *wire) Ended(err error) {
 	w.forgetHub()
 }
 
-// pingFrame is every ping: an empty one, which nobody changes.
-var pingFrame = wsproto.AppendFrame(nil, wsproto.Ping, true, false, nil)
+// pingFrame is every ping: an empty one.
+const pingFrame = "\x89\x00"
 
 // Expire is called by the wheel: to send a ping, to look for its answer, or because
 // closing takes too long. A client is silent if the Read that waited when the ping went
@@ -157,7 +157,7 @@ func (x *wire) Expire() {
 		return
 	case !w.asked:
 		w.asked, w.pinged = true, waits
-		w.out.Post(pingFrame)
+		w.out.Post([]byte(pingFrame))
 		wheel.Set(&w.timer, set.PongTimeout, x)
 	case waits&1 == 1 && w.pinged == waits:
 		_ = w.lost(errSilent)

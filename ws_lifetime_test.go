@@ -414,10 +414,11 @@ func TestConn_limitsConnections(t *testing.T) {
 	app := geist.New(geist.Config{DrainIdle: -1, MaxConns: 2})
 	app.WS("/", echo)
 	addr := serveWS(t, app)
-	openWS(t, addr, "/")
-	c := openWS(t, addr, "/")
-	c.text("a")
-	c.want("text a")
+	for range 2 {
+		c := openWS(t, addr, "/")
+		c.text("a")
+		c.want("text a")
+	}
 	third := dialRaw(t, addr)
 	third.write([]byte(wsRequest("/")))
 	if got := third.response().StatusCode; got != 503 {

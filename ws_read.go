@@ -112,7 +112,8 @@ func (w *Conn) fill() (err error) {
 		if w.raw != nil {
 			err = w.raw.Read(w.readable)
 		} else {
-			err = w.readWaiting()
+			err = nil
+			w.readWaiting()
 		}
 		w.waits.Add(1)
 		if err == nil && w.readN > 0 {
@@ -130,10 +131,9 @@ func (w *Conn) fill() (err error) {
 }
 
 // readWaiting reads where a buffer has to be there while we wait.
-func (w *Conn) readWaiting() error {
+func (w *Conn) readWaiting() {
 	w.buf = readBuffers.Get().(*readBuffer)
 	w.readN, w.readErr = w.conn.Read(w.buf[:])
-	return nil
 }
 
 // tryRead reads what a socket has, and reports whether that was anything.
@@ -158,7 +158,7 @@ func (w *Conn) wakeLocked() { _ = w.conn.SetReadDeadline(expired) }
 
 // readFailed returns what Read returns when no bytes came, or wrong ones.
 func (w *Conn) readFailed(err error) error {
-	if e, ok := errors.AsType[*wsproto.Error](err); ok {
+	if e, ok := errors.AsType[wsproto.Error](err); ok {
 		w.broken = true
 		w.close(&CloseError{Code: int(e.Code), Reason: e.Text, err: e})
 		return w.ended()

@@ -115,12 +115,13 @@ func (s *scope) WS(path string, handler func(c *Ctx, ws *Conn) error, opts ...Ro
 
 // upgradeHandler returns the handler that makes WebSockets of requests.
 func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
+	none := &socketOptions{}
 	return func(c *Ctx) error {
 		c.check()
 		c.arena, c.single = nil, true
 		options := c.ep.options.socket
 		if options == nil {
-			options = &noSocketOptions
+			options = none
 		}
 		w, err := shakeHands(c, &socketRoute{handler, options})
 		if err != nil {
@@ -130,9 +131,6 @@ func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 	}
 }
 
-// noSocketOptions are those of a route without any. Nobody changes them.
-var noSocketOptions socketOptions
-
 // What a request that cannot become a WebSocket is answered with.
 var (
 	errUpgradeRequired = NewError(fasthttp.StatusUpgradeRequired, "this resource is a WebSocket")
@@ -141,9 +139,9 @@ var (
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
-	errDraining        = &Error{status: fasthttp.StatusServiceUnavailable, detail: "the server is shutting down", usual: true}
+	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
-	errNoConnection    = &Error{status: fasthttp.StatusNotImplemented, detail: "this connection cannot become a WebSocket", usual: true}
+	errNoConnection    = NewError(fasthttp.StatusNotImplemented, "this connection cannot become a WebSocket")
 )
 
 // shakeHands judges the handshake of a request, and sets the header of its answer.
@@ -335,7 +333,7 @@ func (w *Conn) run() {
 // conclude ends what the handler has left: a request, or a connection.
 func (w *Conn) conclude(err error) {
 	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused != nil || w.answered() || w.use() != nil {
+		if err != nil || w.refused || w.answered() || w.use() != nil {
 			hs.err = err
 			hs.turn <- turnDone
 			return

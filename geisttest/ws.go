@@ -51,8 +51,8 @@ type Message struct {
 	what string
 }
 
-// Closed is why a WebSocket has been closed by the server.
-type Closed struct {
+// CloseError is why a WebSocket has been closed by the server.
+type CloseError struct {
 	// Code is the status code of the close frame: 1005 if it named none, 1006 if the connection
 	// ended without one.
 	Code int
@@ -63,7 +63,7 @@ type Closed struct {
 }
 
 // Error returns the code and the reason.
-func (c *Closed) Error() string {
+func (c *CloseError) Error() string {
 	if c.err != nil {
 		return fmt.Sprintf("the connection has ended without a close frame: %v", c.err)
 	}
@@ -71,7 +71,7 @@ func (c *Closed) Error() string {
 }
 
 // Unwrap returns the error of the connection, if there was no close frame.
-func (c *Closed) Unwrap() error { return c.err }
+func (c *CloseError) Unwrap() error { return c.err }
 
 // WS opens a WebSocket, and asserts that it opens. To send header fields with the handshake, such as
 // Origin or Sec-WebSocket-Protocol, use [Request.WS]; to see it refused, [Request.Handshake] and
@@ -214,7 +214,7 @@ func (w *WebSocket) Close(code int, reason string) {
 	}
 	for {
 		_, err := w.NextErr()
-		closed, ok := errors.AsType[*Closed](err)
+		closed, ok := errors.AsType[*CloseError](err)
 		switch {
 		case err == nil:
 			continue
@@ -279,7 +279,7 @@ func (w *WebSocket) Next() Message {
 	return m
 }
 
-// NextErr is Next without failing the test. The error is a *[Closed] when the connection has ended,
+// NextErr is Next without failing the test. The error is a *[CloseError] when the connection has ended,
 // and errors.Is [ErrTimeout] when no message came in time, after which NextErr may be called again.
 func (w *WebSocket) NextErr() (Message, error) {
 	for {
@@ -298,7 +298,7 @@ func (w *WebSocket) NextErr() (Message, error) {
 func (w *WebSocket) Closed(code int) (reason string) {
 	w.tb.Helper()
 	m, err := w.NextErr()
-	closed, ok := errors.AsType[*Closed](err)
+	closed, ok := errors.AsType[*CloseError](err)
 	switch {
 	case err == nil:
 		w.tb.Fatalf("geisttest: %s: got message %q, want the connection closed with %d", w.req, m.Data, code)
@@ -346,7 +346,7 @@ func (w *WebSocket) fill() error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w (%s); handlers that run:\n%s", ErrTimeout, w.req.client.session.cfg.Timeout, handlerStacks())
 	}
-	return &Closed{Code: wsproto.CodeAbnormal, err: err}
+	return &CloseError{Code: wsproto.CodeAbnormal, err: err}
 }
 
 // closeRead answers the server's close frame and waits for the end of the connection, which is the
@@ -359,11 +359,11 @@ func (w *WebSocket) closeRead(payload []byte) error {
 	_ = w.sendClose(code, "") // the server may have gone on without it
 	if err := w.fill(); err == nil {
 		return fmt.Errorf("the server sent %q behind its close frame", w.rest)
-	} else if closed, ok := errors.AsType[*Closed](err); !ok || !errors.Is(closed.err, io.EOF) {
+	} else if closed, ok := errors.AsType[*CloseError](err); !ok || !errors.Is(closed.err, io.EOF) {
 		return fmt.Errorf("the end of the connection behind the close frame: %w", err)
 	}
 	w.leave()
-	return &Closed{Code: int(code), Reason: reason}
+	return &CloseError{Code: int(code), Reason: reason}
 }
 
 // Text asserts that the message is a text, and which.

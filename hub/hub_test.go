@@ -388,7 +388,41 @@ func TestHub_shutdownDeadline(t *testing.T) {
 		if got := stuck.reasons(); !slices.Equal(got, []hubwire.CloseReason{hubwire.Shutdown}) {
 			t.Errorf("closed with %v, want Shutdown", got)
 		}
+		again, cancel2 := context.WithTimeout(t.Context(), time.Second)
+		defer cancel2()
+		wantError(t, "Shutdown again", h.Shutdown(again), context.DeadlineExceeded)
 		stuck.gone()
+		wantError(t, "Shutdown when all have gone", h.Shutdown(t.Context()), nil)
+	})
+}
+
+// TestFlushers_asManyAsProcessors counts goroutines while each of them is held up in a
+// write, and when nothing is left to do.
+func TestFlushers_asManyAsProcessors(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, h *Hub) {
+		h.flush.max = 3
+		hold := make(chan struct{})
+		peers := crowd(t, h, "a", 8*chunkSize)
+		for _, p := range peers {
+			p.hold = hold
+		}
+		before := goroutines()
+		for range 10 {
+			publish(t, h, "a", "x")
+		}
+		synctest.Wait()
+		if got := goroutines() - before; got != 3 {
+			t.Errorf("%d flushers, want 3", got)
+		}
+		close(hold)
+		<-h.flush.settled()
+		synctest.Wait()
+		if got := goroutines() - before; got != 0 {
+			t.Errorf("%d flushers are left", got)
+		}
+		if got := h.Stats().Delivered; got != 10*8*chunkSize {
+			t.Errorf("Delivered = %d, want %d", got, 10*8*chunkSize)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +73,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	got     strings.Builder
+	hold    chan struct{} // TryWrite waits for it, as no socket does; nil: it does not
 	stalled chan struct{} // Write waits for it; nil: the socket takes everything
 	cut     chan struct{}
 	closed  []hubwire.CloseReason
@@ -88,6 +90,9 @@ func newPeer(enc hubwire.Encoding) *peer {
 }
 
 func (p *peer) TryWrite(b []byte) (int, error) {
+	if p.hold != nil {
+		<-p.hold
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stalled != nil {
@@ -221,6 +226,13 @@ func (p *peer) wants(t *testing.T, want ...string) {
 	if got := p.text(); got != all {
 		t.Errorf("received\n%swant\n%s", got, all)
 	}
+}
+
+// goroutines returns how many there are of the bubble, by their stacks:
+// runtime.NumGoroutine still counts some that have just ended.
+func goroutines() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "synctest bubble")
 }
 
 func wantError(t *testing.T, what string, got, want error) {

@@ -141,14 +141,14 @@ func TestLag_nobodyWaitsForAStalledClient(t *testing.T) {
 		for i := range peers {
 			peers[i] = join(t, h, lines{}, "a")
 		}
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		release := peers[500].stall()
 		for range messages {
 			publish(t, h, "a", "x")
 		}
 		<-h.flush.settled() // no flusher is held up
 		synctest.Wait()
-		if got := runtime.NumGoroutine() - before; got != 1 {
+		if got := goroutines() - before; got != 1 {
 			t.Errorf("%d goroutines for a stalled client, want 1", got)
 		}
 		for i, p := range peers {
@@ -159,7 +159,7 @@ func TestLag_nobodyWaitsForAStalledClient(t *testing.T) {
 		peers[500].wants(t)
 		release()
 		peers[500].wants(t, numbers("a", 1, messages)...)
-		if got := runtime.NumGoroutine() - before; got != 0 {
+		if got := goroutines() - before; got != 0 {
 			t.Errorf("%d goroutines are left", got)
 		}
 		if got := h.Stats().Delivered; got != clients*messages {

@@ -68,11 +68,8 @@ func (h *Hub) shutdown(ctx context.Context, done chan struct{}) error {
 func (h *Hub) flushAll() {
 	for i := range h.rooms {
 		for _, r := range h.rooms[i].all() {
-			r.mu.Lock()
-			stopped := r.armed && r.timer.Stop()
-			r.mu.Unlock()
-			if stopped {
-				r.flushNow()
+			if r.conf.Coalesce > 0 {
+				r.flushNow() // also if its timer is just doing so: that may not be through in time
 			}
 		}
 	}

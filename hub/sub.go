@@ -50,7 +50,7 @@ func (s *sub) waitsLocked() bool {
 			if s.skips[0] == s.seq() {
 				s.i++
 			}
-			s.skips = s.skips[1:]
+			s.unskipLocked()
 		}
 		switch {
 		case s.i < n:
@@ -63,6 +63,16 @@ func (s *sub) waitsLocked() bool {
 		s.at, s.i = next, 0
 	}
 	return true
+}
+
+// unskipLocked forgets the first of those that are left out. The memory of the last one
+// serves the next: senders are left out each time that they publish.
+func (s *sub) unskipLocked() {
+	if len(s.skips) == 1 {
+		s.skips = s.skips[:0]
+		return
+	}
+	s.skips = s.skips[1:]
 }
 
 // runLocked hands out up to limit entries that lie together, after waitsLocked.

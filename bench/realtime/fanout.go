@@ -81,6 +81,8 @@ func (r *runner) fanout(s Scene, t *Table, size, burst int) error {
 func fanoutMetrics() []Metric {
 	return []Metric{
 		{Key: "cpu", Head: "server CPU a delivery, µs", Digits: 3, Ratio: true},
+		{Key: "user", Head: "of it in user mode", Digits: 3},
+		{Key: "client", Head: "client's", Digits: 3},
 		{Key: "rate", Head: "deliveries/s", Digits: 0},
 		{Key: "p50", Head: "latency p50, ms", Digits: 2},
 		{Key: "p99", Head: "p99, ms", Digits: 2},
@@ -104,11 +106,21 @@ func (r *runner) calibrate(c *contender, receivers, burst int) error {
 }
 
 func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
+	before, err := control.Usage()
+	if err != nil {
+		return err
+	}
 	cost, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: messageSize}, receivers)
 	if err != nil {
 		return err
 	}
+	after, err := control.Usage()
+	if err != nil {
+		return err
+	}
 	n := float64(res.Deliveries)
+	c.row.add("user", micros(cost.CPU.User)/n)
+	c.row.add("client", micros(after.Sub(before).Total())/n)
 	c.row.add("cpu", micros(cost.CPU.Total())/n)
 	c.row.add("rate", n/res.Wall.Seconds())
 	c.row.add("p50", millis(res.Latency.Quantile(0.5)))
@@ -153,7 +165,7 @@ func (r *runner) echo(s Scene, t *Table) error {
 }
 
 func (r *runner) echoBatch(c *contender) error {
-	before, err := c.Stats(false)
+	before, err := c.Stats(control.Light)
 	if err != nil {
 		return err
 	}
@@ -161,7 +173,7 @@ func (r *runner) echoBatch(c *contender) error {
 	if err != nil {
 		return err
 	}
-	after, err := c.Stats(false)
+	after, err := c.Stats(control.Light)
 	if err != nil {
 		return err
 	}

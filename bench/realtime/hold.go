@@ -41,6 +41,7 @@ func (r *runner) hold(s Scene, t *Table) error {
 		{Key: "gone_goroutines", Head: "their goroutines, ms", Digits: 0},
 		{Key: "left_goroutines", Head: "goroutines left", Digits: 0},
 		{Key: "left_fds", Head: "fds left", Digits: 0},
+		{Key: "left_heap_kib", Head: "heap left, KiB each", Digits: 2},
 		{Key: "left_heap", Head: "heap left, %", Digits: 1},
 		{Key: "left_rss", Head: "RSS left, %", Digits: 1},
 	}
@@ -97,7 +98,7 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.warm(proc, cfg); err != nil {
 		return err
 	}
-	base, err := proc.Stats(true)
+	base, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
@@ -114,11 +115,11 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.loop.PollFor(r.Rest); err != nil {
 		return err
 	}
-	asIs, err := proc.Stats(false)
+	asIs, err := proc.Stats(control.Full)
 	if err != nil {
 		return err
 	}
-	full, err := proc.Stats(true)
+	full, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (r *runner) warm(proc *control.Process, cfg load.Config) error {
 
 // vanish resets all connections and looks at what stays behind.
 func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *Row) error {
-	start := time.Now()
+	n, start := swarm.Len(), time.Now()
 	swarm.Close(true)
 	err := r.until(proc, start, func(st control.Stats) bool {
 		return st.Members == 0 && back(st.FDs, base.FDs, full.FDs)
@@ -164,12 +165,13 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 		return err
 	}
 	row.add("gone_goroutines", millis(time.Since(start)))
-	end, err := proc.Stats(true)
+	end, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
 	row.add("left_goroutines", float64(end.Goroutines-base.Goroutines))
 	row.add("left_fds", float64(end.FDs-base.FDs))
+	row.add("left_heap_kib", float64(end.Heap-base.Heap)/1024/float64(n))
 	row.add("left_heap", share(end.Heap, base.Heap, full.Heap))
 	row.add("left_rss", share(end.RSS, base.RSS, full.RSS))
 	return nil
@@ -179,7 +181,7 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 // is left then is in the table. Some servers notice only when they write.
 func (r *runner) until(proc *control.Process, start time.Time, ok func(control.Stats) bool) error {
 	for {
-		st, err := proc.Stats(false)
+		st, err := proc.Stats(control.Full)
 		if err != nil || ok(st) || time.Since(start) > r.Forget {
 			return err
 		}

@@ -113,7 +113,7 @@ func (r *runner) churn(s Scene, t *Table) error {
 // move runs a batch of churn. What the server tells its clients about it is read
 // afterwards: it waits in their sockets, which must be empty again for the next.
 func (r *runner) move(c *contender) (control.Cost, error) {
-	before, err := c.Stats(false)
+	before, err := c.Stats(control.Light)
 	if err != nil {
 		return control.Cost{}, err
 	}
@@ -127,7 +127,7 @@ func (r *runner) move(c *contender) (control.Cost, error) {
 	if err := r.joined(c.Process, before.Members); err != nil {
 		return cost, err
 	}
-	after, err := c.Stats(false)
+	after, err := c.Stats(control.Light)
 	// Writes to clients may go on when the last room has been left.
 	cost.CPU = after.CPU.Sub(before.CPU)
 	return cost, err

@@ -155,7 +155,7 @@ const (
 func (r *runner) joined(p *control.Process, n int) error {
 	var last control.Stats
 	for end := time.Now().Add(settleLimit); ; {
-		st, err := p.Stats(false)
+		st, err := p.Stats(control.Light)
 		if err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBlocked, err)
 	}
-	st, err := c.Stats(false)
+	st, err := c.Stats(control.Light)
 	if err != nil {
 		return err
 	}

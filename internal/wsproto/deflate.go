@@ -72,7 +72,7 @@ func (s *inflateSource) over() bool {
 
 // Inflate returns what the message p was before it was compressed, at most limit bytes
 // of it. It needs memory for what it returns, not for what it refuses. The error is an
-// *[Error].
+// [Error].
 func Inflate(p []byte, limit int) ([]byte, error) {
 	x := inflaters.Get().(*inflater)
 	defer inflaters.Put(x)

@@ -5,6 +5,6 @@
 //	bytes of a socket ──Reader.Next──▶ Unit: a message, a ping, a pong, a close
 //	a payload ──AppendFrame──▶ bytes for a socket
 //
-// It is strict: what RFC 6455 forbids is an *[Error] with the status code to close with,
+// It is strict: what RFC 6455 forbids is an [Error] with the status code to close with,
 // as early as the bytes tell, whatever the pieces are that they come in.
 package wsproto

@@ -28,26 +28,26 @@ type Error struct {
 }
 
 // Error returns the text and the code.
-func (e *Error) Error() string {
+func (e Error) Error() string {
 	return "websocket: " + e.Text + " (" + strconv.Itoa(int(e.Code)) + ")"
 }
 
 // What peers do wrong.
 var (
-	errReservedBits    = &Error{CodeProtocol, "a reserved bit is set"}
-	errOpcode          = &Error{CodeProtocol, "the opcode is reserved"}
-	errControlFragment = &Error{CodeProtocol, "a control frame is fragmented"}
-	errControlSize     = &Error{CodeProtocol, "a control frame has more than 125 bytes"}
-	errSizeForm        = &Error{CodeProtocol, "a size is not in its shortest form"}
-	errSizeBits        = &Error{CodeProtocol, "a size has its highest bit set"}
-	errNotMasked       = &Error{CodeProtocol, "a frame of a client is not masked"}
-	errMasked          = &Error{CodeProtocol, "a frame of a server is masked"}
-	errNothingToGoOn   = &Error{CodeProtocol, "a continuation without a message"}
-	errNotContinued    = &Error{CodeProtocol, "a message within a message"}
-	errClosePayload    = &Error{CodeProtocol, "the payload of a close frame has one byte"}
-	errCloseCode       = &Error{CodeProtocol, "the status code must not be sent"}
-	errCloseText       = &Error{CodeInvalid, "the reason of a close frame is not UTF-8"}
-	errText            = &Error{CodeInvalid, "a text message is not UTF-8"}
-	errDeflate         = &Error{CodeInvalid, "a compressed message is malformed"}
-	errTooBig          = &Error{CodeTooBig, "a message is too big"}
+	errReservedBits    = Error{CodeProtocol, "a reserved bit is set"}
+	errOpcode          = Error{CodeProtocol, "the opcode is reserved"}
+	errControlFragment = Error{CodeProtocol, "a control frame is fragmented"}
+	errControlSize     = Error{CodeProtocol, "a control frame has more than 125 bytes"}
+	errSizeForm        = Error{CodeProtocol, "a size is not in its shortest form"}
+	errSizeBits        = Error{CodeProtocol, "a size has its highest bit set"}
+	errNotMasked       = Error{CodeProtocol, "a frame of a client is not masked"}
+	errMasked          = Error{CodeProtocol, "a frame of a server is masked"}
+	errNothingToGoOn   = Error{CodeProtocol, "a continuation without a message"}
+	errNotContinued    = Error{CodeProtocol, "a message within a message"}
+	errClosePayload    = Error{CodeProtocol, "the payload of a close frame has one byte"}
+	errCloseCode       = Error{CodeProtocol, "the status code must not be sent"}
+	errCloseText       = Error{CodeInvalid, "the reason of a close frame is not UTF-8"}
+	errText            = Error{CodeInvalid, "a text message is not UTF-8"}
+	errDeflate         = Error{CodeInvalid, "a compressed message is malformed"}
+	errTooBig          = Error{CodeTooBig, "a message is too big"}
 )

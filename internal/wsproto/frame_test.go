@@ -35,7 +35,7 @@ func TestParseHeader_refuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   []byte
-		want *Error
+		want Error
 	}{
 		{"RSV2", []byte{0xA1}, errReservedBits},
 		{"RSV3", []byte{0x91}, errReservedBits},

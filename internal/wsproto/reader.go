@@ -43,7 +43,7 @@ func (r *Reader) Idle() bool { return r.have == 0 && !r.in && r.op == Continuati
 
 // Next takes bytes from p, at most to the end of one unit, and returns how many. Where
 // no unit is complete, all of p has been taken. p is changed: payloads lose their mask in
-// place. The error is an *[Error].
+// place. The error is an [Error].
 func (r *Reader) Next(p []byte) (u Unit, n int, err error) {
 	for {
 		if !r.in {

@@ -33,7 +33,7 @@ func readAll(r *Reader, in []byte, sizes ...int) (s said) {
 		for len(piece) > 0 {
 			u, took, err := r.Next(piece)
 			if err != nil {
-				var e *Error
+				var e Error
 				if errors.As(err, &e) {
 					s.wrong = e.Code
 				}
@@ -71,14 +71,15 @@ func model(in []byte, masked, deflate bool, limit int) (s said) {
 			return fail(1002)
 		}
 		short := false
-		if size == 126 {
+		switch size {
+		case 126:
 			if short = len(in) < 4; !short {
 				size, head = uint64(binary.BigEndian.Uint16(in[2:])), 4
 				if size < 126 {
 					return fail(1002)
 				}
 			}
-		} else if size == 127 {
+		case 127:
 			if short = len(in) < 10; !short {
 				size, head = binary.BigEndian.Uint64(in[2:]), 10
 				if size < 65536 {
@@ -131,7 +132,7 @@ func model(in []byte, masked, deflate bool, limit int) (s said) {
 				if compressed {
 					var err error
 					if data, err = Inflate(message, limit); err != nil {
-						return fail(err.(*Error).Code)
+						return fail(err.(Error).Code)
 					}
 				}
 				if op == Text && !utf8.Valid(data) {
@@ -201,7 +202,7 @@ func TestReader_againstModel(t *testing.T) {
 				in := slices.Concat(a, b, c)
 				want := model(in, true, true, 300)
 				units += len(want.ops)
-				for _, size := range []int{1, 2, 3, 7, 1000} {
+				for _, size := range []int{1, 7, 1000} {
 					r := NewReader(true, true, 300)
 					if got := readAll(&r, in, size); !got.equal(want) {
 						t.Fatalf("% x in pieces of %d: got %+v, want %+v", in, size, got, want)

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestUTF8_everySequence compares all sequences of up to three bytes, and of four with
+// TestUTF8_everySequence compares all sequences of two bytes, and of three and four with
 // interesting ones, with package unicode/utf8: valid as a whole, and as a beginning.
 func TestUTF8_everySequence(t *testing.T) {
 	edges := []byte{0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF}
@@ -23,8 +23,12 @@ func TestUTF8_everySequence(t *testing.T) {
 		check([]byte{byte(a)})
 		for b := range 256 {
 			check([]byte{byte(a), byte(b)})
+		}
+	}
+	for _, a := range edges {
+		for b := range 256 {
 			for _, c := range edges {
-				check([]byte{byte(a), byte(b), c})
+				check([]byte{a, byte(b), c})
 			}
 		}
 	}

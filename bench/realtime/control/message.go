@@ -17,10 +17,22 @@ type response struct {
 	Cost  Cost
 }
 
+// A Depth says how much of Stats is wanted: to look costs the server time as well.
+type Depth int
+
+const (
+	// Light is without memory and file descriptors, which take milliseconds to count.
+	Light Depth = iota
+	// Full is all.
+	Full
+	// Collected is all, once garbage is collected and memory returned to the system.
+	Collected
+)
+
 // StatsRequest asks for Stats.
 type StatsRequest struct {
-	// Collect collects garbage and returns memory to the system first.
-	Collect bool
+	// Depth is how much is wanted.
+	Depth Depth
 }
 
 // Stats are the state of a server.

@@ -45,11 +45,7 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	cmd := exec.Command(exe, flagPeer, p.Name, flagRooms, strconv.Itoa(spec.Rooms), flagSendBuffer, strconv.Itoa(spec.SendBuffer))
 	cmd.Stderr = os.Stderr
 	s := &Process{name: p.Name, cmd: cmd}
-	var theirs []*os.File
 	defer func() {
-		for _, f := range theirs {
-			_ = f.Close()
-		}
 		if err != nil {
 			s.release()
 		}
@@ -64,14 +60,20 @@ func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error
 	stdin, in := pipe()
 	out, stdout := pipe()
 	acks, ours := pipe()
+	s.in, s.out, s.acks = in, out, ours
 	if err != nil {
+		for _, f := range []*os.File{stdin, stdout, acks} {
+			_ = f.Close() // nil where there is none, which is an error and no more
+		}
 		return nil, err
 	}
-	theirs = []*os.File{stdin, stdout, acks}
-	s.in, s.out, s.acks = in, out, ours
 	s.lines = bufio.NewReader(out)
 	cmd.Stdin, cmd.Stdout, cmd.ExtraFiles = stdin, stdout, []*os.File{acks}
-	if err = cmd.Start(); err != nil {
+	err = cmd.Start()
+	for _, f := range []*os.File{stdin, stdout, acks} { // its own: else there is no end of the file
+		_ = f.Close()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	addr, err := s.line()
@@ -114,8 +116,8 @@ func (s *Process) Ack() error {
 }
 
 // Stats returns the state of the server.
-func (s *Process) Stats(collect bool) (Stats, error) {
-	resp, err := s.call(request{Stats: &StatsRequest{Collect: collect}})
+func (s *Process) Stats(d Depth) (Stats, error) {
+	resp, err := s.call(request{Stats: &StatsRequest{Depth: d}})
 	return resp.Stats, err
 }
 

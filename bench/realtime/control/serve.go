@@ -158,7 +158,7 @@ func (s *server) do(req request, resp *response) (err error) {
 func measure(f func() error) (Cost, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpu, err := usage()
+	cpu, err := Usage()
 	if err != nil {
 		return Cost{}, err
 	}
@@ -167,7 +167,7 @@ func measure(f func() error) (Cost, error) {
 		return Cost{}, err
 	}
 	wall := time.Since(start)
-	used, err := usage()
+	used, err := Usage()
 	runtime.ReadMemStats(&after)
 	return Cost{CPU: used.Sub(cpu), Wall: wall, Mallocs: after.Mallocs - before.Mallocs}, err
 }
@@ -262,28 +262,27 @@ func crowd(c Crowd, members []servers.Member) error {
 }
 
 func (s *server) stats(req StatsRequest) (st Stats, err error) {
-	if req.Collect {
+	if req.Depth == Collected {
+		runtime.GC() // what sync.Pools hold outlives the first
 		debug.FreeOSMemory()
+	}
+	st.Goroutines, st.Members = runtime.NumGoroutine(), s.Members()
+	if st.CPU, err = Usage(); err != nil || req.Depth == Light {
+		return st, err
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	st = Stats{
-		Heap: int64(m.HeapAlloc), Stack: int64(m.StackInuse),
-		Goroutines: runtime.NumGoroutine(), Members: s.Members(),
-	}
+	st.Heap, st.Stack = int64(m.HeapAlloc), int64(m.StackInuse)
 	if st.RSS, err = resident(); err != nil {
 		return st, err
 	}
 	fds, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return st, err
-	}
 	st.FDs = len(fds) - 1 // without the one that reads them
-	st.CPU, err = usage()
 	return st, err
 }
 
-func usage() (CPU, error) {
+// Usage returns the processor time of this process since its start.
+func Usage() (CPU, error) {
 	var u unix.Rusage
 	err := unix.Getrusage(unix.RUSAGE_SELF, &u)
 	return CPU{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}, err

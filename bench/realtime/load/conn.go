@@ -39,8 +39,8 @@ type conn struct {
 	sse   events
 }
 
-// event handles what epoll reports.
-func (c *conn) event(l *Loop, events uint32) {
+// event handles what epoll reports. It does not matter what: reading says more.
+func (c *conn) event(l *Loop) {
 	var err error
 	if c.state == connecting {
 		err = c.connected(l)

@@ -229,11 +229,7 @@ func reconnect(t *testing.T, url string) (seen []string) {
 // that goes there.
 func nginx(t *testing.T, upstream string) *http.Client {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nginx") // short: the socket's name has 108 bytes at most
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	socket := filepath.Join(dir, "s")
 	config := fmt.Sprintf(`
 		daemon off; master_process off; pid %[1]s/pid; error_log stderr crit;
