@@ -121,3 +121,31 @@ func BenchmarkHub_memory(b *testing.B) {
 		clear(peers)
 	}
 }
+
+// BenchmarkHub_presence lists and changes a room of 10,000: once a second is what there is.
+func BenchmarkHub_presence(b *testing.B) {
+	h := New(withPresence)
+	peers := crowd(b, h, "room", 10_000)
+	ctx := context.Background()
+	b.Run("list", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := h.Presence(ctx, "room"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("change", func(b *testing.B) {
+		r := h.lookup("room")
+		r.mu.Lock()
+		r.presence.watchers++
+		r.mu.Unlock()
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if err := h.Show(peers[i%len(peers)], "room", i); err != nil {
+				b.Fatal(err)
+			}
+		}
+		r.tellChanges()
+	})
+}

@@ -29,6 +29,9 @@ type Config struct {
 	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB; more than 256
 	// MiB makes New panic. Longer ones give ErrMessage.
 	MaxMessage int
+	// MaxShown bounds what a connection shows of itself in a room that keeps presence, in
+	// bytes of JSON. Zero means 512. Longer gives ErrShown.
+	MaxShown int
 	// MaxHistory bounds what all rooms together keep for those who resume, in bytes of
 	// messages. Zero means 256 MiB, negative keeps nothing. A room that publishes when it
 	// is reached loses its history instead of growing: Stats.HistoryFull counts that.
@@ -67,6 +70,10 @@ type RoomConfig struct {
 	// sends at once; what is published while a connection is written to leaves in one
 	// write in any case. More than a second makes New panic.
 	Coalesce time.Duration
+
+	// Presence keeps who is in the room, for Hub.Presence and Hub.Watch: at most a KiB for each.
+	// Rooms without it pay nothing.
+	Presence bool
 }
 
 // LagPolicy is what happens to a connection that is too far behind.
@@ -98,6 +105,7 @@ const (
 	defaultMaxMessage  = 1 << 20
 	mostMessage        = 256 << 20 // an encoding may make eight times as much of it, below 4 GiB
 	defaultMaxHistory  = 256 << 20
+	defaultMaxShown    = 512
 	defaultBusTimeout  = 5 * time.Second
 
 	defaultKeepMessages = 100
@@ -117,6 +125,7 @@ func (c Config) resolve() Config {
 	if c.MaxMessage > mostMessage {
 		panic(fmt.Sprintf("hub: Config.MaxMessage is %d", c.MaxMessage))
 	}
+	positive("MaxShown", &c.MaxShown, defaultMaxShown)
 	positive("BackplaneTimeout", &c.BackplaneTimeout, defaultBusTimeout)
 	if c.MaxHistory == 0 {
 		c.MaxHistory = defaultMaxHistory

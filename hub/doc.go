@@ -34,6 +34,18 @@
 // messages and is told so. Messages that are published while a client is being written
 // to leave in one write when it is ready; that makes bursts cheap.
 //
+// # Who is there
+//
+// A room with [RoomConfig] Presence knows its members: [Hub.Presence] lists them,
+// [Hub.Watch] tells how they change, once a second at most. [Show] says what others may
+// know of a connection. Both are for the application, which decides who is told what,
+// and in which words:
+//
+//	for change, err := range h.Watch(s.Context(), "lobby") {
+//		if err != nil { return err }
+//		if err := s.SendJSON("presence", change); err != nil { return err }
+//	}
+//
 // # What it costs
 //
 // A publish encodes the message once for each kind of connection in the room and copies

@@ -27,6 +27,13 @@ var (
 	// ErrMessage means that a message breaks a rule that is written at Message, or is
 	// longer than Config.MaxMessage.
 	ErrMessage = errors.New("hub: bad message")
+	// ErrNotJoined means that the connection is not in the room.
+	ErrNotJoined = errors.New("hub: not in the room")
+	// ErrNoPresence means that RoomConfig.Presence is not set for the room.
+	ErrNoPresence = errors.New("hub: the room keeps no presence")
+	// ErrShown means that what Show was given cannot be marshalled, or is longer than
+	// Config.MaxShown.
+	ErrShown = errors.New("hub: cannot be shown")
 	// ErrBackplane means that other nodes could not be reached. What was to be
 	// published has been delivered to nobody, as far as this node can tell.
 	ErrBackplane = errors.New("hub: backplane")

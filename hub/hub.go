@@ -37,6 +37,7 @@ type Hub struct {
 	sweeping atomic.Bool  // the sweep has been put off, and will come
 
 	closed  atomic.Bool
+	ending  chan struct{} // closed once closed is set
 	mu      sync.Mutex
 	sweeper *time.Timer   // guarded by mu
 	done    chan struct{} // guarded by mu; closed when Shutdown is through; nil before it
@@ -54,7 +55,7 @@ type shard struct {
 // New returns a Hub. It panics on a Config that makes no sense. A Backplane is started
 // here and connects on its own: until it has, what needs it returns ErrBackplane.
 func New(conf Config) *Hub {
-	h := &Hub{conf: conf.resolve(), seed: maphash.MakeSeed(), node: NodeID(NewConnID())}
+	h := &Hub{conf: conf.resolve(), seed: maphash.MakeSeed(), node: NodeID(NewConnID()), ending: make(chan struct{})}
 	h.flush.max = runtime.GOMAXPROCS(0)
 	h.all = newRoom(h, "", RoomConfig{KeepMessages: -1}.resolve())
 	h.all.all = true

@@ -1,21 +1,26 @@
 package hub
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
 
 // JoinOption is an option of Join.
-type JoinOption struct{ since since }
+type JoinOption struct {
+	since since
+	shown json.RawMessage
+	err   error // why there is nothing to show
+}
 
 // Since resumes: the connection gets what was published behind pos, if the room still
 // has all of it, before what comes. If it has not, Joined.Recovered is false and the
 // connection is told of a gap, if it can be. The zero Pos asks for nothing.
-func Since(pos Pos) JoinOption { return JoinOption{since{pos: pos}} }
+func Since(pos Pos) JoinOption { return JoinOption{since: since{pos: pos}} }
 
 // Last asks for the newest n messages that the room has kept, before what comes. With a
 // Since that is not zero it has no effect.
-func Last(n int) JoinOption { return JoinOption{since{last: n}} }
+func Last(n int) JoinOption { return JoinOption{since: since{last: n}} }
 
 // Joined is what Join returns.
 type Joined struct {
@@ -65,9 +70,18 @@ func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 		}
 		if o.hasUser && o.user != c.user {
 			h.setUserLocked(c, o.user)
+			c.renamedLocked()
 		}
 	}
 	return nil
+}
+
+// renamedLocked tells the rooms that keep presence whose connection c is now. c.mu must
+// be held.
+func (c *Conn) renamedLocked() {
+	for _, s := range c.subs {
+		s.room.changeMember(c, func(m *Member) { m.User = c.user })
+	}
 }
 
 // attachLocked registers c once. c.mu must be held.
@@ -96,18 +110,25 @@ func (h *Hub) attachLocked(c *Conn) error {
 // A connection is told only what its transport has words for: see Joined.
 //
 // It returns ErrJoined if the connection is in the room, ErrRoomName, ErrTooManyRooms,
-// ErrCannotTell, ErrConnClosed, ErrClosed, ErrOtherHub, a *PanicError of Config.Room,
+// ErrCannotTell, ErrNoPresence, ErrShown, ErrConnClosed, ErrClosed, ErrOtherHub, a *PanicError of Config.Room,
 // or ErrBackplane; then nothing has changed. Without a Backplane it does not wait.
 func (h *Hub) Join(sub Subscriber, room string, opts ...JoinOption) (Joined, error) {
 	var from since
+	var shown json.RawMessage
 	for _, o := range opts {
+		if err := h.checkShown(&o); err != nil {
+			return Joined{}, err
+		}
+		if o.shown != nil {
+			shown = o.shown
+		}
 		from.last = max(from.last, o.since.last)
 		if !o.since.pos.IsZero() {
 			from.pos = o.since.pos
 		}
 	}
 	var joined [1]Joined
-	if err := h.joinAll(sub.HubConn(), []string{room}, &vector{all: from}, joined[:]); err != nil {
+	if err := h.joinAll(sub.HubConn(), []string{room}, &vector{all: from, shown: shown}, joined[:]); err != nil {
 		return Joined{}, err
 	}
 	return joined[0], nil
@@ -135,6 +156,7 @@ type vector struct {
 	all    since // for each room, if asked is not set
 	asked  bool  // a position for each room that is known, a gap in the others
 	places []Pos
+	shown  json.RawMessage // in each room, not nil only if that keeps presence
 }
 
 // parseVector reads what hubwire.AppendPos and AppendVector write.
@@ -219,7 +241,7 @@ func (h *Hub) maxRoomsOf(c *Conn) int {
 // joinPinned does the joining: what can fail first, then the rest.
 func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) error {
 	c.mu.Lock()
-	if err := h.mayJoinLocked(c, rooms); err != nil {
+	if err := h.mayJoinLocked(c, rooms, from.shown != nil); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -227,6 +249,7 @@ func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) 
 		s := &sub{conn: c, room: r}
 		r.mu.Lock()
 		joined[i] = r.joinLocked(s, from.sinceLocked(r))
+		r.arriveLocked(s, from.shown)
 		r.mu.Unlock()
 		c.addLocked(s)
 		if s.waitsLocked() {
@@ -241,7 +264,7 @@ func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) 
 	return nil
 }
 
-func (h *Hub) mayJoinLocked(c *Conn, rooms []*room) error {
+func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, shows bool) error {
 	if err := h.attachLocked(c); err != nil {
 		return err
 	}
@@ -256,6 +279,9 @@ func (h *Hub) mayJoinLocked(c *Conn, rooms []*room) error {
 			if other == r {
 				return ErrJoined
 			}
+		}
+		if shows && r.presence == nil {
+			return ErrNoPresence
 		}
 		if r.conf.OnLag != Disconnect && !c.can.Gaps {
 			return fmt.Errorf("%w: %v", ErrCannotTell, r.conf.OnLag)

@@ -17,11 +17,12 @@ import (
 // what cursors need; positions are what clients see, and belong to an epoch that ends
 // when entries have been lost on the way from another node.
 type room struct {
-	hub  *Hub
-	name string
-	conf RoomConfig
-	all  bool          // the room that everybody is in: no name, no positions
-	seq  atomic.Uint64 // entries so far; written under mu
+	hub      *Hub
+	name     string
+	conf     RoomConfig
+	presence *presence     // guarded by mu, but for being nil; nil if none is kept
+	all      bool          // the room that everybody is in: no name, no positions
+	seq      atomic.Uint64 // entries so far; written under mu
 
 	mu      sync.Mutex
 	head    Pos     // guarded by mu; position of the newest entry
@@ -40,7 +41,7 @@ type room struct {
 }
 
 func newRoom(h *Hub, name string, conf RoomConfig) *room {
-	return &room{hub: h, name: name, conf: conf, head: Pos{Epoch: newEpoch()}}
+	return &room{hub: h, name: name, conf: conf, presence: newPresence(&conf), head: Pos{Epoch: newEpoch()}}
 }
 
 // newEpoch returns a random epoch; 0 is none.
@@ -219,6 +220,7 @@ func (r *room) skipOwnLocked(s *sub, begin int) {
 // leaveLocked makes s read no more. s.conn.mu must be held too.
 func (r *room) leaveLocked(s *sub) {
 	r.members.remove(s)
+	r.departLocked(s.conn)
 	if s.tape.subs--; s.tape.subs == 0 {
 		r.tapes = slices.DeleteFunc(r.tapes, func(t *tape) bool { return t == s.tape })
 	}

@@ -35,6 +35,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Unlock()
 	if first {
 		h.closed.Store(true)
+		close(h.ending)
 		return h.shutdown(ctx, done)
 	}
 	select {
