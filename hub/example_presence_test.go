@@ -24,7 +24,7 @@ func ExampleHub_Presence() {
 	for _, m := range members {
 		fmt.Println(m.User, string(m.Shown))
 	}
-	// Output:
+	// Unordered output:
 	// ann "on the move"
 	// ann "at work"
 }

@@ -5,6 +5,7 @@ import "sync/atomic"
 // Stats are what a Hub has counted since New, and how much of everything there is now.
 type Stats struct {
 	Conns       int   // connections that are attached
+	Users       int   // users whom these belong to, by As
 	Rooms       int   // rooms that exist
 	HistoryKept int64 // bytes of messages that are kept for those who resume
 
@@ -44,7 +45,7 @@ func (h *Hub) handedOut(c *Conn, entries, bytes int) {
 // Stats returns the counters. They are read one after the other while work goes on.
 func (h *Hub) Stats() Stats {
 	s := Stats{
-		Conns: int(h.connN.Load()), Rooms: int(h.roomN.Load()), HistoryKept: h.kept.Load(),
+		Conns: int(h.connN.Load()), Users: h.usersHere(), Rooms: int(h.roomN.Load()), HistoryKept: h.kept.Load(),
 		Published: h.total.published.Load(), Resumed: h.total.resumed.Load(), NotResumed: h.total.notResumed.Load(),
 		Gaps: h.total.gaps.Load(), Dropped: h.total.dropped.Load(), Disconnected: h.total.disconnected.Load(),
 		HistoryFull: h.total.historyFull.Load(), Refused: h.total.refused.Load(), Duplicates: h.total.duplicates.Load(), Lost: h.total.lost.Load(),
