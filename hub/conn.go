@@ -33,6 +33,7 @@ type Conn struct {
 	enc   hubwire.Encoding
 	can   hubwire.Traits
 	close func(hubwire.CloseReason)
+	inner bool // the application's own: no member, not reached by Broadcast; frozen by its first Join
 
 	mu    sync.Mutex
 	state uint8 // guarded by mu

@@ -46,6 +46,14 @@
 //		if err := s.SendJSON("presence", change); err != nil { return err }
 //	}
 //
+// # The application as a subscriber
+//
+// [Hub.Subscribe] gives the application itself a place in a room: a loop over messages
+// with their positions, by the same rules. A [Topic] makes them values of one type:
+//
+//	orders := hub.Topic[Order]{Hub: h, Room: "orders"}
+//	pos, err := orders.Publish(ctx, Order{ID: 7})
+//
 // # What it costs
 //
 // A publish encodes the message once for each kind of connection in the room and copies

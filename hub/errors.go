@@ -34,6 +34,9 @@ var (
 	// ErrShown means that what Show was given cannot be marshalled, or is longer than
 	// Config.MaxShown.
 	ErrShown = errors.New("hub: cannot be shown")
+	// ErrLagged means that a Subscription was too far behind, in a room whose OnLag is
+	// Disconnect. Another one can resume behind the last Delivery.
+	ErrLagged = errors.New("hub: too far behind")
 	// ErrBackplane means that other nodes could not be reached. What was to be
 	// published has been delivered to nobody, as far as this node can tell.
 	ErrBackplane = errors.New("hub: backplane")

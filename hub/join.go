@@ -98,6 +98,9 @@ func (h *Hub) attachLocked(c *Conn) error {
 		return ErrClosed
 	}
 	c.hub = h
+	if c.inner {
+		return nil
+	}
 	c.all = &sub{conn: c, room: h.all}
 	h.all.mu.Lock()
 	defer h.all.mu.Unlock()

@@ -40,10 +40,10 @@ func newPresence(conf *RoomConfig) *presence {
 
 // arriveLocked notes that s is in the room. r.mu and s.conn.mu must be held.
 func (r *room) arriveLocked(s *sub, shown json.RawMessage) {
-	if r.presence == nil {
+	c := s.conn
+	if r.presence == nil || c.inner {
 		return
 	}
-	c := s.conn
 	r.setMemberLocked(c.id, &Member{Conn: c.id, User: c.user, Shown: shown, Since: time.Now().Round(0).UTC()})
 }
 
