@@ -95,7 +95,7 @@ func (h *Hub) Ready() error {
 		return ErrClosed
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBackplane, err)
-	case h.conf.Backplane == nil:
+	case h.conf.Backplane == nil || h.conf.Journal != nil:
 		return nil
 	}
 	if err := h.conf.Backplane.Ready(); err != nil {

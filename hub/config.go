@@ -39,7 +39,11 @@ type Config struct {
 
 	// Backplane connects the hubs of several nodes. Nil means that this one is alone.
 	Backplane Backplane
-	// BackplaneTimeout bounds how long a Join waits for the backplane, which happens to
+	// Journal keeps the logs of rooms for longer than this process. It cannot be had
+	// together with a Backplane, which does that itself if it orders messages: New panics.
+	// Publish waits for it, and so does the first Join of a room.
+	Journal Journal
+	// BackplaneTimeout bounds how long a Join waits for the backplane or the journal, which happens to
 	// the first on this node in a room. Zero means 5 s; later gives ErrBackplane.
 	BackplaneTimeout time.Duration
 }
@@ -129,6 +133,12 @@ func (c Config) resolve() Config {
 	positive("BackplaneTimeout", &c.BackplaneTimeout, defaultBusTimeout)
 	if c.MaxHistory == 0 {
 		c.MaxHistory = defaultMaxHistory
+	}
+	if c.Journal != nil {
+		if c.Backplane != nil {
+			panic("hub: Config has a Backplane and a Journal")
+		}
+		c.Backplane = newJournalPlane(c.Journal)
 	}
 	c.Rooms = c.Rooms.resolve()
 	return c

@@ -49,7 +49,7 @@ func (h *Hub) sendFar(ctx context.Context, p *Packet, near func() error) error {
 	if err := h.checkMessage(&p.Message); err != nil {
 		return err
 	}
-	if h.conf.Backplane == nil {
+	if h.conf.Backplane == nil || h.conf.Journal != nil {
 		return near()
 	}
 	if _, err := h.transmit(ctx, p); err != nil {

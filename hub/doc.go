@@ -67,6 +67,12 @@
 // With a [Backplane], hubs on several nodes are one. What changes is written there:
 // Publish waits for the broker and fails with [ErrBackplane] if it cannot be reached, and
 // unless the backplane orders messages, a client that resumes on another node gets a gap.
+//
+// # Restarts
+//
+// With a [Journal] the logs of rooms outlive the process: positions go on where they
+// were, and clients resume. Publish keeps a message before anybody receives it, and fails
+// with [ErrJournal] if it cannot be kept.
 package hub
 
 // How it works, for those who change it.
