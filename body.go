@@ -174,6 +174,9 @@ func (c *Ctx) leaveBody() {
 		_ = req.CloseBodyStream()
 		return
 	}
+	if c.cold.expect.waits() {
+		c.openBody().settle(c.cold.stream != nil && c.streamsBody())
+	}
 	if c.cold.hijack != nil || c.rc.Hijacked() {
 		return // the connection ends with its new owner
 	}

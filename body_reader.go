@@ -118,7 +118,10 @@ func connEnded(conn net.Conn) bool {
 	return st != nil && st.ended
 }
 
-var errBodyCut = NewError(fasthttp.StatusBadRequest, "the body ended early")
+var (
+	errBodyCut     = NewError(fasthttp.StatusBadRequest, "the body ended early")
+	errBodyUnasked = NewError(fasthttp.StatusBadRequest, "the client was not told to send the body: read it before the answer")
+)
 
 // bodyFailure turns an error of reading a body into an answer.
 func bodyFailure(err error) *Error {
@@ -264,6 +267,24 @@ func (b *bodyReader) growth(n int) int {
 		more = int(b.rest)
 	}
 	return max(more, 1)
+}
+
+// settle decides, when the chain has returned, about a client that waits before it sends
+// the body: it is told to go on if the answer's stream may read, else nobody can any more.
+func (b *bodyReader) settle(wanted bool) {
+	if !b.mu.TryLock() {
+		return // somebody reads, who has told it
+	}
+	defer b.mu.Unlock()
+	switch {
+	case b.failed != nil || b.begun:
+	case !wanted:
+		b.failed, b.lost = errBodyUnasked, true
+	default:
+		if err := b.begin(); err != nil {
+			b.failed, b.lost = err, true
+		}
+	}
 }
 
 // How a body was left.
