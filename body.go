@@ -166,6 +166,10 @@ func expectsBody(length int) bool { return length > 0 || length == -1 }
 // behind the answer.
 func (c *Ctx) leaveBody() {
 	req := &c.rc.Request
+	if c.cold.hijack != nil {
+		c.openBody().close() // the connection ends with its new owner, who may outlive c.rc
+		return
+	}
 	if bridgedRequest(c.rc.Conn()) != nil {
 		c.leaveBridged()
 		return
@@ -177,8 +181,8 @@ func (c *Ctx) leaveBody() {
 	if c.cold.expect.waits() {
 		c.openBody().settle(c.cold.stream != nil && c.streamsBody())
 	}
-	if c.cold.hijack != nil || c.rc.Hijacked() {
-		return // the connection ends with its new owner
+	if c.rc.Hijacked() {
+		return // by Ctx.Raw, or to be cut
 	}
 	switch c.openBody().leave(c.cold.stream == nil) {
 	case bodyEnded:
