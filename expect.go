@@ -71,7 +71,7 @@ func (x *expectation) run(e *Engine) {
 	defer close(x.done)
 	if st := stateOf(x.rc.Conn()); st != nil {
 		st.handle(&x.rc.Request)
-		st.inBody = true
+		st.awaitBody()
 	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = x.rc
