@@ -56,7 +56,9 @@ func (c *Ctx) Body() []byte {
 func (c *Ctx) BodyReader() io.Reader {
 	c.check()
 	if c.streamsBody() && c.bodyPending() {
-		return c.openBody()
+		b := c.openBody()
+		b.lent = true
+		return b
 	}
 	b, err := c.body()
 	if err != nil {

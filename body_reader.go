@@ -30,13 +30,15 @@ type bodyReader struct {
 	rest   int64                   // guarded by mu; of the declared length; -1 if it has chunks
 	header *fasthttp.RequestHeader // guarded by mu; before trailers came; nil without chunks
 	slow   bool                    // ReadTimeout bounds each read, not all of them
+	lent   bool                    // Ctx.BodyReader has returned it
 	armed  int64                   // guarded by mu; the clock when the deadline was set
 }
 
 // openBody returns the reader of the request's body.
 func (c *Ctx) openBody() *bodyReader {
 	if c.cold.body == nil {
-		b := &bodyReader{c: c, left: c.bodyLimit(), rest: int64(c.rc.Request.Header.ContentLength()), slow: c.streamsBody()}
+		b := getBodyReader()
+		b.c, b.left, b.rest, b.slow = c, c.bodyLimit(), int64(c.rc.Request.Header.ContentLength()), c.streamsBody()
 		if b.rest > b.left {
 			b.failed = errBodyTooLarge
 		}
@@ -44,6 +46,19 @@ func (c *Ctx) openBody() *bodyReader {
 		c.cold.body = b
 	}
 	return c.cold.body
+}
+
+var bodyReaders = sync.Pool{New: func() any { return new(bodyReader) }}
+
+func getBodyReader() *bodyReader { return bodyReaders.Get().(*bodyReader) }
+
+// putBodyReader takes a reader back that has ended, unless a handler may have kept it.
+func putBodyReader(b *bodyReader) {
+	if b.lent || debugCtx {
+		return
+	}
+	*b = bodyReader{}
+	bodyReaders.Put(b)
 }
 
 // Read reads from the connection.
@@ -158,13 +173,17 @@ func (b *bodyReader) begin() error {
 	if b.slow {
 		return nil
 	}
+	// Otherwise connState.armRead has the time left, of which much of a body that has come
+	// already needs none.
+	until := b.c.cold.until
+	if until.IsZero() {
+		return nil
+	}
 	conn := b.c.rc.Conn()
-	if st := stateOf(conn); st != nil {
-		if st.inBody {
-			_ = conn.SetReadDeadline(b.soonest(st.bodyTime)) // a closed connection fails to read
-		}
-	} else if until := b.c.cold.until; !until.IsZero() {
+	if st := stateOf(conn); st == nil {
 		_ = conn.SetReadDeadline(until)
+	} else if st.inBody {
+		_ = conn.SetReadDeadline(b.soonest(st.bodyTime)) // a closed connection fails to read
 	}
 	return nil
 }

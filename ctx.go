@@ -207,6 +207,7 @@ func (c *Ctx) closeCold() {
 	}
 	if c.cold.body != nil && c.rc != nil { // a WebSocket's has been closed by leaveBody
 		c.cold.body.close()
+		putBodyReader(c.cold.body)
 	}
 	if c.cold.form != nil {
 		c.removeForm()
