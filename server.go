@@ -382,6 +382,7 @@ func timedOut(err error) bool {
 // refuseRequest answers in place of the engine a request that was not read to its end,
 // and has the connection closed.
 func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
+	cutBody(rc)
 	s.extendWrite(rc)
 	rc.Request.ReleaseBody(s.engine.set.MaxRetainedBytes)
 	rc.Response.Reset()

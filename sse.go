@@ -114,6 +114,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 	}
 	r := s.add([]string{"GET"}, path, handlers)
 	r.shown = h
+	r.events = true
 	return r.Doc(opts...)
 }
 

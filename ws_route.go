@@ -481,20 +481,6 @@ func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 
-// checkSocket reports options for WebSockets that a plain route was given. Those of its
-// groups are for its neighbours.
-func (o *routeOptions) checkSocket(own []RouteOption) {
-	mine := &routeOptions{}
-	for _, opt := range own {
-		if opt != nil {
-			opt.apply(mine)
-		}
-	}
-	if mine.socket != nil {
-		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
-	}
-}
-
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {
 	_ = w.lost(ErrServerClosed)
