@@ -70,6 +70,7 @@ type Stream struct {
 	pattern string
 	id      hub.ConnID
 	framed  bool // units carry their own chunk framing: the connection is ours
+	answers bool // owned by the handler; the answer is this stream
 	phase   atomic.Uint32
 	out     *outlet.Outlet
 	bye     atomic.Bool // the server has said good-bye
@@ -225,6 +226,7 @@ func (s *Stream) Run(f func() error) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
+	defer s.unclaim()
 	if s.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
@@ -237,7 +239,7 @@ func (s *Stream) Run(f func() error) error {
 	return nil
 }
 
-// connect asks the OnConnect hooks, or gives up what claim has claimed.
+// connect asks the OnConnect hooks.
 func (s *Stream) connect() error {
 	s.mu.Lock()
 	known := s.known // by a Follow that has failed
@@ -246,7 +248,6 @@ func (s *Stream) connect() error {
 		return nil
 	}
 	if err := s.server.connect(s.c); err != nil {
-		s.phase.Store(streamIdle)
 		return err
 	}
 	s.mu.Lock()
@@ -266,8 +267,17 @@ func (s *Stream) claim() error {
 	return nil
 }
 
+// unclaim gives up what claim has claimed, unless the answer is the stream: Run or Follow
+// has failed, or a hook has panicked.
+func (s *Stream) unclaim() {
+	if !s.answers {
+		s.phase.CompareAndSwap(streamClaimed, streamIdle)
+	}
+}
+
 // answer makes what f sends the body of the answer.
 func (s *Stream) answer(f func() error) {
+	s.answers = true
 	s.setHeader()
 	s.c.setStream(&bodyStream{
 		w:       StreamWriter{c: s.c},
@@ -308,7 +318,7 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 		return nil
 	}
 	s.startHeartbeat()
-	err := f()
+	err := soundError(f())
 	returned = true
 	if err != nil && s.bye.Load() {
 		return nil // it was asked to end

@@ -326,18 +326,24 @@ func (w *Conn) run() {
 		}
 		w.conclude(err)
 	}()
-	err = w.route.handler(w.c, w)
+	err = soundError(w.route.handler(w.c, w))
 	returned = true
 }
 
-// conclude ends what the handler has left: a request, or a connection.
+// conclude ends what the handler has left: a request, or a connection. Of a request that
+// was refused somebody may have kept the Conn, to whom it says so from now on.
 func (w *Conn) conclude(err error) {
-	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused || w.answered() || w.use() != nil {
-			hs.err = err
-			hs.turn <- turnDone
+	w.once.Do(func() {
+		if err == nil && !w.answered() {
+			w.take()
 			return
 		}
+		w.refused = true
+	})
+	if w.refused { // or the first use was in vain
+		w.hs.err = err
+		w.hs.turn <- turnDone
+		return
 	}
 	w.finish(err)
 }
