@@ -51,6 +51,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
+	defer s.unclaim()
 	if s.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
@@ -61,7 +62,6 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	}
 	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
 	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
-		s.phase.Store(streamIdle)
 		return err
 	}
 	s.answer(func() error {

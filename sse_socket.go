@@ -203,6 +203,9 @@ func (s *Stream) hubConn(enc eventEncoding) *hub.Conn {
 	defer s.mu.Unlock()
 	if s.conn == nil {
 		s.conn = hub.NewConn(s.id, s.out, enc, s.closedByHub)
+		if s.ended { // nobody else would tell the hub
+			s.conn.Ended(hubwire.Key{})
+		}
 	}
 	return s.conn
 }
