@@ -309,9 +309,6 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 		}
 		s.finish(live)
 	}()
-	if s.sink.foreign {
-		live.sockets.add(s)
-	}
 	if !live.leavers.add(s, &live.closing) {
 		s.leave()
 		returned = true
@@ -347,16 +344,13 @@ func (s *Stream) open(w *StreamWriter) {
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
-	live.leavers.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
 	s.over(s.why())
-	if s.sink.foreign {
-		live.sockets.remove(s) // which a drain waits for
-	}
+	live.leavers.remove(s) // a drain has waited for it
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}

@@ -170,9 +170,9 @@ func (s *Stream) hangUp() {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
 	_ = s.sink.conn.Close() // at once, whatever else takes long
-	s.server.live.leavers.remove(s)
+	_ = s.owner.end()
 	s.over(s.why())
-	_ = s.owner.end() // from here on a drain does not wait for it
+	s.server.live.leavers.remove(s) // a drain has waited for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

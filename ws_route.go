@@ -428,9 +428,6 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	if w.owner == nil {
-		w.live.sockets.add(w)
-	}
 	if !w.live.leavers.add(w, &w.live.closing) {
 		w.leave()
 	}
@@ -454,6 +451,9 @@ func (o *routeOptions) checkSocket(own []RouteOption) {
 		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
 	}
 }
+
+// ours reports whether one of our listeners has accepted the connection.
+func (w *Conn) ours() bool { return w.owner != nil }
 
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {
