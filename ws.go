@@ -64,6 +64,7 @@ type Conn struct {
 
 	id       hub.ConnID
 	protocol string
+	known    bool // the OnConnect hooks have let it in
 	deflate  bool // compression was agreed on
 	most     int  // the longest message that may be compressed; 0 means any
 	request  frozenRequest

@@ -240,6 +240,7 @@ func (w *Conn) finish(err error) {
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
 	w.hangUp() // at once, whatever else takes long
+	w.farewell(err)
 	w.c.end()
 	live.leavers.remove(w) // a drain has waited for it
 	if w.over != nil {

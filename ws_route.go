@@ -306,11 +306,52 @@ func (w *Conn) serve() error {
 	if <-w.hs.turn == turnDone {
 		return w.hs.err
 	}
+	if err := w.admit(); err != nil {
+		return err
+	}
 	c := w.c
 	c.rc.Response.SetStatusCode(fasthttp.StatusSwitchingProtocols)
 	c.cold.used = true
 	c.cold.hijack = w
 	return nil
+}
+
+// admit asks the OnConnect hooks. If one refuses, or panics, there is no connection.
+func (w *Conn) admit() error {
+	defer func() {
+		if !w.known {
+			w.withdraw()
+		}
+	}()
+	if err := w.live.engine.connect(w.c); err != nil {
+		return err
+	}
+	w.known = true
+	return nil
+}
+
+// farewell runs the OnDisconnect hooks, if those of OnConnect have let the connection in.
+// err is what the handler has returned, whose Ctx still lives.
+func (w *Conn) farewell(err error) {
+	if !w.known {
+		return
+	}
+	if e, ok := errors.AsType[*CloseError](w.ended()); ok && !w.failed(err) {
+		err = e
+		if harmless(e) {
+			err = nil
+		}
+	}
+	w.live.engine.disconnected(w.id, w.c.ep.pattern, err)
+}
+
+// harmless reports whether a connection has come to its end by itself.
+func harmless(e *CloseError) bool {
+	switch e.Code {
+	case CloseNormal, CloseGoingAway, CloseNoStatus:
+		return !errors.Is(e, ErrServerClosed)
+	}
+	return false
 }
 
 // run is the goroutine of the connection. Until the handler uses it, the request waits
@@ -382,9 +423,14 @@ func (w *Conn) withdraw() {
 	}
 	close(hs.resume)
 	<-hs.turn
-	if err := hs.err; err != nil && !errors.Is(err, ErrNotWebSocket) && w.failed(err) {
+	err := hs.err
+	if err != nil && !errors.Is(err, ErrNotWebSocket) && w.failed(err) {
 		w.c.logFailure(w.c.rc.Response.StatusCode(), err)
 	}
+	if err == nil {
+		err = ErrNotWebSocket
+	}
+	w.farewell(err)
 }
 
 // begin makes the connection of what fasthttp has given away, or of nil if that was lost.
