@@ -367,18 +367,24 @@ func (w *Conn) run() {
 		}
 		w.conclude(err)
 	}()
-	err = w.route.handler(w.c, w)
+	err = soundError(w.route.handler(w.c, w))
 	returned = true
 }
 
-// conclude ends what the handler has left: a request, or a connection.
+// conclude ends what the handler has left: a request, or a connection. Of a request that
+// was refused somebody may have kept the Conn, to whom it says so from now on.
 func (w *Conn) conclude(err error) {
-	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused || w.answered() || w.use() != nil {
-			hs.err = err
-			hs.turn <- turnDone
+	w.once.Do(func() {
+		if err == nil && !w.answered() {
+			w.take()
 			return
 		}
+		w.refused = true
+	})
+	if w.refused { // or the first use was in vain
+		w.hs.err = err
+		w.hs.turn <- turnDone
+		return
 	}
 	w.finish(err)
 }
@@ -468,9 +474,6 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	if w.owner == nil {
-		w.live.sockets.add(w)
-	}
 	if !w.live.leavers.add(w, &w.live.closing) {
 		w.leave()
 	}
@@ -480,6 +483,9 @@ func (w *Conn) open() {
 func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
+
+// ours reports whether one of our listeners has accepted the connection.
+func (w *Conn) ours() bool { return w.owner != nil }
 
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {
