@@ -18,6 +18,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -31,6 +32,7 @@ type server struct {
 	leavers leavers        // connections that outlive their request's handler
 	sockets socketRegistry // likewise
 	wheel   wheel.Wheel    // their timers
+	ready   ready.Poller   // of those that nobody waits on
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections

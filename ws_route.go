@@ -339,6 +339,13 @@ func (w *Conn) conclude(err error) {
 			return
 		}
 	}
+	w.mu.Lock()
+	follows := w.follows
+	w.mu.Unlock()
+	if follows && err == nil {
+		w.stay()
+		return
+	}
 	w.finish(err)
 }
 
