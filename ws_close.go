@@ -222,12 +222,14 @@ func (w *Conn) failed(err error) bool {
 }
 
 // finish closes the connection when the handler has returned, waits for the client's
-// close frame, and ends the request. It runs on the connection's goroutine.
+// close frame, and ends the request. It runs on the goroutine of the connection, or on
+// that which its end has called for.
 func (w *Conn) finish(err error) {
 	if w.failed(err) {
 		w.c.logFailure(fasthttp.StatusSwitchingProtocols, err)
 	}
 	live := w.live
+	live.ready.Stop(&w.arrivals)
 	if isAbort(err) {
 		_ = w.lost(err)
 		w.out.Cut(err)
@@ -239,12 +241,14 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	live.leavers.remove(w)
-	w.c.end()
-	w.hangUp() // of ours it is the last a drain waits for
-	if over := w.over; over != nil {
-		live.sockets.remove(w)
-		close(over)
+	w.hangUp() // at once, whatever else takes long
+	w.farewell(err)
+	if w.c != nil {
+		w.c.end()
+	}
+	live.leavers.remove(w) // a drain has waited for it
+	if w.over != nil {
+		close(w.over)
 	}
 }
 

@@ -41,6 +41,7 @@ func (r *runner) hold(s Scene, t *Table) error {
 		{Key: "gone_goroutines", Head: "their goroutines, ms", Digits: 0},
 		{Key: "left_goroutines", Head: "goroutines left", Digits: 0},
 		{Key: "left_fds", Head: "fds left", Digits: 0},
+		{Key: "left_heap_kib", Head: "heap left, KiB each", Digits: 2},
 		{Key: "left_heap", Head: "heap left, %", Digits: 1},
 		{Key: "left_rss", Head: "RSS left, %", Digits: 1},
 	}
@@ -150,7 +151,7 @@ func (r *runner) warm(proc *control.Process, cfg load.Config) error {
 
 // vanish resets all connections and looks at what stays behind.
 func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *Row) error {
-	start := time.Now()
+	n, start := swarm.Len(), time.Now()
 	swarm.Close(true)
 	err := r.until(proc, start, func(st control.Stats) bool {
 		return st.Members == 0 && back(st.FDs, base.FDs, full.FDs)
@@ -170,6 +171,7 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 	}
 	row.add("left_goroutines", float64(end.Goroutines-base.Goroutines))
 	row.add("left_fds", float64(end.FDs-base.FDs))
+	row.add("left_heap_kib", float64(end.Heap-base.Heap)/1024/float64(n))
 	row.add("left_heap", share(end.Heap, base.Heap, full.Heap))
 	row.add("left_rss", share(end.RSS, base.RSS, full.RSS))
 	return nil
