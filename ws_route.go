@@ -138,6 +138,7 @@ var (
 	errBadKey          = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Key is not 16 bytes in base64")
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
+	errHandshakeBody   = NewError(fasthttp.StatusBadRequest, "the request for a WebSocket has a body")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
 	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
@@ -159,6 +160,8 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 		return nil, upgradeRequired(c, errBadVersion)
 	case len(key) != 1 || !wsproto.ValidKey(key[0]):
 		return nil, errBadKey
+	case expectsBody(c.rc.Request.Header.ContentLength()): // what follows could be its, or frames
+		return nil, errHandshakeBody
 	case !c.originAllowed(get(fasthttp.HeaderOrigin), route.options.origins):
 		return nil, errForeignOrigin
 	}
