@@ -142,3 +142,28 @@ func TestStream_errorThatPanics(t *testing.T) {
 type closerFunc func() error
 
 func (f closerFunc) Close() error { return f() }
+
+// TestCtx_EarlyHints_withinStreams: a handler that goes on behind its answer's header
+// sends nothing into the stream or the WebSocket.
+func TestCtx_EarlyHints_withinStreams(t *testing.T) {
+	app := geist.New(geist.Config{Logger: discard()})
+	const link = "</a.css>; rel=preload"
+	app.WS("/ws", func(c *geist.Ctx, ws *geist.Conn) error {
+		return errors.Join(ws.Write(geist.TextMessage, []byte("1")), c.EarlyHints(link), ws.Write(geist.TextMessage, []byte("2")))
+	})
+	app.SSE("/sse", func(c *geist.Ctx, s *geist.Stream) error {
+		return s.Run(func() error { return errors.Join(s.SendJSON("", 1), c.EarlyHints(link), s.SendJSON("", 2)) })
+	})
+	app.GET("/stream", func(c *geist.Ctx) error {
+		return c.Stream("text/plain", func(w *geist.StreamWriter) error {
+			_, err := w.WriteString("1")
+			return errors.Join(err, w.Flush(), c.EarlyHints(link))
+		})
+	})
+	openWS(t, serveWS(t, app), "/ws").want("text 1", "text 2", "close 1000")
+	k := geisttest.New(t, app)
+	e := k.SSE("/sse")
+	e.Next().Is("message", "1")
+	e.Next().Is("message", "2")
+	k.GET("/stream").Do().BodyIs("1")
+}
