@@ -97,7 +97,7 @@ func (o *routeOptions) sockets() *socketOptions {
 // c.Context() ends with.
 //
 // When the handler returns, the connection is closed: with 1000 for nil, with the code of
-// a [CloseError], with 1008 for an [Error] of status 4xx (413 gives 1009, 503 gives 1013),
+// a [CloseError], with 1008 for an error whose [StatusCode] is 4xx (413 gives 1009), 1013 for 503,
 // else with 1011. What is the server's fault is logged, panics with their stack.
 //
 // What is no WebSocket handshake is answered 426, one that is malformed 400, a page of
