@@ -18,6 +18,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -28,8 +29,9 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers     // connections that outlive their request's handler
-	wheel   wheel.Wheel // their timers
+	leavers leavers      // connections that outlive their request's handler
+	wheel   wheel.Wheel  // their timers
+	ready   ready.Poller // of those that nobody waits on
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -383,6 +385,7 @@ func timedOut(err error) bool {
 // refuseRequest answers in place of the engine a request that was not read to its end,
 // and has the connection closed.
 func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
+	cutBody(rc)
 	s.extendWrite(rc)
 	rc.Request.ReleaseBody(s.engine.set.MaxRetainedBytes)
 	rc.Response.Reset()

@@ -14,6 +14,7 @@ import (
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/outlet"
 	"github.com/gogeist/geist/internal/peerwatch"
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -73,8 +74,9 @@ type Stream struct {
 	answers bool // owned by the handler; the answer is this stream
 	phase   atomic.Uint32
 	out     *outlet.Outlet
-	bye     atomic.Bool // the server has said good-bye
-	timer   wheel.Timer // of the heartbeat
+	bye     atomic.Bool  // the server has said good-bye
+	timer   wheel.Timer  // of the heartbeat
+	left    ready.Socket // tells that the client has; of those that are followed
 
 	// Set before phase is streamOpen.
 	ctx  context.Context // of Run
@@ -115,6 +117,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 	}
 	r := s.add([]string{"GET"}, path, handlers)
 	r.shown = h
+	r.events = true
 	return r.Doc(opts...)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 	"github.com/gogeist/geist/internal/wsproto"
 )
@@ -55,7 +56,7 @@ type Message struct {
 // once the handler has returned.
 type Conn struct {
 	socket              // set by begin
-	c      *Ctx         // the handler's
+	c      *Ctx         // the handler's; nil once Follow has let go of it
 	route  *socketRoute // frozen
 	set    *settings    // of the route's engine
 	live   *server      // of the server's engine
@@ -95,6 +96,11 @@ type Conn struct {
 	hub    *hub.Conn               // guarded by mu; nil until asked for
 	gone   bool                    // guarded by mu; the hub has been, or would be, told of the end
 	over   chan struct{}           // closed at the very end; nil unless a foreign server waits
+
+	follows  bool         // guarded by mu; Follow was called
+	parked   bool         // guarded by mu; nobody reads: see ws_follow.go
+	arrived  bool         // guarded by mu; something has, since somebody began to read
+	arrivals ready.Socket // tells of what the client sends while parked
 }
 
 // handshake is what a request and its handler's goroutine say to each other.

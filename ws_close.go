@@ -222,12 +222,14 @@ func (w *Conn) failed(err error) bool {
 }
 
 // finish closes the connection when the handler has returned, waits for the client's
-// close frame, and ends the request. It runs on the connection's goroutine.
+// close frame, and ends the request. It runs on the goroutine of the connection, or on
+// that which its end has called for.
 func (w *Conn) finish(err error) {
 	if w.failed(err) {
 		w.c.logFailure(fasthttp.StatusSwitchingProtocols, err)
 	}
 	live := w.live
+	live.ready.Stop(&w.arrivals)
 	if isAbort(err) {
 		_ = w.lost(err)
 		w.out.Cut(err)
@@ -241,7 +243,9 @@ func (w *Conn) finish(err error) {
 	live.wheel.Stop(&w.timer)
 	w.hangUp() // at once, whatever else takes long
 	w.farewell(err)
-	w.c.end()
+	if w.c != nil {
+		w.c.end()
+	}
 	live.leavers.remove(w) // a drain has waited for it
 	if w.over != nil {
 		close(w.over)

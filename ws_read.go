@@ -154,8 +154,15 @@ func (w *Conn) again() bool {
 	return w.ending == nil && w.conn.SetReadDeadline(time.Time{}) == nil
 }
 
-// wakeLocked lets a Read that waits see that the connection is ending. w.mu must be held.
-func (w *Conn) wakeLocked() { _ = w.conn.SetReadDeadline(expired) }
+// wakeLocked lets whoever reads, or should, see that the connection is ending. w.mu must
+// be held.
+func (w *Conn) wakeLocked() {
+	if w.parked {
+		w.unparkLocked()
+		return
+	}
+	_ = w.conn.SetReadDeadline(expired)
+}
 
 // readFailed returns what Read returns when no bytes came, or wrong ones.
 func (w *Conn) readFailed(err error) error {

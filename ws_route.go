@@ -29,6 +29,7 @@ type socketOptions struct {
 type socketRoute struct {
 	handler func(c *Ctx, ws *Conn) error
 	options *socketOptions
+	pattern string
 }
 
 // Subprotocols names the application protocols that a WebSocket route speaks. Of those
@@ -123,7 +124,7 @@ func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 		if options == nil {
 			options = none
 		}
-		w, err := shakeHands(c, &socketRoute{handler, options})
+		w, err := shakeHands(c, &socketRoute{handler, options, c.ep.pattern})
 		if err != nil {
 			return err
 		}
@@ -334,7 +335,7 @@ func (w *Conn) admit() error {
 }
 
 // farewell runs the OnDisconnect hooks, if those of OnConnect have let the connection in.
-// err is what the handler has returned, whose Ctx still lives.
+// err is what the handler has returned.
 func (w *Conn) farewell(err error) {
 	if !w.known {
 		return
@@ -345,7 +346,7 @@ func (w *Conn) farewell(err error) {
 			err = nil
 		}
 	}
-	w.live.engine.disconnected(w.id, w.c.ep.pattern, err)
+	w.live.engine.disconnected(w.id, w.route.pattern, err)
 }
 
 // harmless reports whether a connection has come to its end by itself.
@@ -387,6 +388,13 @@ func (w *Conn) conclude(err error) {
 	if w.refused { // or the first use was in vain
 		w.hs.err = err
 		w.hs.turn <- turnDone
+		return
+	}
+	w.mu.Lock()
+	follows := w.follows
+	w.mu.Unlock()
+	if follows && err == nil {
+		w.stay()
 		return
 	}
 	w.finish(err)
@@ -485,20 +493,6 @@ func (w *Conn) open() {
 // leave closes the connection for a drain.
 func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
-}
-
-// checkSocket reports options for WebSockets that a plain route was given. Those of its
-// groups are for its neighbours.
-func (o *routeOptions) checkSocket(own []RouteOption) {
-	mine := &routeOptions{}
-	for _, opt := range own {
-		if opt != nil {
-			opt.apply(mine)
-		}
-	}
-	if mine.socket != nil {
-		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
-	}
 }
 
 // ours reports whether one of our listeners has accepted the connection.
