@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -503,4 +504,43 @@ func TestBodyLimit_problems(t *testing.T) {
 	app.POST("/a", say("x")).Doc(geist.BodyLimit(-1))
 	app.POST("/b", say("x")).Doc(geist.Timeout(0))
 	wantProblems(t, app, []string{"/a", "BodyLimit", "StreamBody"}, []string{"/b", "Timeout(0s)"})
+}
+
+// TestBody_beforeUpgrade: the body of a handshake is no frame, whatever the group's
+// routes do with theirs, and its reader ends before the connection leaves fasthttp.
+func TestBody_beforeUpgrade(t *testing.T) {
+	w := newWire(t, geist.Config{}, func(app *geist.Engine) {
+		app.Group("/g").Doc(geist.StreamBody(), geist.BodyLimit(-1)).WS("/ws", echoOnce)
+		app.WS("/ws", echoOnce)
+	})
+	bridge := httptest.NewServer(w.app.HTTPHandler())
+	defer bridge.Close()
+	inner := &wire{addr: bridge.Listener.Addr().String()}
+	const frame = "\x81\x82\x00\x00\x00\x00hi"
+	for _, path := range []string{"/g/ws", "/ws"} {
+		for _, size := range []int{4, 9000, 40000} {
+			for _, chunks := range []bool{false, true} {
+				for i, to := range []*wire{w, inner} {
+					head, body, _ := strings.Cut(framed(path, strings.Repeat("b", size), chunks), "\r\n\r\n")
+					c := to.dial(t)
+					c.send(strings.Replace(head, "POST", "GET", 1) + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+						"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + body)
+					c.expect(t, "GET", 101)
+					c.send(frame)
+					var echo [4]byte
+					if _, err := io.ReadFull(c.r, echo[:]); err != nil || string(echo[:]) != "\x81\x02hi" {
+						t.Errorf("%s behind %d bytes, in chunks %t, server %d: got %q, %v, want the echo of a frame", path, size, chunks, i, echo, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func echoOnce(_ *geist.Ctx, ws *geist.Conn) error {
+	m, err := ws.Read()
+	if err != nil {
+		return err
+	}
+	return ws.Write(m.Type, m.Data)
 }

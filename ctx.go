@@ -211,8 +211,9 @@ func (c *Ctx) closeCold() {
 	for len(c.cold.closers) > 0 {
 		c.runCloser()
 	}
-	if c.cold.body != nil {
+	if c.cold.body != nil && c.rc != nil { // a WebSocket's has been closed by leaveBody
 		c.cold.body.close()
+		putBodyReader(c.cold.body)
 	}
 	if c.cold.form != nil {
 		c.removeForm()

@@ -181,6 +181,21 @@ func StatusCode(err error) int {
 	return fasthttp.StatusInternalServerError
 }
 
+// soundError returns err, or the panic that asking it for its text or its status ends in,
+// as a nil pointer for an error may. It is for errors of applications where a panic would
+// end the process.
+func soundError(err error) (sound error) {
+	defer func() {
+		if v := recover(); v != nil {
+			sound = newPanicError(v)
+		}
+	}()
+	if err != nil {
+		_, _ = err.Error(), StatusCode(err)
+	}
+	return err
+}
+
 // asError returns the first Error in err's chain, unless a handler panicked with it;
 // nil if there is none.
 func asError(err error) *Error {

@@ -26,7 +26,8 @@ func ExampleEngine_WS() {
 			if err != nil {
 				return err // a client that leaves is no error
 			}
-			if _, err := h.Publish(c.Context(), room, hub.Message{Data: m.Data}, hub.Except(ws.ID())); err != nil {
+			msg := hub.Message{Data: m.Data, Binary: m.Type == geist.BinaryMessage}
+			if _, err := h.Publish(c.Context(), room, msg, hub.Except(ws.ID())); err != nil {
 				return err
 			}
 		}

@@ -53,6 +53,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
+	defer s.unclaim()
 	if s.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
@@ -63,7 +64,6 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	}
 	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
 	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
-		s.phase.Store(streamIdle)
 		return err
 	}
 	s.answer(func() error {
@@ -184,9 +184,9 @@ func (s *Stream) hangUp() {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
 	_ = s.sink.conn.Close() // at once, whatever else takes long
-	s.server.live.leavers.remove(s)
+	_ = s.owner.end()
 	s.over(s.why())
-	_ = s.owner.end() // from here on a drain does not wait for it
+	s.server.live.leavers.remove(s) // a drain has waited for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

@@ -241,14 +241,14 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	live.leavers.remove(w)
+	w.hangUp() // at once, whatever else takes long
+	w.farewell(err)
 	if w.c != nil {
 		w.c.end()
 	}
-	w.hangUp() // of ours it is the last a drain waits for
-	if over := w.over; over != nil {
-		live.sockets.remove(w)
-		close(over)
+	live.leavers.remove(w) // a drain has waited for it
+	if w.over != nil {
+		close(w.over)
 	}
 }
 

@@ -29,6 +29,7 @@ type socketOptions struct {
 type socketRoute struct {
 	handler func(c *Ctx, ws *Conn) error
 	options *socketOptions
+	pattern string
 }
 
 // Subprotocols names the application protocols that a WebSocket route speaks. Of those
@@ -123,7 +124,7 @@ func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 		if options == nil {
 			options = none
 		}
-		w, err := shakeHands(c, &socketRoute{handler, options})
+		w, err := shakeHands(c, &socketRoute{handler, options, c.ep.pattern})
 		if err != nil {
 			return err
 		}
@@ -305,11 +306,52 @@ func (w *Conn) serve() error {
 	if <-w.hs.turn == turnDone {
 		return w.hs.err
 	}
+	if err := w.admit(); err != nil {
+		return err
+	}
 	c := w.c
 	c.rc.Response.SetStatusCode(fasthttp.StatusSwitchingProtocols)
 	c.cold.used = true
 	c.cold.hijack = w
 	return nil
+}
+
+// admit asks the OnConnect hooks. If one refuses, or panics, there is no connection.
+func (w *Conn) admit() error {
+	defer func() {
+		if !w.known {
+			w.withdraw()
+		}
+	}()
+	if err := w.live.engine.connect(w.c); err != nil {
+		return err
+	}
+	w.known = true
+	return nil
+}
+
+// farewell runs the OnDisconnect hooks, if those of OnConnect have let the connection in.
+// err is what the handler has returned.
+func (w *Conn) farewell(err error) {
+	if !w.known {
+		return
+	}
+	if e, ok := errors.AsType[*CloseError](w.ended()); ok && !w.failed(err) {
+		err = e
+		if harmless(e) {
+			err = nil
+		}
+	}
+	w.live.engine.disconnected(w.id, w.route.pattern, err)
+}
+
+// harmless reports whether a connection has come to its end by itself.
+func harmless(e *CloseError) bool {
+	switch e.Code {
+	case CloseNormal, CloseGoingAway, CloseNoStatus:
+		return !errors.Is(e, ErrServerClosed)
+	}
+	return false
 }
 
 // run is the goroutine of the connection. Until the handler uses it, the request waits
@@ -325,18 +367,24 @@ func (w *Conn) run() {
 		}
 		w.conclude(err)
 	}()
-	err = w.route.handler(w.c, w)
+	err = soundError(w.route.handler(w.c, w))
 	returned = true
 }
 
-// conclude ends what the handler has left: a request, or a connection.
+// conclude ends what the handler has left: a request, or a connection. Of a request that
+// was refused somebody may have kept the Conn, to whom it says so from now on.
 func (w *Conn) conclude(err error) {
-	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused || w.answered() || w.use() != nil {
-			hs.err = err
-			hs.turn <- turnDone
+	w.once.Do(func() {
+		if err == nil && !w.answered() {
+			w.take()
 			return
 		}
+		w.refused = true
+	})
+	if w.refused { // or the first use was in vain
+		w.hs.err = err
+		w.hs.turn <- turnDone
+		return
 	}
 	w.mu.Lock()
 	follows := w.follows
@@ -382,9 +430,14 @@ func (w *Conn) withdraw() {
 	}
 	close(hs.resume)
 	<-hs.turn
-	if err := hs.err; err != nil && !errors.Is(err, ErrNotWebSocket) && w.failed(err) {
+	err := hs.err
+	if err != nil && !errors.Is(err, ErrNotWebSocket) && w.failed(err) {
 		w.c.logFailure(w.c.rc.Response.StatusCode(), err)
 	}
+	if err == nil {
+		err = ErrNotWebSocket
+	}
+	w.farewell(err)
 }
 
 // begin makes the connection of what fasthttp has given away, or of nil if that was lost.
@@ -428,9 +481,6 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	if w.owner == nil {
-		w.live.sockets.add(w)
-	}
 	if !w.live.leavers.add(w, &w.live.closing) {
 		w.leave()
 	}
@@ -441,19 +491,8 @@ func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 
-// checkSocket reports options for WebSockets that a plain route was given. Those of its
-// groups are for its neighbours.
-func (o *routeOptions) checkSocket(own []RouteOption) {
-	mine := &routeOptions{}
-	for _, opt := range own {
-		if opt != nil {
-			opt.apply(mine)
-		}
-	}
-	if mine.socket != nil {
-		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
-	}
-}
+// ours reports whether one of our listeners has accepted the connection.
+func (w *Conn) ours() bool { return w.owner != nil }
 
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {
