@@ -82,7 +82,7 @@ func talk() {
 }
 
 func dial(url string) *coder.Conn {
-	ws, _, err := coder.Dial(context.Background(), "ws://"+url, nil) //nolint:bodyclose // of a handshake
+	ws, _, err := coder.Dial(context.Background(), "ws://"+url, nil)
 	must(err)
 	return ws
 }
