@@ -89,7 +89,7 @@ func stormRound(t *testing.T, round int) {
 			}
 		})
 	}
-	var limit time.Duration = 20 * time.Second
+	limit := 20 * time.Second
 	if round%2 == 1 {
 		limit = time.Duration(rand.N(20)) * time.Millisecond
 	}

@@ -92,6 +92,7 @@ type Conn struct {
 	closes  atomic.Bool   // the timer is that of closing
 	asked   bool          // owned by the timer: a ping has gone out, and its time is running
 	deflate bool          // compression was agreed on
+	known   bool          // the OnConnect hooks have let it in
 	refused bool          // set by the first use: there is no connection
 	said    bool          // guarded by readMu; the client has sent its close frame
 	broken  bool          // guarded by readMu; what the client sends means nothing any more

@@ -83,7 +83,7 @@ func TestConn_Follow_reads(t *testing.T) {
 			c.want("text one")
 			c.text("dropped")
 			c.frame(wsproto.Text, false, "half")
-			for _, b := range []byte(clientFrame(wsproto.Ping, true, "a byte at a time")) {
+			for _, b := range clientFrame(wsproto.Ping, true, "a byte at a time") {
 				c.write([]byte{b})
 			}
 			c.want("pong a byte at a time")
