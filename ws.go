@@ -100,7 +100,6 @@ type Conn struct {
 	follows bool          // guarded by mu; Follow was called
 	parked  bool          // guarded by mu; nobody reads: see ws_follow.go
 	arrived bool          // guarded by mu; something has, since somebody began to read
-	known   bool          // the OnConnect hooks have let it in
 }
 
 // handshake is what a request and its handler's goroutine say to each other.
