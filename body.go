@@ -56,7 +56,9 @@ func (c *Ctx) Body() []byte {
 func (c *Ctx) BodyReader() io.Reader {
 	c.check()
 	if c.streamsBody() && c.bodyPending() {
-		return c.openBody()
+		b := c.openBody()
+		b.lent = true
+		return b
 	}
 	b, err := c.body()
 	if err != nil {
@@ -166,6 +168,10 @@ func expectsBody(length int) bool { return length > 0 || length == -1 }
 // behind the answer.
 func (c *Ctx) leaveBody() {
 	req := &c.rc.Request
+	if c.cold.hijack != nil {
+		c.openBody().close() // the connection ends with its new owner, who may outlive c.rc
+		return
+	}
 	if bridgedRequest(c.rc.Conn()) != nil {
 		c.leaveBridged()
 		return
@@ -174,8 +180,11 @@ func (c *Ctx) leaveBody() {
 		_ = req.CloseBodyStream()
 		return
 	}
-	if c.cold.hijack != nil || c.rc.Hijacked() {
-		return // the connection ends with its new owner
+	if c.cold.expect.waits() {
+		c.openBody().settle(c.cold.stream != nil && c.streamsBody())
+	}
+	if c.rc.Hijacked() {
+		return // by Ctx.Raw, or to be cut
 	}
 	switch c.openBody().leave(c.cold.stream == nil) {
 	case bodyEnded:

@@ -124,3 +124,87 @@ func TestExpect_clientGoesAway(t *testing.T) {
 	})
 	waitForGoroutines(t)
 }
+
+// TestExpect_answerStreams: who writes an answer piece by piece may read the body in
+// doing so, on routes that stream it. Nobody else may: the client was never told to go on.
+func TestExpect_answerStreams(t *testing.T) {
+	t.Run("clients", func(t *testing.T) {
+		late := make(chan error, 2)
+		w := newWire(t, geist.Config{Logger: discard()}, func(app *geist.Engine) { lateReaders(app, late) })
+		for _, framing := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
+			body := map[bool]string{true: "abcde", false: "5\r\nabcde\r\n0\r\n\r\n"}[framing == "Content-Length: 5"]
+			for _, path := range []string{"/stream", "/flush"} {
+				for _, method := range []string{"POST", "HEAD"} {
+					t.Run(method+" "+path+" "+framing, func(t *testing.T) {
+						c := w.dial(t)
+						c.send(strings.Replace(expecting(path, framing), "POST", method, 1))
+						if method == "POST" || path == "/flush" {
+							c.expect(t, method, 100)
+							c.send(body)
+						}
+						if a := c.expect(t, method, 200); method == "POST" && a.body != "abcde" {
+							t.Errorf("got %q, want abcde", a.body)
+						}
+						c.checkClosed(t)
+					})
+				}
+				c := w.dial(t) // which goes away once it has been told to go on
+				c.send(expecting(path, framing))
+				c.expect(t, "POST", 100)
+				_ = c.SetLinger(0)
+				_ = c.Close()
+			}
+			c := w.dial(t)
+			c.send(expecting("/refused", framing))
+			c.expect(t, "POST", 200)
+			c.checkClosed(t)
+			if err := <-late; geist.StatusCode(err) != 400 {
+				t.Errorf("a body that was not asked for: error %v, want one of status 400", err)
+			}
+			c = w.dial(t)
+			c.send(expecting("/hijack", framing))
+			c.checkClosed(t)
+			if err := <-late; err == nil {
+				t.Error("reading the body behind Hijack: no error")
+			}
+		}
+		w.checkAlive(t)
+	})
+	waitForGoroutines(t)
+}
+
+// lateReaders registers routes that read the body when they answer already. Two of them
+// tell the error.
+func lateReaders(app *geist.Engine, late chan error) {
+	copyBody := func(w *geist.StreamWriter, r io.Reader) error {
+		_, err := io.Copy(w, r)
+		return err
+	}
+	echo := func(c *geist.Ctx) error {
+		r := c.BodyReader()
+		return c.Stream("text/plain", func(w *geist.StreamWriter) error { return copyBody(w, r) })
+	}
+	app.POST("/stream", echo).Doc(geist.StreamBody())
+	app.HEAD("/stream", echo).Doc(geist.StreamBody())
+	app.Any("/flush", geist.FromHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		_, _ = io.Copy(w, r.Body)
+	}))).Doc(geist.StreamBody())
+	app.POST("/refused", func(c *geist.Ctx) error { return nil }).Doc(geist.With(func(c *geist.Ctx) error {
+		return c.Stream("text/plain", func(*geist.StreamWriter) error {
+			_, err := io.Copy(io.Discard, c.BodyReader())
+			late <- err
+			return nil
+		})
+	}))
+	app.POST("/hijack", geist.FromHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			late <- nil
+			return
+		}
+		_, err = io.ReadAll(r.Body)
+		late <- err
+		_ = conn.Close()
+	}))).Doc(geist.StreamBody())
+}

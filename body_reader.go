@@ -30,13 +30,15 @@ type bodyReader struct {
 	rest   int64                   // guarded by mu; of the declared length; -1 if it has chunks
 	header *fasthttp.RequestHeader // guarded by mu; before trailers came; nil without chunks
 	slow   bool                    // ReadTimeout bounds each read, not all of them
+	lent   bool                    // Ctx.BodyReader has returned it
 	armed  int64                   // guarded by mu; the clock when the deadline was set
 }
 
 // openBody returns the reader of the request's body.
 func (c *Ctx) openBody() *bodyReader {
 	if c.cold.body == nil {
-		b := &bodyReader{c: c, left: c.bodyLimit(), rest: int64(c.rc.Request.Header.ContentLength()), slow: c.streamsBody()}
+		b := getBodyReader()
+		b.c, b.left, b.rest, b.slow = c, c.bodyLimit(), int64(c.rc.Request.Header.ContentLength()), c.streamsBody()
 		if b.rest > b.left {
 			b.failed = errBodyTooLarge
 		}
@@ -44,6 +46,19 @@ func (c *Ctx) openBody() *bodyReader {
 		c.cold.body = b
 	}
 	return c.cold.body
+}
+
+var bodyReaders = sync.Pool{New: func() any { return new(bodyReader) }}
+
+func getBodyReader() *bodyReader { return bodyReaders.Get().(*bodyReader) }
+
+// putBodyReader takes a reader back that has ended, unless a handler may have kept it.
+func putBodyReader(b *bodyReader) {
+	if b.lent || debugCtx {
+		return
+	}
+	*b = bodyReader{}
+	bodyReaders.Put(b)
 }
 
 // Read reads from the connection.
@@ -118,7 +133,10 @@ func connEnded(conn net.Conn) bool {
 	return st != nil && st.ended
 }
 
-var errBodyCut = NewError(fasthttp.StatusBadRequest, "the body ended early")
+var (
+	errBodyCut     = NewError(fasthttp.StatusBadRequest, "the body ended early")
+	errBodyUnasked = NewError(fasthttp.StatusBadRequest, "the client was not told to send the body: read it before the answer")
+)
 
 // bodyFailure turns an error of reading a body into an answer.
 func bodyFailure(err error) *Error {
@@ -155,13 +173,17 @@ func (b *bodyReader) begin() error {
 	if b.slow {
 		return nil
 	}
+	// Otherwise connState.armRead has the time left, of which much of a body that has come
+	// already needs none.
+	until := b.c.cold.until
+	if until.IsZero() {
+		return nil
+	}
 	conn := b.c.rc.Conn()
-	if st := stateOf(conn); st != nil {
-		if st.inBody {
-			_ = conn.SetReadDeadline(b.soonest(st.bodyTime)) // a closed connection fails to read
-		}
-	} else if until := b.c.cold.until; !until.IsZero() {
+	if st := stateOf(conn); st == nil {
 		_ = conn.SetReadDeadline(until)
+	} else if st.inBody {
+		_ = conn.SetReadDeadline(b.soonest(st.bodyTime)) // a closed connection fails to read
 	}
 	return nil
 }
@@ -264,6 +286,24 @@ func (b *bodyReader) growth(n int) int {
 		more = int(b.rest)
 	}
 	return max(more, 1)
+}
+
+// settle decides, when the chain has returned, about a client that waits before it sends
+// the body: it is told to go on if the answer's stream may read, else nobody can any more.
+func (b *bodyReader) settle(wanted bool) {
+	if !b.mu.TryLock() {
+		return // somebody reads, who has told it
+	}
+	defer b.mu.Unlock()
+	switch {
+	case b.failed != nil || b.begun:
+	case !wanted:
+		b.failed, b.lost = errBodyUnasked, true
+	default:
+		if err := b.begin(); err != nil {
+			b.failed, b.lost = err, true
+		}
+	}
 }
 
 // How a body was left.

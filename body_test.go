@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -503,4 +504,39 @@ func TestBodyLimit_problems(t *testing.T) {
 	app.POST("/a", say("x")).Doc(geist.BodyLimit(-1))
 	app.POST("/b", say("x")).Doc(geist.Timeout(0))
 	wantProblems(t, app, []string{"/a", "BodyLimit", "StreamBody"}, []string{"/b", "Timeout(0s)"})
+}
+
+// TestBody_beforeUpgrade: the body of a handshake is no frame, whatever the group's
+// routes do with theirs.
+func TestBody_beforeUpgrade(t *testing.T) {
+	w := newWire(t, geist.Config{}, func(app *geist.Engine) {
+		app.Group("/g").Doc(geist.StreamBody(), geist.BodyLimit(-1)).WS("/ws", echoOnce)
+		app.WS("/ws", echoOnce)
+	})
+	bridge := httptest.NewServer(w.app.HTTPHandler())
+	defer bridge.Close()
+	inner := &wire{addr: bridge.Listener.Addr().String()}
+	for _, path := range []string{"/g/ws", "/ws"} {
+		for _, size := range []int{4, 9000, 40000} {
+			for _, chunks := range []bool{false, true} {
+				for i, to := range []*wire{w, inner} {
+					head, body, _ := strings.Cut(framed(path, strings.Repeat("b", size), chunks), "\r\n\r\n")
+					c := to.dial(t)
+					c.send(strings.Replace(head, "POST", "GET", 1) + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+						"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + body)
+					if got := c.expect(t, "GET", 400).Header.Get("Upgrade"); got != "" {
+						t.Errorf("%s with %d bytes, in chunks %t, server %d: Upgrade: %s, want none", path, size, chunks, i, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+func echoOnce(_ *geist.Ctx, ws *geist.Conn) error {
+	m, err := ws.Read()
+	if err != nil {
+		return err
+	}
+	return ws.Write(m.Type, m.Data)
 }

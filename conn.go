@@ -270,8 +270,12 @@ func (s *connState) armRead(inner net.Conn, boundary bool) error {
 		if s.armed == inRequest {
 			return nil
 		}
+		timeout := s.live.readTimeout
+		if s.inBody {
+			timeout = s.bodyTime
+		}
 		s.armed = inRequest
-		s.deadline = deadline(time.Now().UnixNano(), s.live.readTimeout)
+		s.deadline = deadline(time.Now().UnixNano(), timeout)
 		return inner.SetReadDeadline(s.deadline)
 	}
 	now := s.live.clock.nanos()
@@ -345,7 +349,7 @@ func (s *connState) read(inner net.Conn, p []byte) (int, error) {
 			s.took(n)
 			return n, err
 		}
-		s.ended = true
+		s.ended, s.written = true, false // what is written now is an answer to that
 		if !isTimeout(err) || !s.live.closing.Load() {
 			return n, err
 		}
@@ -431,12 +435,9 @@ func (s *connState) handle(req *fasthttp.Request) {
 	// before it reads more of that one's header.
 	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
-	s.inBody = !s.live.prefetched(req)
-	if s.inBody {
-		s.bodyTime = s.live.readTimeout
-		if s.armed == inRequest && !s.deadline.IsZero() {
-			s.bodyTime = max(time.Until(s.deadline), time.Nanosecond)
-		}
+	s.inBody = false
+	if !s.live.prefetched(req) {
+		s.awaitBody()
 	}
 	if s.armed == inRequest {
 		s.armed = 0
@@ -447,6 +448,15 @@ func (s *connState) handle(req *fasthttp.Request) {
 		s.pending -= size
 	}
 	s.drained = s.pending == 0 && !s.unsure
+}
+
+// awaitBody notes that a body is to be read, in what is left of the request's time.
+func (s *connState) awaitBody() {
+	s.inBody = true
+	s.bodyTime = s.live.readTimeout
+	if s.armed == inRequest && !s.deadline.IsZero() {
+		s.bodyTime = max(time.Until(s.deadline), time.Nanosecond)
+	}
 }
 
 // bodyRead notes that the body of the request that is handled has been read to its end.

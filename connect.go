@@ -58,7 +58,7 @@ func (e *Engine) guard(pattern string, f func() error) {
 				err = newPanicError(v)
 			}
 		}()
-		return f()
+		return soundError(f())
 	}()
 	if err != nil {
 		e.set.logger().LogAttrs(context.Background(), slog.LevelError, "a function at the end of a connection failed",

@@ -1,6 +1,7 @@
 package geist_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
@@ -25,7 +26,8 @@ func ExampleEngine_WS() {
 			if err != nil {
 				return err // a client that leaves is no error
 			}
-			if _, err := h.Publish(c.Context(), room, hub.Message{Data: m.Data}, hub.Except(ws.ID())); err != nil {
+			msg := hub.Message{Data: m.Data, Binary: m.Type == geist.BinaryMessage}
+			if _, err := h.Publish(c.Context(), room, msg, hub.Except(ws.ID())); err != nil {
 				return err
 			}
 		}
@@ -69,4 +71,20 @@ func ExampleConn_ReadJSON() {
 		ws.Close(1000, "")
 	})
 	// Output: sum.v1 {"sum":42}
+}
+
+func ExampleConn_Follow() {
+	app, h := geist.New(), hub.New(hub.Config{})
+	app.WS("/news", func(_ *geist.Ctx, ws *geist.Conn) error {
+		return ws.Follow(h, "news") // costs no goroutine
+	})
+	exampleDo(app, func(t *geisttest.Client) {
+		ada := t.WS("/news")
+		ada.Ping("") // she is in the room
+		if _, err := h.Publish(context.Background(), "news", hub.Message{Data: []byte("spring")}); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Printf("%s\n", ada.Next().Data)
+	})
+	// Output: spring
 }

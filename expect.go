@@ -18,7 +18,9 @@ import (
 //	the answer    ◄─────────────── ends
 //
 // If they end without the body, their answer is the only one, and the connection is
-// closed: the client may send the body all the same.
+// closed: the client may send the body all the same. An answer that is a stream is
+// written by the connection's goroutine, which cannot wait for itself: so the body is
+// asked for before, if the stream may read it (bodyReader.settle).
 
 // expectation is a request whose client waits for 100 Continue.
 type expectation struct {
@@ -69,7 +71,7 @@ func (x *expectation) run(e *Engine) {
 	defer close(x.done)
 	if st := stateOf(x.rc.Conn()); st != nil {
 		st.handle(&x.rc.Request)
-		st.inBody = true
+		st.awaitBody()
 	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = x.rc
@@ -105,6 +107,14 @@ func resumed(rc *fasthttp.RequestCtx) bool {
 	}
 	x.release(false)
 	return true
+}
+
+// cutBody ends the request's goroutine, if rc has one, whose body cannot be read: what is
+// answered in its place needs the response.
+func cutBody(rc *fasthttp.RequestCtx) {
+	if x, ok := rc.UserValue(expectKey{}).(*expectation); ok {
+		x.release(true)
+	}
 }
 
 // release lets the request's goroutine go on, and waits for its end.

@@ -8,3 +8,9 @@ func OpenConns(e *Engine) int { return len(e.live.conns.all()) }
 
 // DebugCtx tells the tests of package geist_test whether use after release is found.
 const DebugCtx = debugCtx
+
+// Leavers returns the number of WebSockets and streams that have not ended.
+func Leavers(e *Engine) int { return e.live.leavers.len() }
+
+// Timers returns the number of their timers that are set.
+func Timers(e *Engine) int { return e.live.wheel.Len() }

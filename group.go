@@ -308,6 +308,7 @@ type Route struct {
 	files    *files // what Static serves
 	shown    any    // the function that RouteInfo.Handler names; nil for the last handler
 	socket   any    // the handler that WS was given
+	events   bool   // made by SSE
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which

@@ -8,35 +8,48 @@ import (
 	"time"
 )
 
-// leaver holds a connection for longer than an answer takes, and can be asked to give it
-// up. leave may be called by any goroutine and does not wait.
-type leaver interface{ leave() }
-
-// leavers are those of one server. The zero value is ready to use.
-type leavers struct {
-	mu  sync.Mutex
-	set map[leaver]struct{} // guarded by mu
+// leaver is a WebSocket or a stream of events: it holds a connection for longer than an
+// answer takes. Its methods may be called by any goroutine, more than once, and do not
+// wait.
+type leaver interface {
+	// leave asks it to end.
+	leave()
+	// cut ends it at once.
+	cut()
+	// ours reports whether its connection is one of our listeners', which a drain knows
+	// anyway.
+	ours() bool
 }
 
-// add registers x until remove is called. It reports false, and does not, once closing:
-// Shutdown sets that first and asks the registered ones then, so that none is missed.
-func (l *leavers) add(x leaver, closing *atomic.Bool) bool {
+// leavers are those of one server, each until everything of it has ended: its functions
+// for the end, too, for which no client waits. The zero value is ready to use.
+type leavers struct {
+	mu    sync.Mutex
+	set   map[leaver]struct{} // guarded by mu
+	empty chan struct{}       // guarded by mu; closed when the last one goes, if somebody waits
+}
+
+// add registers x until remove is called, and reports whether it may stay. Shutdown sets
+// closing first and asks the registered ones to leave then, so that none is missed: who
+// comes later is told here, and leaves by itself.
+func (l *leavers) add(x leaver, closing *atomic.Bool) (stays bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if closing.Load() {
-		return false
-	}
 	if l.set == nil {
 		l.set = map[leaver]struct{}{}
 	}
 	l.set[x] = struct{}{}
-	return true
+	return !closing.Load()
 }
 
 func (l *leavers) remove(x leaver) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.set, x)
+	if len(l.set) == 0 && l.empty != nil {
+		close(l.empty)
+		l.empty = nil
+	}
 }
 
 func (l *leavers) len() int {
@@ -53,6 +66,21 @@ func (l *leavers) all() []leaver {
 		all = append(all, x)
 	}
 	return all
+}
+
+// wait returns a channel that is closed once the last one has gone.
+func (l *leavers) wait() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.empty == nil {
+		l.empty = make(chan struct{})
+	}
+	empty := l.empty
+	if len(l.set) == 0 {
+		close(empty)
+		l.empty = nil
+	}
+	return empty
 }
 
 // A drain asks so many at a time to leave, with such a pause between: their clients come
@@ -77,4 +105,26 @@ func (l *leavers) leave(ctx context.Context) {
 			x.leave()
 		}
 	}
+}
+
+// cut ends everybody at once, and returns how many of them are not of our listeners.
+func (l *leavers) cut() (foreign int) {
+	for _, x := range l.all() {
+		x.cut()
+		if !x.ours() {
+			foreign++
+		}
+	}
+	return foreign
+}
+
+// roomForSocket returns why a request must not become a WebSocket, or nil.
+func (s *server) roomForSocket() error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	if s.leavers.len() >= s.engine.set.MaxConns {
+		return errTooManySockets
+	}
+	return nil
 }

@@ -205,7 +205,7 @@ func (g *partGate) Read(p []byte) (int, error) {
 // removeForm removes the files of a form.
 func (c *Ctx) removeForm() {
 	if err := c.cold.form.RemoveAll(); err != nil {
-		c.logFailure(c.rc.Response.StatusCode(), fmt.Errorf("geist: removing uploaded files: %w", err))
+		c.logFailure(c.status(), fmt.Errorf("geist: removing uploaded files: %w", err))
 	}
 }
 

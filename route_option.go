@@ -55,14 +55,16 @@ func With(mw ...Handler) RouteOption {
 // whole. The limit is that of other routes unless [BodyLimit] says otherwise.
 //
 // What the endpoint has not read when it returns is skipped if it is little, else the
-// connection is closed behind the answer.
+// connection is closed behind the answer. Routes of WS and SSE read no body: those of a
+// group ignore it, and [Engine.Check] reports one of their own.
 func StreamBody() RouteOption {
 	return optionFunc(func(o *routeOptions) { o.stream = true })
 }
 
 // BodyLimit bounds the bytes of the route's request body (413), in place of
 // Config.MaxBodyBytes, upwards or downwards. Zero stands for Config.MaxBodyBytes. A
-// negative n removes the bound, which only a [StreamBody] route may do.
+// negative n removes the bound, which only a [StreamBody] route may do. Routes of WS and SSE
+// have Config.MaxBodyBytes, as [StreamBody] says.
 func BodyLimit(n int64) RouteOption {
 	return optionFunc(func(o *routeOptions) {
 		o.limit = n
@@ -143,17 +145,38 @@ func (c *compiler) options(r *Route, at level, pattern string) *routeOptions {
 		}
 		opt.apply(o)
 	}
+	o.checkOwn(r)
+	if r.bodiless() { // what its groups say is for its neighbours
+		o.stream, o.limit = false, 0
+	}
 	if o.limit == math.MaxInt64 && !o.stream {
 		o.problem("BodyLimit without a bound: give one, or use StreamBody, which does not keep the body in memory")
 	}
 	c.routes.bodyMost = max(c.routes.bodyMost, o.limit)
-	if r.socket == nil {
-		o.checkSocket(r.options)
-	}
 	for _, p := range o.problems {
 		c.problem("route %s (%s): %s", pattern, r.place, p)
 	}
 	return o
+}
+
+// bodiless reports whether the route's requests have no body that a handler reads.
+func (r *Route) bodiless() bool { return r.socket != nil || r.events }
+
+// checkOwn reports options that a route was given and that say nothing about it. Those of
+// its groups may be for its neighbours.
+func (o *routeOptions) checkOwn(r *Route) {
+	own := &routeOptions{}
+	for _, opt := range r.options {
+		if opt != nil {
+			opt.apply(own)
+		}
+	}
+	if r.socket == nil && own.socket != nil {
+		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
+	}
+	if r.bodiless() && (own.stream || own.limit != 0) {
+		o.problem("BodyLimit and StreamBody are for routes that read a body, which those of WS and SSE do not: remove them")
+	}
 }
 
 // chain returns the handlers of a route in their order: those of its scopes, its own

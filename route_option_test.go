@@ -60,3 +60,25 @@ func TestDoc_addedByFailedChangeIsUndone(t *testing.T) {
 	app.Change(func() { route.Doc(geist.With(mark("c"))) })
 	wantChain(t, c.GET("/x").Do().Status(200), "a c")
 }
+
+// TestDoc_bodyOptionsOfConnections: what reads no body is not told how. A group's options
+// are for the other routes in it.
+func TestDoc_bodyOptionsOfConnections(t *testing.T) {
+	socket := func(_ *geist.Ctx, ws *geist.Conn) error { return ws.Close(1000, "") }
+	events := func(c *geist.Ctx, _ *geist.Stream) error { return c.NoContent() }
+	app := geist.New()
+	app.WS("/ws", socket, geist.BodyLimit(10))
+	app.WS("/ws2", socket).Doc(geist.StreamBody(), geist.BodyLimit(-1))
+	app.SSE("/sse", events, geist.StreamBody())
+	app.SSE("/sse2", events).Doc(geist.BodyLimit(10))
+	const text = "BodyLimit and StreamBody are for routes that read a body"
+	wantProblems(t, app, []string{"/ws (", text}, []string{"/ws2 (", text}, []string{"/sse (", text}, []string{"/sse2 (", text})
+	app = geist.New()
+	g := app.Group("/g").Doc(geist.StreamBody(), geist.BodyLimit(-1))
+	g.WS("/ws", socket)
+	g.SSE("/sse", events)
+	g.POST("/up", say("up"))
+	if err := app.Check(); err != nil {
+		t.Errorf("Check = %v, want nil", err)
+	}
+}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -28,9 +29,9 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers        // connections that outlive their request's handler
-	sockets socketRegistry // likewise
-	wheel   wheel.Wheel    // their timers
+	leavers leavers      // connections that outlive their request's handler
+	wheel   wheel.Wheel  // their timers
+	ready   ready.Poller // of those that nobody waits on
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections
@@ -236,7 +237,8 @@ func (s *server) drain(ctx context.Context) error {
 	}
 	err := stopListeners(ctx, listeners)
 	s.leavers.leave(ctx)
-	err = errors.Join(err, s.waitConns(ctx), s.waitSockets(ctx))
+	cut := s.waitConns(ctx)
+	err = errors.Join(err, cut, s.waitLeavers(ctx, cut != nil))
 	for _, srv := range servers {
 		if srv != nil {
 			err = errors.Join(err, ignoreClosed(shutdownServer(ctx, srv)))
@@ -290,22 +292,23 @@ func (s *server) waitConns(ctx context.Context) error {
 	}
 }
 
-// waitSockets waits for WebSockets on connections that foreign servers have accepted,
-// and cuts them when ctx ends.
-func (s *server) waitSockets(ctx context.Context) error {
+// waitLeavers waits for WebSockets and streams on connections that foreign servers have
+// accepted, and for the functions that all run at their end; it cuts them when ctx ends.
+// Those of ours that were cut have been told of.
+func (s *server) waitLeavers(ctx context.Context, told bool) error {
 	select {
-	case <-s.sockets.wait():
+	case <-s.leavers.wait():
 		return nil
 	case <-ctx.Done():
 	}
-	rest := s.sockets.all()
-	for _, c := range rest {
-		c.cut()
+	n := s.leavers.len()
+	if foreign := s.leavers.cut(); told {
+		n = foreign
 	}
-	if len(rest) == 0 {
+	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("geist: shutdown cut %d WebSockets: %w", len(rest), context.Cause(ctx))
+	return fmt.Errorf("geist: shutdown cut %d WebSockets and streams: %w", n, context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.
@@ -382,6 +385,7 @@ func timedOut(err error) bool {
 // refuseRequest answers in place of the engine a request that was not read to its end,
 // and has the connection closed.
 func (s *server) refuseRequest(rc *fasthttp.RequestCtx, answer *Error) {
+	cutBody(rc)
 	s.extendWrite(rc)
 	rc.Request.ReleaseBody(s.engine.set.MaxRetainedBytes)
 	rc.Response.Reset()

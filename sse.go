@@ -14,6 +14,7 @@ import (
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/outlet"
 	"github.com/gogeist/geist/internal/peerwatch"
+	"github.com/gogeist/geist/internal/ready"
 	"github.com/gogeist/geist/internal/wheel"
 )
 
@@ -70,10 +71,12 @@ type Stream struct {
 	pattern string
 	id      hub.ConnID
 	framed  bool // units carry their own chunk framing: the connection is ours
+	answers bool // owned by the handler; the answer is this stream
 	phase   atomic.Uint32
 	out     *outlet.Outlet
-	bye     atomic.Bool // the server has said good-bye
-	timer   wheel.Timer // of the heartbeat
+	bye     atomic.Bool  // the server has said good-bye
+	timer   wheel.Timer  // of the heartbeat
+	left    ready.Socket // tells that the client has; of those that are followed
 
 	// Set before phase is streamOpen.
 	ctx  context.Context // of Run
@@ -114,6 +117,7 @@ func (s *scope) SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteO
 	}
 	r := s.add([]string{"GET"}, path, handlers)
 	r.shown = h
+	r.events = true
 	return r.Doc(opts...)
 }
 
@@ -225,6 +229,7 @@ func (s *Stream) Run(f func() error) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
+	defer s.unclaim()
 	if s.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
@@ -237,7 +242,7 @@ func (s *Stream) Run(f func() error) error {
 	return nil
 }
 
-// connect asks the OnConnect hooks, or gives up what claim has claimed.
+// connect asks the OnConnect hooks.
 func (s *Stream) connect() error {
 	s.mu.Lock()
 	known := s.known // by a Follow that has failed
@@ -246,7 +251,6 @@ func (s *Stream) connect() error {
 		return nil
 	}
 	if err := s.server.connect(s.c); err != nil {
-		s.phase.Store(streamIdle)
 		return err
 	}
 	s.mu.Lock()
@@ -266,8 +270,17 @@ func (s *Stream) claim() error {
 	return nil
 }
 
+// unclaim gives up what claim has claimed, unless the answer is the stream: Run or Follow
+// has failed, or a hook has panicked.
+func (s *Stream) unclaim() {
+	if !s.answers {
+		s.phase.CompareAndSwap(streamClaimed, streamIdle)
+	}
+}
+
 // answer makes what f sends the body of the answer.
 func (s *Stream) answer(f func() error) {
+	s.answers = true
 	s.setHeader()
 	s.c.setStream(&bodyStream{
 		w:       StreamWriter{c: s.c},
@@ -299,16 +312,13 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 		}
 		s.finish(live)
 	}()
-	if s.sink.foreign {
-		live.sockets.add(s)
-	}
 	if !live.leavers.add(s, &live.closing) {
 		s.leave()
 		returned = true
 		return nil
 	}
 	s.startHeartbeat()
-	err := f()
+	err := soundError(f())
 	returned = true
 	if err != nil && s.bye.Load() {
 		return nil // it was asked to end
@@ -337,16 +347,13 @@ func (s *Stream) open(w *StreamWriter) {
 
 // finish ends what perform has begun, and waits for what other goroutines write.
 func (s *Stream) finish(live *server) {
-	live.leavers.remove(s)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()
 	s.out.Finish(nil)
 	s.out.Wait()
 	s.stop(ErrRequestDone)
 	s.over(s.why())
-	if s.sink.foreign {
-		live.sockets.remove(s) // which a drain waits for
-	}
+	live.leavers.remove(s) // a drain has waited for it
 	if st := s.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/peerwatch"
+	"github.com/gogeist/geist/internal/ready"
 )
 
 // This file gives the connection of a stream to a hub. fasthttp hands it over when the
@@ -51,6 +53,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
+	defer s.unclaim()
 	if s.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
@@ -61,7 +64,6 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	}
 	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
 	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
-		s.phase.Store(streamIdle)
 		return err
 	}
 	s.answer(func() error {
@@ -140,9 +142,11 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 
 // watch ends the stream when the client leaves, though nothing is written.
 func (s *Stream) watch() {
-	w := s.server.watcher.Watch(s.owner, func() {
-		go s.out.Cut(ErrClientGone) // ends with the cut; the watcher must not wait for what that leads to
-	})
+	live := &s.server.live
+	var w *peerwatch.Watch // where ready cannot: of TLS, say
+	if raw := s.sink.own.raw; raw == nil || !live.ready.Watch(&s.left, raw, ready.Left, (*streamLeft)(s)) {
+		w = s.server.watcher.Watch(s.owner, (*streamLeft)(s).Ready)
+	}
 	s.mu.Lock()
 	over := s.hung
 	if !over {
@@ -151,7 +155,16 @@ func (s *Stream) watch() {
 	s.mu.Unlock()
 	if over {
 		w.Stop()
+		live.ready.Stop(&s.left)
 	}
+}
+
+// streamLeft is a followed Stream as its ready.Socket sees it.
+type streamLeft Stream
+
+// Ready is called when the client has left.
+func (x *streamLeft) Ready() {
+	go x.out.Cut(ErrClientGone) // ends with the cut; the caller must not wait for what that leads to
 }
 
 // hangUp ends a followed stream, of which the outlet has ended. It runs on a goroutine of
@@ -166,13 +179,14 @@ func (s *Stream) hangUp() {
 	watch := s.gone
 	s.mu.Unlock()
 	watch.Stop()
+	s.server.live.ready.Stop(&s.left)
 	if t, ok := s.sink.conn.(*tls.Conn); ok {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
 	_ = s.sink.conn.Close() // at once, whatever else takes long
-	s.server.live.leavers.remove(s)
+	_ = s.owner.end()
 	s.over(s.why())
-	_ = s.owner.end() // from here on a drain does not wait for it
+	s.server.live.leavers.remove(s) // a drain has waited for it
 }
 
 // goodbyeTime bounds TLS's goodbye.

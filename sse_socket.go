@@ -203,6 +203,9 @@ func (s *Stream) hubConn(enc eventEncoding) *hub.Conn {
 	defer s.mu.Unlock()
 	if s.conn == nil {
 		s.conn = hub.NewConn(s.id, s.out, enc, s.closedByHub)
+		if s.ended { // nobody else would tell the hub
+			s.conn.Ended(hubwire.Key{})
+		}
 	}
 	return s.conn
 }
@@ -244,12 +247,15 @@ func (s *Stream) leave() {
 	s.stop(ErrServerClosed)
 }
 
-// streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
-// more or less, so that the connections of a server do not beat together.
-type streamBeat Stream
+// ours reports whether one of our listeners has accepted the connection.
+func (s *Stream) ours() bool { return !s.sink.foreign }
 
 // cut ends the stream for a drain whose time is up.
 func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
+
+// streamBeat is a Stream as the wheel sees it: a comment is sent every so often, a quarter
+// more or less, so that the connections of a server do not beat together.
+type streamBeat Stream
 
 // startHeartbeat begins with it.
 func (s *Stream) startHeartbeat() {

@@ -194,7 +194,7 @@ func (s *bodyStream) run() (err error) {
 			err = newPanicError(v)
 		}
 	}()
-	if err = s.f(&s.w); err == nil {
+	if err = soundError(s.f(&s.w)); err == nil {
 		err = s.w.Flush()
 	}
 	return err

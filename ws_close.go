@@ -176,7 +176,7 @@ func (x *wire) Expire() {
 //
 //	nil                              1000
 //	a *CloseError of its own         its code and reason
-//	an Error of status 413           1009 and its detail
+//	an error of status 413           1009 and its detail, if it has one
 //	               503               1013 and its detail
 //	               another 4xx       1008 and its detail
 //	anything else                    1011
@@ -192,16 +192,16 @@ func closeCode(err error) (code int, reason string) {
 		}
 		return CloseInternal, ""
 	}
-	e := asError(err)
-	switch {
-	case e == nil:
-		return CloseInternal, ""
-	case e.status == fasthttp.StatusRequestEntityTooLarge:
-		return CloseTooBig, e.detail
-	case e.status == fasthttp.StatusServiceUnavailable:
-		return CloseTryLater, e.detail
-	case e.status < 500:
-		return ClosePolicy, e.detail
+	if e := asError(err); e != nil {
+		reason = e.detail
+	}
+	switch status := StatusCode(err); {
+	case status == fasthttp.StatusRequestEntityTooLarge:
+		return CloseTooBig, reason
+	case status == fasthttp.StatusServiceUnavailable:
+		return CloseTryLater, reason
+	case status < 500:
+		return ClosePolicy, reason
 	}
 	return CloseInternal, ""
 }
@@ -222,12 +222,14 @@ func (w *Conn) failed(err error) bool {
 }
 
 // finish closes the connection when the handler has returned, waits for the client's
-// close frame, and ends the request. It runs on the connection's goroutine.
+// close frame, and ends the request. It runs on the goroutine of the connection, or on
+// that which its end has called for.
 func (w *Conn) finish(err error) {
 	if w.failed(err) {
 		w.c.logFailure(fasthttp.StatusSwitchingProtocols, err)
 	}
 	live := w.live
+	live.ready.Stop(&w.arrivals)
 	if isAbort(err) {
 		_ = w.lost(err)
 		w.out.Cut(err)
@@ -239,13 +241,14 @@ func (w *Conn) finish(err error) {
 	w.linger()
 	w.out.Wait()
 	live.wheel.Stop(&w.timer)
-	live.leavers.remove(w)
+	w.hangUp() // at once, whatever else takes long
 	w.farewell(err)
-	w.c.end()
-	w.hangUp() // of ours it is the last a drain waits for
-	if over := w.over; over != nil {
-		live.sockets.remove(w)
-		close(over)
+	if w.c != nil {
+		w.c.end()
+	}
+	live.leavers.remove(w) // a drain has waited for it
+	if w.over != nil {
+		close(w.over)
 	}
 }
 

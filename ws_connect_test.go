@@ -45,6 +45,11 @@ func TestConn_OnDisconnect(t *testing.T) {
 		_, err := ws.Read()
 		return err
 	})
+	h := hub.New(hub.Config{})
+	app.WS("/follows", func(_ *geist.Ctx, ws *geist.Conn) error {
+		ids <- ws.ID()
+		return ws.Follow(h, "a")
+	})
 	app.WS("/never", func(*geist.Ctx, *geist.Conn) error { return geist.NewError(404, "never") })
 	replaced := app.Group("/replaced", func(c *geist.Ctx) error {
 		_ = c.Next()
@@ -72,6 +77,7 @@ func TestConn_OnDisconnect(t *testing.T) {
 		{"returns", "/ends", func(ws *geisttest.WebSocket) { ws.Next(); ws.Closed(1000) }, func(err error) bool { return err == nil }},
 		{"fails", "/fails", func(ws *geisttest.WebSocket) { ws.Next(); ws.Closed(1011) }, func(err error) bool { return errors.Is(err, failed) }},
 		{"the client closes", "/reads", func(ws *geisttest.WebSocket) { ws.Close(1001, "") }, func(err error) bool { return err == nil }},
+		{"of a hub", "/follows", func(ws *geisttest.WebSocket) { ws.Ping("").Close(1000, "") }, func(err error) bool { return err == nil }},
 		{"with another code", "/reads", func(ws *geisttest.WebSocket) { ws.Close(4001, "") }, func(err error) bool {
 			e, ok := errors.AsType[*geist.CloseError](err)
 			return ok && e.Code == 4001

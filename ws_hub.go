@@ -33,22 +33,6 @@ func (w *Conn) HubConn() *hub.Conn {
 	return w.hub
 }
 
-// Follow joins the rooms and returns when the connection has ended, with the error of
-// Read, or at once with that of a Join. What the client sends meanwhile is read and
-// dropped: it is for handlers that have nothing else to do.
-func (w *Conn) Follow(h *hub.Hub, rooms ...string) error {
-	for _, room := range rooms {
-		if _, err := h.Join(w, room); err != nil {
-			return err
-		}
-	}
-	for {
-		if _, err := w.Read(); err != nil {
-			return err
-		}
-	}
-}
-
 // closedByHub closes the connection for its hub.
 func (w *Conn) closedByHub(reason hubwire.CloseReason) {
 	e := &CloseError{Code: CloseGoingAway, err: ErrServerClosed}

@@ -29,6 +29,7 @@ type socketOptions struct {
 type socketRoute struct {
 	handler func(c *Ctx, ws *Conn) error
 	options *socketOptions
+	pattern string
 }
 
 // Subprotocols names the application protocols that a WebSocket route speaks. Of those
@@ -97,7 +98,7 @@ func (o *routeOptions) sockets() *socketOptions {
 // c.Context() ends with.
 //
 // When the handler returns, the connection is closed: with 1000 for nil, with the code of
-// a [CloseError], with 1008 for an [Error] of status 4xx (413 gives 1009, 503 gives 1013),
+// a [CloseError], with 1008 for an error whose [StatusCode] is 4xx (413 gives 1009), 1013 for 503,
 // else with 1011. What is the server's fault is logged, panics with their stack.
 //
 // What is no WebSocket handshake is answered 426, one that is malformed 400, a page of
@@ -123,7 +124,7 @@ func upgradeHandler(handler func(*Ctx, *Conn) error) Handler {
 		if options == nil {
 			options = none
 		}
-		w, err := shakeHands(c, &socketRoute{handler, options})
+		w, err := shakeHands(c, &socketRoute{handler, options, c.ep.pattern})
 		if err != nil {
 			return err
 		}
@@ -138,6 +139,7 @@ var (
 	errBadKey          = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Key is not 16 bytes in base64")
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
+	errHandshakeBody   = NewError(fasthttp.StatusBadRequest, "the request for a WebSocket has a body")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
 	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
@@ -159,6 +161,8 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 		return nil, upgradeRequired(c, errBadVersion)
 	case len(key) != 1 || !wsproto.ValidKey(key[0]):
 		return nil, errBadKey
+	case expectsBody(c.rc.Request.Header.ContentLength()): // what follows could be its, or frames
+		return nil, errHandshakeBody
 	case !c.originAllowed(get(fasthttp.HeaderOrigin), route.options.origins):
 		return nil, errForeignOrigin
 	}
@@ -209,10 +213,9 @@ func (w *Conn) negotiate(get func(string) []string) error {
 		return errBadExtensions
 	}
 	if ok && w.route.options.compressFrom > 0 {
-		w.deflate, w.most = true, d.MaxMessage()
+		w.deflate, w.most = true, int32(d.MaxMessage()) // of a window: 32 KiB at most
 		h.Set(fasthttp.HeaderSecWebSocketExtensions, d.Response())
 	}
-	w.in = wsproto.NewReader(true, w.deflate, w.limits().MaxMessageBytes)
 	return nil
 }
 
@@ -331,7 +334,7 @@ func (w *Conn) admit() error {
 }
 
 // farewell runs the OnDisconnect hooks, if those of OnConnect have let the connection in.
-// err is what the handler has returned, whose Ctx still lives.
+// err is what the handler has returned.
 func (w *Conn) farewell(err error) {
 	if !w.known {
 		return
@@ -342,7 +345,7 @@ func (w *Conn) farewell(err error) {
 			err = nil
 		}
 	}
-	w.live.engine.disconnected(w.id, w.c.ep.pattern, err)
+	w.live.engine.disconnected(w.id, w.route.pattern, err)
 }
 
 // harmless reports whether a connection has come to its end by itself.
@@ -367,18 +370,31 @@ func (w *Conn) run() {
 		}
 		w.conclude(err)
 	}()
-	err = w.route.handler(w.c, w)
+	err = soundError(w.route.handler(w.c, w))
 	returned = true
 }
 
-// conclude ends what the handler has left: a request, or a connection.
+// conclude ends what the handler has left: a request, or a connection. Of a request that
+// was refused somebody may have kept the Conn, to whom it says so from now on.
 func (w *Conn) conclude(err error) {
-	if hs := w.hs; hs != nil { // it was not used, or in vain
-		if err != nil || w.refused || w.answered() || w.use() != nil {
-			hs.err = err
-			hs.turn <- turnDone
+	w.once.Do(func() {
+		if err == nil && !w.answered() {
+			w.take()
 			return
 		}
+		w.refused = true
+	})
+	if w.refused { // or the first use was in vain
+		w.hs.err = err
+		w.hs.turn <- turnDone
+		return
+	}
+	w.mu.Lock()
+	follows := w.follows
+	w.mu.Unlock()
+	if follows && err == nil {
+		w.stay()
+		return
 	}
 	w.finish(err)
 }
@@ -468,9 +484,6 @@ func (w *Conn) open() {
 	if d := w.limits().PingInterval; d > 0 {
 		w.live.wheel.Set(&w.timer, d, (*wire)(w))
 	}
-	if w.owner == nil {
-		w.live.sockets.add(w)
-	}
 	if !w.live.leavers.add(w, &w.live.closing) {
 		w.leave()
 	}
@@ -481,19 +494,8 @@ func (w *Conn) leave() {
 	w.close(&CloseError{Code: CloseGoingAway, err: ErrServerClosed})
 }
 
-// checkSocket reports options for WebSockets that a plain route was given. Those of its
-// groups are for its neighbours.
-func (o *routeOptions) checkSocket(own []RouteOption) {
-	mine := &routeOptions{}
-	for _, opt := range own {
-		if opt != nil {
-			opt.apply(mine)
-		}
-	}
-	if mine.socket != nil {
-		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
-	}
-}
+// ours reports whether one of our listeners has accepted the connection.
+func (w *Conn) ours() bool { return w.owner != nil }
 
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {

@@ -43,9 +43,9 @@ func bunrouterHandler(s Spec, r tables.Route) bunrouter.HandlerFunc {
 			}
 			return nil
 		}
-	case JSON:
-		user := NewUser()
-		return func(w http.ResponseWriter, _ bunrouter.Request) error { return bunrouter.JSON(w, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(w http.ResponseWriter, _ bunrouter.Request) error { return bunrouter.JSON(w, v) }
 	default:
 		h := plainHandler(s)
 		return func(w http.ResponseWriter, req bunrouter.Request) error { h(w, req.Request); return nil }

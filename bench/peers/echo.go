@@ -42,9 +42,9 @@ func echoHandler(s Spec, r tables.Route) echo.HandlerFunc {
 			}
 			return nil
 		}
-	case JSON:
-		user := NewUser()
-		return func(c *echo.Context) error { return c.JSON(http.StatusOK, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(c *echo.Context) error { return c.JSON(http.StatusOK, v) }
 	case Wait:
 		return func(c *echo.Context) error {
 			s.Wait(c.Request().Context())

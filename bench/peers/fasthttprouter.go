@@ -43,9 +43,9 @@ func fasthttpRouterHandler(s Spec, r tables.Route) fasthttp.RequestHandler {
 				ctx.Response.SetBodyString(Body)
 			}
 		}
-	case JSON:
-		user := NewUser()
-		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, v) }
 	case Wait:
 		return func(ctx *fasthttp.RequestCtx) { s.Wait(ctx); ctx.Response.SetBodyString(Body) }
 	default:

@@ -52,9 +52,9 @@ func fiberHandler(s Spec, r tables.Route) fiber.Handler {
 			}
 			return c.SendString(Body)
 		}
-	case JSON:
-		user := NewUser()
-		return func(c fiber.Ctx) error { return c.JSON(user, "application/json") }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(c fiber.Ctx) error { return c.JSON(v, "application/json") }
 	case Wait:
 		return func(c fiber.Ctx) error { s.Wait(c.Context()); return c.SendString(Body) }
 	default:

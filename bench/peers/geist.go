@@ -57,9 +57,9 @@ func geistHandler(s Spec, r tables.Route) geist.Handler {
 			}
 			return nil
 		}
-	case JSON:
-		user := NewUser()
-		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(c *geist.Ctx) error { return c.JSON(http.StatusOK, v) }
 	case Wait:
 		return func(c *geist.Ctx) error { s.Wait(c.Context()); return c.Text(http.StatusOK, Body) }
 	default:

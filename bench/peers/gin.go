@@ -47,9 +47,9 @@ func ginHandler(s Spec, r tables.Route) gin.HandlerFunc {
 				c.String(http.StatusOK, Body)
 			}
 		}
-	case JSON:
-		user := NewUser()
-		return func(c *gin.Context) { c.JSON(http.StatusOK, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(c *gin.Context) { c.JSON(http.StatusOK, v) }
 	case Wait:
 		return func(c *gin.Context) { s.Wait(c.Request.Context()); c.String(http.StatusOK, Body) }
 	default:

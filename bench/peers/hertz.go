@@ -79,9 +79,9 @@ func hertzHandler(s Spec, r tables.Route) app.HandlerFunc {
 				c.String(http.StatusOK, Body)
 			}
 		}
-	case JSON:
-		user := NewUser()
-		return func(_ context.Context, c *app.RequestContext) { c.JSON(http.StatusOK, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(_ context.Context, c *app.RequestContext) { c.JSON(http.StatusOK, v) }
 	case Wait:
 		return func(ctx context.Context, c *app.RequestContext) { s.Wait(ctx); c.String(http.StatusOK, Body) }
 	default:

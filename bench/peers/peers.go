@@ -32,8 +32,10 @@ const (
 	Params
 	// Text answers with Body as text.
 	Text
-	// JSON answers with what NewUser makes.
+	// JSON answers with a pointer to a User.
 	JSON
+	// JSONList answers with a slice of ten of them.
+	JSONList
 	// Wait calls Spec.Wait with the request's context, then answers with Body.
 	Wait
 )
@@ -44,7 +46,7 @@ const Body = "Hello, World!"
 // TextType is the content type of Body.
 const TextType = "text/plain; charset=utf-8"
 
-// User is the struct that JSON handlers answer with.
+// User is the struct that handlers of JSON and JSONList answer with.
 type User struct {
 	ID     int      `json:"id"`
 	Name   string   `json:"name"`
@@ -54,10 +56,21 @@ type User struct {
 	Tags   []string `json:"tags"`
 }
 
-// NewUser returns what JSON handlers answer with. They make it once and answer with
-// the same pointer each time.
-func NewUser() *User {
-	return &User{ID: 583231, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
+// Value returns what handlers of JSON and JSONList answer with. They ask for it once and
+// answer with the same each time.
+func (a Action) Value() any {
+	if a == JSON {
+		return newUser(583231)
+	}
+	list := make([]*User, 10)
+	for i := range list {
+		list[i] = newUser(583231 + i)
+	}
+	return list
+}
+
+func newUser(id int) *User {
+	return &User{ID: id, Name: "Mona Lisa Octocat", Email: "octocat@github.com", Admin: true,
 		Scores: []int{7, 42, 1347}, Tags: []string{"go", "web"}}
 }
 

@@ -122,9 +122,9 @@ func rawEnd(s Spec) fasthttp.RequestHandler {
 	switch s.Do {
 	case Params, Text:
 		return func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBodyString(Body) }
-	case JSON:
-		user := NewUser()
-		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(ctx *fasthttp.RequestCtx) { fastJSON(ctx, v) }
 	case Wait:
 		return func(ctx *fasthttp.RequestCtx) { s.Wait(ctx); ctx.Response.SetBodyString(Body) }
 	default:

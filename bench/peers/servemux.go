@@ -48,9 +48,9 @@ func serveMuxHandler(s Spec, r tables.Route) http.HandlerFunc {
 // plainHandler is the handler of net/http for the actions that read nothing.
 func plainHandler(s Spec) http.HandlerFunc {
 	switch s.Do {
-	case JSON:
-		user := NewUser()
-		return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, user) }
+	case JSON, JSONList:
+		v := s.Do.Value()
+		return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, v) }
 	case Wait:
 		return func(w http.ResponseWriter, req *http.Request) { s.Wait(req.Context()); writeText(w) }
 	default:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gogeist/geist/bench/internal/measure"
 	"github.com/gogeist/geist/bench/internal/memconn"
@@ -31,6 +32,7 @@ func serverScenes() []Scene {
 		{"server/github", "203 routes, three parameters read as strings that stay valid, 13 bytes of text",
 			github, github.Find("GET", "/repos/:owner/:repo/issues/:number"), peers.Params, 1},
 		{"server/json", "one static route, JSON of a pointer to a small struct", hello, hello.Routes[0], peers.JSON, 1},
+		{"server/list", "one static route, JSON of a list of ten small structs", hello, hello.Routes[0], peers.JSONList, 1},
 	} {
 		c.title = "whole server over a connection in memory, one request in flight: " + c.title
 		out = append(out, c.scene())
@@ -200,11 +202,22 @@ func readAnswer(r *bufio.Reader) (*answer, error) {
 
 func (a *answer) check(do peers.Action) error {
 	want, ctype := peers.Body, "text/plain"
-	if do == peers.JSON {
-		want, ctype = `{"id":583231,"name":"Mona Lisa Octocat","email":"octocat@github.com","admin":true,"scores":[7,42,1347],"tags":["go","web"]}`, "application/json"
+	switch do {
+	case peers.JSON:
+		want, ctype = wantUser(583231), "application/json"
+	case peers.JSONList:
+		list := make([]string, 10)
+		for i := range list {
+			list[i] = wantUser(583231 + i)
+		}
+		want, ctype = "["+strings.Join(list, ",")+"]", "application/json"
 	}
 	if a.status != http.StatusOK || string(bytes.TrimSpace(a.body)) != want || !bytes.HasPrefix([]byte(a.ctype), []byte(ctype)) {
 		return fmt.Errorf("answered %d %s %q, want 200 %s %q", a.status, a.ctype, a.body, ctype, want)
 	}
 	return nil
+}
+
+func wantUser(id int) string {
+	return fmt.Sprintf(`{"id":%d,"name":"Mona Lisa Octocat","email":"octocat@github.com","admin":true,"scores":[7,42,1347],"tags":["go","web"]}`, id)
 }

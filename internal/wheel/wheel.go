@@ -79,6 +79,13 @@ func (w *Wheel) Stop(t *Timer) bool {
 	return w.removeLocked(t)
 }
 
+// Len returns how many timers are set.
+func (w *Wheel) Len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
+}
+
 // removeLocked takes t out of its slot.
 func (w *Wheel) removeLocked(t *Timer) bool {
 	if t.next == nil {

@@ -17,6 +17,11 @@ const inflateTail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 // windowBytes is the size of the window of DEFLATE.
 const windowBytes = 32 << 10
 
+// maxStreams bounds the last blocks within a message, behind each of which the inflater
+// begins anew with a copy of the window: senders write one, or none, but an empty one has
+// two bytes, and 64 KiB of them cost what inflating 20 MB does.
+const maxStreams = 64
+
 // inflaters are *inflater: each has some 40 KiB, so connections do not keep theirs.
 var inflaters = sync.Pool{New: func() any {
 	x := &inflater{}
@@ -79,7 +84,7 @@ func Inflate(p []byte, limit int) ([]byte, error) {
 	x.src = inflateSource{p, inflateTail}
 	defer func() { x.src = inflateSource{} }()
 	out := make([]byte, 0, min(4*len(p)+bytes.MinRead, limit+1))
-	for {
+	for range maxStreams {
 		dict := out[max(0, len(out)-windowBytes):]
 		if err := x.r.(flate.Resetter).Reset(&x.src, dict); err != nil {
 			return nil, errDeflate
@@ -92,6 +97,7 @@ func Inflate(p []byte, limit int) ([]byte, error) {
 			return out, nil
 		}
 	}
+	return nil, errDeflate
 }
 
 // stream appends what one stream holds.

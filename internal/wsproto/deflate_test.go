@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"crypto/rand"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -83,6 +84,19 @@ func TestInflate_boundedMemory(t *testing.T) {
 	// Growing by doubling costs twice the limit; a new inflater, 50 KB.
 	if got := (after.TotalAlloc - before.TotalAlloc) / rounds; got > 400<<10 {
 		t.Errorf("refusing the bomb allocated %d bytes, want at most 400 KiB", got)
+	}
+}
+
+// TestInflate_boundedRestarts: a message may have several blocks that are marked as the
+// last, but not as many as fit.
+func TestInflate_boundedRestarts(t *testing.T) {
+	const empty = "\x03\x00" // a last block without anything
+	hello := "\xf3\x48\xcd\xc9\xc9\x07\x00"
+	for n, want := range map[int]error{0: nil, 1: nil, maxStreams - 2: nil, maxStreams: errDeflate, 30_000: errDeflate} {
+		got, err := Inflate([]byte(hello+strings.Repeat(empty, n)), 100)
+		if err != want || err == nil && string(got) != "Hello" {
+			t.Errorf("%d empty blocks: got %q, %v, want error %v", n, got, err, want)
+		}
 	}
 }
 
