@@ -36,6 +36,9 @@ type Backplane interface {
 	// returns the position of a packet for a room, and delivers that to this node too if
 	// it has subscribed; without, a packet that comes back to its node is left out there.
 	// On an error the packet may have been sent or not.
+	//
+	// Rooms whose names begin with NUL are the hubs' own: their packets need no positions,
+	// and are not asked for again.
 	Publish(ctx context.Context, p *Packet) (Pos, error)
 	// Ready returns nil while nodes can be reached, else why not. It must not wait.
 	Ready() error
@@ -212,17 +215,20 @@ func (r *room) linked() *link {
 
 // subscribe asks for rooms that the caller has claimed.
 func (h *Hub) subscribe(ctx context.Context, rooms []*room) {
-	names := make([]string, len(rooms))
-	for i, r := range rooms {
-		names[i] = r.name
+	names := h.presenceNames(rooms...)
+	for _, r := range rooms {
+		names = append(names, r.name)
 	}
 	err := h.conf.Backplane.Subscribe(ctx, names...)
 	for _, r := range rooms {
 		one := err
 		if err == nil && h.ordered() {
 			if one = h.prime(ctx, r); one != nil {
-				h.conf.Backplane.Unsubscribe(r.name)
+				h.conf.Backplane.Unsubscribe(append(h.presenceNames(r), r.name)...)
 			}
+		}
+		if one == nil {
+			r.meetNodes()
 		}
 		r.linked().settle(one)
 	}

@@ -12,7 +12,7 @@ import (
 func TestBadInput_roomNames(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, h *Hub) {
 		p := newPeer(lines{})
-		for _, name := range []string{"", strings.Repeat("x", 257), strings.Repeat("x", 1<<20)} {
+		for _, name := range []string{"", strings.Repeat("x", 257), strings.Repeat("x", 1<<20), "\x00", "\x00room"} {
 			_, err := h.Join(p, name)
 			wantError(t, fmt.Sprintf("Join %d bytes", len(name)), err, ErrRoomName)
 			_, err = h.Publish(t.Context(), name, Message{})
@@ -24,7 +24,7 @@ func TestBadInput_roomNames(t *testing.T) {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 		}
-		if _, err := h.Join(p, strings.Repeat("\x00", 256)); err != nil {
+		if _, err := h.Join(p, "x"+strings.Repeat("\x00", 255)); err != nil {
 			t.Errorf("Join 256 bytes: %v", err)
 		}
 	})

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 )
 
@@ -165,7 +166,7 @@ func (n *busNode) Publish(ctx context.Context, p *Packet) (Pos, error) {
 		}
 	}
 	sent := p.clone()
-	if b.Ordered && p.To == ToRoom {
+	if b.Ordered && p.To == ToRoom && !strings.HasPrefix(p.Name, presencePrefix) {
 		sent.Pos = b.roomLocked(p.Name).add(&sent)
 	}
 	for node := range b.nodes {

@@ -37,7 +37,8 @@
 // # Who is there
 //
 // A room with [RoomConfig] Presence knows its members: [Hub.Presence] lists them,
-// [Hub.Watch] tells how they change, once a second at most. [Show] says what others may
+// [Hub.Watch] tells how they change, once a second at most. With a Backplane both are
+// about all nodes, a second or two behind; members of a node that dies stay for 40 s. [Show] says what others may
 // know of a connection. Both are for the application, which decides who is told what,
 // and in which words:
 //
@@ -106,3 +107,6 @@ package hub
 //     put together for one connection is reused when its Outlet asks again.
 //  6. A room leaves its shard only while it is empty, unpinned and marked dead, all under
 //     both locks. Who finds a dead room looks again.
+//  7. A Member never changes, so that lists of them are read without a lock; and what was
+//     told of a room's members, with presence.before in the place of what has changed since,
+//     is what everybody who watches knows.

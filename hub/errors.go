@@ -15,8 +15,8 @@ var (
 	ErrOtherHub = errors.New("hub: connection belongs to another hub")
 	// ErrJoined means that the connection is in the room already.
 	ErrJoined = errors.New("hub: already in the room")
-	// ErrRoomName means that the name of a room is empty or longer than
-	// Config.MaxRoomName.
+	// ErrRoomName means that the name of a room is empty, longer than
+	// Config.MaxRoomName, or begins with NUL.
 	ErrRoomName = errors.New("hub: bad room name")
 	// ErrTooManyRooms means that Config.MaxRooms, Config.MaxRoomsPerConn or what the
 	// transport can follow (16 rooms a stream) is reached.

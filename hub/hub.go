@@ -71,6 +71,9 @@ func (h *Hub) shardOf(name string) *shard {
 
 // checkName refuses names of rooms that are no such.
 func (h *Hub) checkName(name string) error {
+	if name != "" && name[:1] == presencePrefix {
+		return fmt.Errorf("%w: it begins with NUL", ErrRoomName)
+	}
 	if name == "" || len(name) > h.conf.MaxRoomName {
 		return fmt.Errorf("%w: %d bytes, from 1 to %d are allowed", ErrRoomName, len(name), h.conf.MaxRoomName)
 	}
@@ -172,7 +175,7 @@ func (h *Hub) reaped(r *room) {
 		return
 	}
 	if l := r.linked(); l != nil && l.subscribed() {
-		h.conf.Backplane.Unsubscribe(r.name)
+		h.conf.Backplane.Unsubscribe(append(h.presenceNames(r), r.name)...)
 	}
 }
 

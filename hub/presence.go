@@ -86,22 +86,27 @@ func (h *Hub) checkShown(o *JoinOption) error {
 // Presence returns who is in a room, those who have been there longest first. It looks
 // at every member: for what changes often, Watch is cheaper.
 //
+// With a Backplane members of other nodes are among them, as these have said last: within
+// a second or two. Those of a node that vanishes stay for 40 seconds. The first call for
+// a room that nobody on this node is in waits for the backplane, and then for answers:
+// somewhat more than a second.
+//
 // It returns ErrNoPresence unless RoomConfig.Presence is set for the room, ErrRoomName,
-// ErrClosed, a *PanicError of Config.Room, or the error of ctx.
+// ErrClosed, ErrTooManyRooms, a *PanicError of Config.Room, ErrBackplane, or the error of ctx.
 func (h *Hub) Presence(ctx context.Context, room string) ([]Member, error) {
 	if err := h.mayWatch(ctx, room); err != nil {
 		return nil, err
 	}
-	r := h.lookup(room)
-	if r == nil {
-		return nil, nil
-	}
-	if r.presence == nil { // Config.Room has changed its mind
-		return nil, ErrNoPresence
+	r, err := h.visit(ctx, room)
+	if r == nil || err != nil {
+		return nil, err
 	}
 	r.mu.Lock()
 	there := r.presence.everybodyLocked()
 	r.mu.Unlock()
+	if h.clustered() {
+		h.unpin(r)
+	}
 	members := values(there)
 	slices.SortFunc(members, func(a, b Member) int {
 		if c := a.Since.Compare(b.Since); c != 0 {
@@ -110,6 +115,60 @@ func (h *Hub) Presence(ctx context.Context, room string) ([]Member, error) {
 		return bytes.Compare(a.Conn[:], b.Conn[:])
 	})
 	return members, nil
+}
+
+// visit returns a room whose members are known, nil if it has none. If there may be other
+// nodes it is pinned, and they have had time to say who is there.
+func (h *Hub) visit(ctx context.Context, name string) (*room, error) {
+	if !h.clustered() {
+		r := h.lookup(name)
+		if r != nil && r.presence == nil { // Config.Room has changed its mind
+			return nil, ErrNoPresence
+		}
+		return r, nil
+	}
+	return h.pinPresence(ctx, name)
+}
+
+// pinPresence pins a room with presence, whose members are known.
+func (h *Hub) pinPresence(ctx context.Context, name string) (*room, error) {
+	r, err := h.pin(name)
+	if err != nil {
+		return nil, err
+	}
+	if r.presence == nil { // Config.Room has changed its mind
+		h.unpin(r)
+		return nil, ErrNoPresence
+	}
+	if h.clustered() {
+		err := h.linkAll([]*room{r})
+		if err == nil {
+			err = r.awaitNodes(ctx)
+		}
+		if err != nil {
+			h.unpin(r)
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// awaitNodes gives other nodes the time to say who is in a room that is new here.
+func (r *room) awaitNodes(ctx context.Context) error {
+	r.mu.Lock()
+	wait := askPause - time.Duration(nanos()-r.presence.far.asked)
+	r.mu.Unlock()
+	if wait <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(min(wait, askPause)): // the clock may have been set
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.hub.ending:
+		return ErrClosed
+	}
 }
 
 // mayWatch returns why nobody can look at the presence of a room, or nil.
@@ -143,7 +202,7 @@ func values(members []*Member) []Member {
 //	for change, err := range h.Watch(ctx, "lobby") {
 //
 // It ends when ctx does, and leaves no goroutine behind. The last pair has an error:
-// that of ctx, ErrClosed, ErrTooManyRooms, or one of Presence.
+// that of ctx, ErrClosed, or one of Presence.
 func (h *Hub) Watch(ctx context.Context, room string) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		w, err := h.watch(ctx, room)
@@ -173,13 +232,9 @@ func (h *Hub) watch(ctx context.Context, name string) (*watcher, error) {
 	if err := h.mayWatch(ctx, name); err != nil {
 		return nil, err
 	}
-	r, err := h.pin(name)
+	r, err := h.pinPresence(ctx, name)
 	if err != nil {
 		return nil, err
-	}
-	if r.presence == nil { // Config.Room has changed its mind
-		h.unpin(r)
-		return nil, ErrNoPresence
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,6 +20,7 @@ const (
 // of the last Change: everybody, and before in place of what has changed since.
 type presence struct {
 	near map[ConnID]*Member // on this node
+	far  far                // on others
 
 	watchers int
 	before   map[ConnID]*Member // what those who have changed were; nil: not there
@@ -74,6 +75,11 @@ func (r *room) setMemberLocked(id ConnID, m *Member) {
 	p := r.presence
 	old := p.near[id]
 	p.near = put(p.near, id, m)
+	if m != nil {
+		r.dirtyLocked(m)
+	} else if old != nil {
+		r.dirtyLocked(old)
+	}
 	if p.noteLocked(id, old, m) {
 		r.armLocked()
 	}
@@ -164,13 +170,24 @@ func (p *presence) changeLocked() (c Change) {
 }
 
 // memberLocked returns what is known of a connection, or nil.
-func (p *presence) memberLocked(id ConnID) *Member { return p.near[id] }
+func (p *presence) memberLocked(id ConnID) *Member {
+	if m := p.near[id]; m != nil {
+		return m
+	}
+	if l := p.far.members[id]; l != nil {
+		return l.Member
+	}
+	return nil
+}
 
 // everybodyLocked returns all members, in no order.
 func (p *presence) everybodyLocked() []*Member {
-	all := make([]*Member, 0, len(p.near))
+	all := make([]*Member, 0, len(p.near)+len(p.far.members))
 	for _, m := range p.near {
 		all = append(all, m)
+	}
+	for _, l := range p.far.members {
+		all = append(all, l.Member)
 	}
 	return all
 }

@@ -57,6 +57,7 @@ func (h *Hub) shutdown(ctx context.Context, done chan struct{}) error {
 	}
 	h.closeConns(ctx)
 	err := h.waitGone(ctx)
+	h.tellLast(ctx)
 	if h.conf.Backplane != nil {
 		if e := h.conf.Backplane.Close(ctx); err == nil {
 			err = e

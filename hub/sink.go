@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // maxEarly is how many packets wait while a room learns its history.
@@ -20,6 +21,12 @@ func (k *sink) Deliver(p *Packet) {
 	h := (*Hub)(k)
 	if p.Node == h.node && !(h.ordered() && p.To == ToRoom) {
 		return // its own
+	}
+	if p.To == ToRoom && strings.HasPrefix(p.Name, presencePrefix) {
+		if !h.deliverPresence(p) {
+			h.count(&h.total.refused, 1)
+		}
+		return
 	}
 	if p.To > ToUser || h.checkMessage(&p.Message) != nil {
 		h.count(&h.total.refused, 1)
@@ -65,6 +72,7 @@ func (k *sink) Lost(rooms ...string) {
 func (r *room) lose() {
 	r.mu.Lock()
 	r.cutLocked(Pos{Epoch: newEpoch()})
+	r.remeetLocked()
 	chunks, n := r.members.chunks, r.members.n
 	r.mu.Unlock()
 	r.hub.count(&r.hub.total.lost, 1)

@@ -40,6 +40,7 @@ func Run(t *testing.T, start func(tb testing.TB) Broker) {
 		{"orderOfMany", (*suite).orderOfMany},
 		{"except", (*suite).except},
 		{"direct", (*suite).direct},
+		{"presence", (*suite).presence},
 		{"payloads", (*suite).payloads},
 		{"resume", (*suite).resume},
 		{"down", (*suite).down},
@@ -270,6 +271,41 @@ func (s *suite) direct() {
 	s.wants(onA, " 4")
 	s.wants(onB, " 3", " 4")
 	s.wantError("Send to nobody", a.Send(ctx, hub.NewConnID(), text("5")), nil)
+}
+
+// presence lists who is in a room on another node, and who has left.
+func (s *suite) presence() {
+	var hubs [2]*hub.Hub
+	for i := range hubs {
+		h := hub.New(hub.Config{Backplane: s.broker.Node(), Rooms: hub.RoomConfig{Presence: true}})
+		s.Cleanup(func() { _ = h.Shutdown(context.Background()) })
+		s.eventually("Ready", func() error { return h.Ready() })
+		hubs[i] = h
+	}
+	c := NewClient()
+	if err := hubs[0].Attach(c, hub.As("ann")); err != nil {
+		s.Fatal(err)
+	}
+	if _, err := hubs[0].Join(c, "room", hub.Show(1)); err != nil {
+		s.Fatal(err)
+	}
+	s.join(hubs[1], "room")
+	lists := func(want int) func() error {
+		return func() error {
+			members, err := hubs[1].Presence(s.Context(), "room")
+			if err == nil && len(members) != want {
+				err = fmt.Errorf("%d members, want %d", len(members), want)
+			}
+			return err
+		}
+	}
+	s.eventually("Presence", lists(2))
+	members, _ := hubs[1].Presence(s.Context(), "room")
+	if m := members[0]; m.Conn != c.ID() || m.User != "ann" || string(m.Shown) != "1" {
+		s.Errorf("Presence = %+v, want ann first", members)
+	}
+	c.Close()
+	s.eventually("Presence", lists(1))
 }
 
 // payloads are names and data that a broker might trip over.

@@ -63,8 +63,8 @@ func (j *Journal) Load(ctx context.Context, room string, most int) ([]hub.Packet
 }
 
 // RunJournal tests a kind of journal. Each test calls start for one that is empty: open
-// opens it, and opens it again once close has been called, as after a restart.
-func RunJournal(t *testing.T, start func(tb testing.TB) (open func() hub.Journal, close func())) {
+// opens it, and opens it again once shut has been called, as after a restart.
+func RunJournal(t *testing.T, start func(tb testing.TB) (open func() hub.Journal, shut func())) {
 	tests := []struct {
 		name string
 		test func(*journalSuite)
