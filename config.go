@@ -171,8 +171,9 @@ type Config struct {
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds writing one response once its handler has returned, of a
-	// stream each flush, and of a large file each 128 KiB (the connection is closed).
-	// Zero means 30 seconds; negative disables it.
+	// stream each flush, and of a large file each 128 KiB (the connection is closed). On
+	// Linux it also bounds how long the client of a stream of events may acknowledge
+	// nothing. Zero means 30 seconds; negative disables it.
 	WriteTimeout time.Duration
 
 	// IdleTimeout bounds the wait for the next request on a keep-alive connection,
@@ -237,8 +238,9 @@ type WebSocketConfig struct {
 	// waits in Conn.Read; then the connection is cut. Zero means 10 seconds.
 	PongTimeout time.Duration
 
-	// WriteTimeout is how long a write waits for a client that takes nothing; then the
-	// connection is cut. Zero means 10 seconds; negative waits for ever.
+	// WriteTimeout is how long a write waits for a client that takes nothing, and on Linux
+	// how long one may acknowledge nothing; then the connection is cut. Zero means 10
+	// seconds; negative waits for ever.
 	WriteTimeout time.Duration
 
 	// CloseTimeout bounds the wait for the client's close frame once the handler has

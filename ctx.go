@@ -60,17 +60,23 @@ type Ctx struct {
 	cold cold // what few requests use
 
 	// Kept from request to request.
-	server    *Engine // owner of the pool and of the server
-	arena     []byte  // append-only: strings handed out point into it
+	server *Engine // owner of the pool and of the server
+	arena  []byte  // append-only: strings handed out point into it
+	locals []local
+	*buffers
+}
+
+// buffers are those that a Ctx keeps from request to request. They are apart from it since
+// a WebSocket that waits needs none: see freeze.
+type buffers struct {
 	encoded   bodyWriter
 	knownHost []byte // the last Host that was found valid
-	decoded   []byte // buffers of path, raw and hostName
+	decoded   []byte // of path, raw and hostName
 	folded    []byte
 	cleaned   []byte
 	hostBuf   []byte
 	scratch   []byte
-	bodyBuf   []byte // of bodies that did not come along with the header
-	locals    []local
+	bodyBuf   []byte   // of bodies that did not come along with the header
 	binding   *binding // made by the first Bind
 }
 
@@ -98,7 +104,7 @@ type cold struct {
 const arenaBytes = 2 << 10
 
 func newCtx(e *Engine) *Ctx {
-	return &Ctx{server: e, engine: e}
+	return &Ctx{server: e, engine: e, buffers: new(buffers)}
 }
 
 // finish ends the handling of the request: it recovers what panicked outside an

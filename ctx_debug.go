@@ -39,10 +39,12 @@ func (c *Ctx) poison() {
 	if c.rc != nil && !c.rc.Request.IsBodyStream() { // of a WebSocket it may be gone already
 		fill(c.rc.Request.Body())
 	}
-	fill(c.bodyBuf)
-	fill(c.decoded)
-	fill(c.folded)
-	fill(c.cleaned)
+	if b := c.buffers; b != nil { // a WebSocket's Ctx has none
+		fill(b.bodyBuf)
+		fill(b.decoded)
+		fill(b.folded)
+		fill(b.cleaned)
+	}
 	*c = Ctx{server: c.server, debugState: debugState{method + " " + route}}
 }
 

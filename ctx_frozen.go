@@ -41,8 +41,7 @@ func (c *Ctx) freeze(conn net.Conn) frozenRequest {
 	}
 	c.raw, c.path, c.orig = keep(c.raw), keep(c.path), keep(c.orig)
 	c.hostValue = strings.Clone(c.hostValue)
-	c.arena, c.knownHost, c.decoded, c.folded, c.cleaned, c.hostBuf, c.scratch = nil, nil, nil, nil, nil, nil, nil
-	c.encoded, c.binding, c.bodyBuf = bodyWriter{}, nil, nil
+	c.arena, c.buffers = nil, nil
 	if len(c.cold.kv) == 0 {
 		c.cold.kv = nil
 	}
@@ -62,7 +61,7 @@ func (c *Ctx) thaw() {
 	_ = rc.Request.Header.Read(bufio.NewReaderSize(bytes.NewReader(f.head), len(f.head))) // it was read before
 	rc.Response.Header.SetNoDefaultContentType(true)
 	rc.Response.SetStatusCode(fasthttp.StatusSwitchingProtocols)
-	c.rc = rc
+	c.rc, c.buffers = rc, new(buffers)
 }
 
 // bury ends a frozen Ctx. It is not pooled: it has no buffers that another request

@@ -65,7 +65,7 @@ func (c *Ctx) Param(name string) string {
 
 // keepParam keeps a captured value. An encoded slash is a NUL in it.
 func (c *Ctx) keepParam(v string) string {
-	if (len(c.decoded) > 0 || c.single) && strings.IndexByte(v, 0) >= 0 {
+	if (c.single || len(c.decoded) > 0) && strings.IndexByte(v, 0) >= 0 {
 		return paramValue(v)
 	}
 	return c.keepString(v)

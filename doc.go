@@ -57,7 +57,8 @@
 //
 // [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
 // request becomes a connection when the handler first uses the Conn, which is also a
-// subscriber of package hub. When the handler returns, the connection is closed.
+// subscriber of package hub. When the handler returns, the connection is closed, unless
+// [Conn.Follow] has left it to a hub.
 //
 // # Beside net/http
 //

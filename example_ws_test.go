@@ -1,6 +1,7 @@
 package geist_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
@@ -70,4 +71,20 @@ func ExampleConn_ReadJSON() {
 		ws.Close(1000, "")
 	})
 	// Output: sum.v1 {"sum":42}
+}
+
+func ExampleConn_Follow() {
+	app, h := geist.New(), hub.New(hub.Config{})
+	app.WS("/news", func(_ *geist.Ctx, ws *geist.Conn) error {
+		return ws.Follow(h, "news") // costs no goroutine
+	})
+	exampleDo(app, func(t *geisttest.Client) {
+		ada := t.WS("/news")
+		ada.Ping("") // she is in the room
+		if _, err := h.Publish(context.Background(), "news", hub.Message{Data: []byte("spring")}); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Printf("%s\n", ada.Next().Data)
+	})
+	// Output: spring
 }

@@ -33,7 +33,21 @@ func newSocket(conn net.Conn, patience time.Duration) socket {
 	case *net.UnixConn:
 		s.raw, _ = c.SyscallConn()
 	}
+	s.boundSilence()
 	return s
+}
+
+// boundSilence has the kernel apply patience, too: see setUserTimeout.
+func (s *socket) boundSilence() {
+	conn := s.conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && s.patience > 0 {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			setUserTimeout(raw, s.patience)
+		}
+	}
 }
 
 // TryWrite writes what the connection takes without waiting.

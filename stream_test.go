@@ -425,7 +425,10 @@ func TestCtx_Stream_drain(t *testing.T) {
 		return c.Stream("text/plain", func(w *geist.StreamWriter) error {
 			<-c.Context().Done()
 			cause <- context.Cause(c.Context())
-			_, err := w.Write(make([]byte, streamBuffer))
+			var err error
+			for err == nil { // contexts end first, connections a moment later
+				_, err = w.Write(make([]byte, streamBuffer))
+			}
 			cause <- err
 			return err
 		})

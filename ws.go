@@ -65,42 +65,41 @@ type Conn struct {
 
 	id       hub.ConnID
 	protocol string
-	known    bool // the OnConnect hooks have let it in
-	deflate  bool // compression was agreed on
-	most     int  // the longest message that may be compressed; 0 means any
 	request  frozenRequest
 
 	once sync.Once
 	hs   *handshake // of the request; nil once the connection is there
 
-	timer   wheel.Timer
-	waits   atomic.Uint32 // odd while a Read waits for bytes, see Expire
-	refused bool          // set by the first use: there is no connection
-	asked   bool          // owned by the timer: a ping has gone out, and its time is running
-	pinged  uint32        // owned by the timer: waits when it went out
-	closes  atomic.Bool   // the timer is that of closing
+	timer    wheel.Timer
+	arrivals ready.Socket // tells of what the client sends while parked
 
 	readMu   sync.Mutex
-	in       wsproto.Reader     // guarded by readMu
+	in       *wsproto.Reader    // guarded by readMu; nil while it has nothing to remember
 	buf      *readBuffer        // guarded by readMu; only while bytes are in it
 	rest     []byte             // guarded by readMu; what has been read and not looked at
 	readable func(uintptr) bool // guarded by readMu; tryRead, made once
-	readN    int                // guarded by readMu; what tryRead has read
-	readErr  error              // guarded by readMu; or how it failed
-	said     bool               // guarded by readMu; the client has sent its close frame
-	broken   bool               // guarded by readMu; what the client sends means nothing any more
 
 	mu     sync.Mutex
 	ending *CloseError             // guarded by mu; why the connection ends, once it does
 	cancel context.CancelCauseFunc // guarded by mu; of the Ctx's context, once it was asked for
 	hub    *hub.Conn               // guarded by mu; nil until asked for
-	gone   bool                    // guarded by mu; the hub has been, or would be, told of the end
 	over   chan struct{}           // closed at the very end; nil unless a foreign server waits
 
-	follows  bool         // guarded by mu; Follow was called
-	parked   bool         // guarded by mu; nobody reads: see ws_follow.go
-	arrived  bool         // guarded by mu; something has, since somebody began to read
-	arrivals ready.Socket // tells of what the client sends while parked
+	// What is small stands together, for the sake of the whole's size.
+	most    int32         // the longest message that may be compressed; 0 means any
+	pinged  uint32        // owned by the timer: waits when it went out
+	waits   atomic.Uint32 // odd while a Read waits for bytes, see Expire
+	closes  atomic.Bool   // the timer is that of closing
+	asked   bool          // owned by the timer: a ping has gone out, and its time is running
+	deflate bool          // compression was agreed on
+	known   bool          // the OnConnect hooks have let it in
+	refused bool          // set by the first use: there is no connection
+	said    bool          // guarded by readMu; the client has sent its close frame
+	broken  bool          // guarded by readMu; what the client sends means nothing any more
+	gone    bool          // guarded by mu; the hub has been, or would be, told of the end
+	follows bool          // guarded by mu; Follow was called
+	parked  bool          // guarded by mu; nobody reads: see ws_follow.go
+	arrived bool          // guarded by mu; something has, since somebody began to read
 }
 
 // handshake is what a request and its handler's goroutine say to each other.
@@ -191,7 +190,7 @@ var (
 
 // compresses reports whether a message of n bytes is to be compressed.
 func (w *Conn) compresses(n int) bool {
-	return w.deflate && n >= w.route.options.compressFrom && (w.most == 0 || n <= w.most)
+	return w.deflate && n >= w.route.options.compressFrom && (w.most == 0 || n <= int(w.most))
 }
 
 // send sends a finished frame.

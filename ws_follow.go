@@ -78,9 +78,12 @@ func (w *Conn) attend() {
 		switch some, err := w.glance(); {
 		case err != nil:
 			_ = w.readFailed(err)
-		case !some && w.park():
-			w.readMu.Unlock()
-			return
+		case !some:
+			w.lightenLocked()
+			if w.park() {
+				w.readMu.Unlock()
+				return
+			}
 		}
 	}
 	w.readMu.Unlock()
@@ -95,11 +98,10 @@ func (w *Conn) glance() (some bool, err error) {
 	if !some {
 		return false, nil
 	}
-	if w.readErr != nil {
+	if err := w.took(); err != nil {
 		w.recycle()
-		return false, w.readErr
+		return false, err
 	}
-	w.rest = w.buf[:w.readN]
 	return true, nil
 }
 

@@ -83,7 +83,7 @@ func TestConn_Follow_reads(t *testing.T) {
 			c.want("text one")
 			c.text("dropped")
 			c.frame(wsproto.Text, false, "half")
-			for _, b := range []byte(clientFrame(wsproto.Ping, true, "a byte at a time")) {
+			for _, b := range clientFrame(wsproto.Ping, true, "a byte at a time") {
 				c.write([]byte{b})
 			}
 			c.want("pong a byte at a time")
@@ -261,6 +261,6 @@ func TestConn_Follow_andMore(t *testing.T) {
 
 	answerClose(t, openWS(t, addr, "/error"), "close 1008 no more")
 	answerClose(t, openWS(t, addr, "/panic"), "close 1011")
-	answerClose(t, openWS(t, addr, "/room"), "close 1011")
+	answerClose(t, openWS(t, addr, "/room"), "close 1008")
 	waitFor(t, "the hub has forgotten them", func() bool { return h.Stats().Conns == 0 })
 }

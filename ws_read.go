@@ -13,7 +13,11 @@ import (
 
 // readBuffer is what bytes of clients are read into. A connection has one only while
 // there is something in it.
-type readBuffer [8 << 10]byte
+type readBuffer struct {
+	n   int   // what was read into it last
+	err error // or how that failed
+	b   [8<<10 - 24]byte
+}
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
@@ -83,6 +87,10 @@ var errMessageJSON = NewError(400, "the message is not the JSON that was expecte
 
 // next takes the next unit out of what has been read, if one is complete.
 func (w *Conn) next() (wsproto.Unit, error) {
+	if w.in == nil {
+		w.in = wsReaders.Get().(*wsproto.Reader)
+		*w.in = wsproto.NewReader(true, w.deflate, w.limits().MaxMessageBytes)
+	}
 	u, n, err := w.in.Next(w.rest)
 	if w.rest = w.rest[n:]; len(w.rest) == 0 || err != nil {
 		w.recycle()
@@ -97,10 +105,24 @@ func (w *Conn) recycle() {
 		return
 	}
 	if debugCtx {
-		fill(w.buf[:])
+		fill(w.buf.b[:])
 	}
+	w.buf.n, w.buf.err = 0, nil
 	readBuffers.Put(w.buf)
 	w.buf = nil
+}
+
+// wsReaders are those of connections in the midst of a message, which alone need one.
+var wsReaders = sync.Pool{New: func() any { return new(wsproto.Reader) }}
+
+// lightenLocked gives back what a connection that waits has no need of. All of what has been
+// read has been looked at, and what came of that is not used any more. w.readMu must be held.
+func (w *Conn) lightenLocked() {
+	if w.in != nil && w.in.Idle() {
+		*w.in = wsproto.Reader{} // its buffers may be large, or lent
+		wsReaders.Put(w.in)
+		w.in = nil
+	}
 }
 
 // fill waits for bytes. Where the system tells when a socket is readable, no buffer is
@@ -108,6 +130,7 @@ func (w *Conn) recycle() {
 // which the frames from its first to the system call must not use more than about 1,100
 // bytes, or it is 4 KiB for ever (TestConn_idleMemory).
 func (w *Conn) fill() (err error) {
+	w.lightenLocked()
 	for {
 		w.waits.Add(1)
 		if w.raw != nil {
@@ -117,12 +140,11 @@ func (w *Conn) fill() (err error) {
 			w.readWaiting()
 		}
 		w.waits.Add(1)
-		if err == nil && w.readN > 0 {
-			w.rest = w.buf[:w.readN]
-			return nil
+		if err == nil {
+			err = w.took()
 		}
 		if err == nil {
-			err = w.readErr
+			return nil
 		}
 		w.recycle()
 		if !isTimeout(err) || !w.again() {
@@ -131,16 +153,25 @@ func (w *Conn) fill() (err error) {
 	}
 }
 
+// took makes what was read last what is to be looked at.
+func (w *Conn) took() error {
+	if w.buf.n > 0 {
+		w.rest = w.buf.b[:w.buf.n]
+		return nil
+	}
+	return w.buf.err
+}
+
 // readWaiting reads where a buffer has to be there while we wait.
 func (w *Conn) readWaiting() {
 	w.buf = readBuffers.Get().(*readBuffer)
-	w.readN, w.readErr = w.conn.Read(w.buf[:])
+	w.buf.n, w.buf.err = w.conn.Read(w.buf.b[:])
 }
 
 // tryRead reads what a socket has, and reports whether that was anything.
 func (w *Conn) tryRead(fd uintptr) (ok bool) {
 	w.buf = readBuffers.Get().(*readBuffer)
-	if w.readN, ok, w.readErr = rawRead(fd, w.buf[:]); !ok {
+	if w.buf.n, ok, w.buf.err = rawRead(fd, w.buf.b[:]); !ok {
 		w.recycle()
 	}
 	return ok

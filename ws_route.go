@@ -213,10 +213,9 @@ func (w *Conn) negotiate(get func(string) []string) error {
 		return errBadExtensions
 	}
 	if ok && w.route.options.compressFrom > 0 {
-		w.deflate, w.most = true, d.MaxMessage()
+		w.deflate, w.most = true, int32(d.MaxMessage()) // of a window: 32 KiB at most
 		h.Set(fasthttp.HeaderSecWebSocketExtensions, d.Response())
 	}
-	w.in = wsproto.NewReader(true, w.deflate, w.limits().MaxMessageBytes)
 	return nil
 }
 

@@ -64,24 +64,22 @@ type Outlet struct {
 	sock Socket
 
 	mu      sync.Mutex
-	free    sync.Cond // the turn is free, or sending is over
-	src     Source    // guarded by mu; nil if there is none
-	posts   [][]byte  // guarded by mu; units that go first
-	last    []byte    // guarded by mu; the unit behind which nothing follows
-	err     error     // guarded by mu; why nothing is sent any more
-	waiting int       // guarded by mu; calls of Send that wait for the turn
-	busy    bool      // guarded by mu; somebody has the turn
-	dirty   bool      // guarded by mu; there may be something to pump once the turn is free
-	closing bool      // guarded by mu; last is set
-	out     bool      // guarded by mu; the last unit has been written
-	ended   bool      // guarded by mu; Ended has been called, or is about to be
+	free    *sync.Cond // guarded by mu; the turn is free, or sending is over; nil if nobody has waited
+	src     Source     // guarded by mu; nil if there is none
+	posts   [][]byte   // guarded by mu; units that go first
+	last    []byte     // guarded by mu; the unit behind which nothing follows
+	err     error      // guarded by mu; why nothing is sent any more
+	waiting int        // guarded by mu; calls of Send that wait for the turn
+	busy    bool       // guarded by mu; somebody has the turn
+	dirty   bool       // guarded by mu; there may be something to pump once the turn is free
+	closing bool       // guarded by mu; last is set
+	out     bool       // guarded by mu; the last unit has been written
+	ended   bool       // guarded by mu; Ended has been called, or is about to be
 }
 
 // New returns an Outlet that writes to s.
 func New(s Socket) *Outlet {
-	o := &Outlet{sock: s}
-	o.free.L = &o.mu
-	return o
+	return &Outlet{sock: s}
 }
 
 // SetSource gives the Outlet a Source, once; later calls of Wake ask it.
@@ -97,7 +95,7 @@ func (o *Outlet) Send(p []byte) error {
 	o.mu.Lock()
 	for o.busy && o.openLocked() {
 		o.waiting++
-		o.free.Wait()
+		o.awaitLocked()
 		o.waiting--
 	}
 	if !o.openLocked() {
@@ -147,7 +145,7 @@ func (o *Outlet) Finish(p []byte) bool {
 		return false
 	}
 	o.last, o.closing = p, true
-	o.free.Broadcast()
+	o.freeLocked()
 	o.wakeLocked()
 	return true
 }
@@ -171,7 +169,22 @@ func (o *Outlet) Wait() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.err == nil || o.busy {
-		o.free.Wait()
+		o.awaitLocked()
+	}
+}
+
+// awaitLocked waits until the turn is free, or sending is over. o.mu must be held.
+func (o *Outlet) awaitLocked() {
+	if o.free == nil {
+		o.free = sync.NewCond(&o.mu)
+	}
+	o.free.Wait()
+}
+
+// freeLocked wakes those in awaitLocked. o.mu must be held.
+func (o *Outlet) freeLocked() {
+	if o.free != nil {
+		o.free.Broadcast()
 	}
 }
 
@@ -293,7 +306,7 @@ func (o *Outlet) next(first bool) (p []byte, last bool) {
 func (o *Outlet) giveBackLocked() {
 	o.busy = false
 	if o.waiting > 0 {
-		o.free.Broadcast() // Signal might wake a call of Wait
+		o.freeLocked() // Signal might wake a call of Wait
 	}
 	o.mu.Unlock()
 }
@@ -304,7 +317,7 @@ func (o *Outlet) endLocked(err error) {
 		o.err = err
 	}
 	o.posts, o.last, o.src = nil, nil, nil
-	o.free.Broadcast()
+	o.freeLocked()
 }
 
 // over tells the Socket that nothing will be written any more, if it has not been told,
@@ -322,7 +335,7 @@ func (o *Outlet) over() {
 	}
 	o.mu.Lock()
 	o.busy = false
-	o.free.Broadcast()
+	o.freeLocked()
 	o.mu.Unlock()
 }
 
