@@ -248,7 +248,7 @@ const upperHex = "0123456789ABCDEF"
 //
 // Only the final answer has them where a 103 could do harm: on HTTP/1.0, in a
 // pipeline behind an answer that has not been sent, and on connections that the
-// engine has not accepted itself. An error says that the connection is broken.
+// engine has not accepted itself. Within a stream or a WebSocket nothing is sent. An error says that the connection is broken.
 func (c *Ctx) EarlyHints(links ...string) error {
 	c.check()
 	for _, link := range links {
@@ -262,7 +262,7 @@ func (c *Ctx) EarlyHints(links ...string) error {
 // sendHints sends a 103 with the Link fields of the answer, where it does no harm.
 func (c *Ctx) sendHints() error {
 	st := stateOf(c.rc.Conn())
-	if st == nil || !st.flushed || !c.rc.Request.Header.IsHTTP11() {
+	if st == nil || !st.flushed || st.hijacked || c.cold.stream != nil && c.cold.stream.ran || !c.rc.Request.Header.IsHTTP11() {
 		return nil
 	}
 	// The answer that follows, maybe much later, has the whole WriteTimeout for itself.

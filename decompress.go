@@ -1,6 +1,8 @@
 package geist
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -12,7 +14,7 @@ import (
 )
 
 // This file decompresses request bodies under Config.DecompressBodies, by fasthttp's
-// codecs, into no more than the body's limit.
+// codecs and that of compress/zlib, into no more than the body's limit.
 
 const (
 	// maxCodings bounds how often a body may be compressed.
@@ -86,7 +88,7 @@ func decoderOf(name string) decoder {
 	case equalFold(name, "gzip"), equalFold(name, "x-gzip"):
 		return byFasthttp(fasthttp.WriteGunzip)
 	case equalFold(name, "deflate"):
-		return byFasthttp(fasthttp.WriteInflate)
+		return byFasthttp(writeInflate)
 	case equalFold(name, "br"):
 		return byFasthttp(fasthttp.WriteUnbrotli)
 	case equalFold(name, "zstd"):
@@ -107,6 +109,21 @@ func byFasthttp(decode func(io.Writer, []byte) (int, error)) decoder {
 		}
 		return nil
 	}
+}
+
+// writeInflate writes the content of p, a zlib stream. What follows it is an error, as in
+// the other codings; fasthttp's decoder would drop it.
+func writeInflate(w io.Writer, p []byte) (int, error) {
+	src := bytes.NewReader(p)
+	zr, err := zlib.NewReader(src)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(w, zr)
+	if err == nil && src.Len() > 0 {
+		err = errCompressed
+	}
+	return int(n), err
 }
 
 // decodeZstd looks before it decodes: fasthttp's decoder takes any window, and one

@@ -202,3 +202,35 @@ func FuzzDecompress(f *testing.F) {
 		}
 	})
 }
+
+// TestDecompress_nothingIsDropped: what follows a stream is content of another one, or
+// an error.
+func TestDecompress_nothingIsDropped(t *testing.T) {
+	w := newWire(t, geist.Config{DecompressBodies: true}, bodyApp)
+	for _, tt := range []struct {
+		name, coding string
+		stream       []byte
+		twice        int
+	}{
+		{"gzip", "gzip", fasthttp.AppendGzipBytes(nil, []byte("abc")), 200},
+		{"deflate", "deflate", fasthttp.AppendDeflateBytes(nil, []byte("abc")), 400},
+		{"br", "br", fasthttp.AppendBrotliBytes(nil, []byte("abc")), 400},
+		{"zstd", "zstd", fasthttp.AppendZstdBytes(nil, []byte("abc")), 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for body, status := range map[string]int{
+				string(tt.stream):                       200,
+				string(tt.stream) + string(tt.stream):   tt.twice,
+				string(tt.stream) + "\x00":              400,
+				string(tt.stream) + "what should it be": 400,
+			} {
+				c := w.dial(t)
+				c.send(fmt.Sprintf("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", tt.coding, len(body), body))
+				a := c.expect(t, "POST", status)
+				if want := strings.Repeat("abc", strings.Count(body, string(tt.stream))); status == 200 && a.body != want {
+					t.Errorf("got %q, want %q", a.body, want)
+				}
+			}
+		})
+	}
+}

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/gogeist/geist/hub"
 )
 
 // Sentinels of this package; test for them with errors.Is.
@@ -166,8 +169,12 @@ type Problem struct {
 }
 
 // StatusCode returns the HTTP status that answers err: that of the first [Error]
-// in its chain, else 499 if the client has gone, else 500. It is 200 for nil. What
-// a handler panicked with is 500, even if it is an Error.
+// in its chain, else what the errors of a hub and of connections mean (below), else 500.
+// It is 200 for nil. What a handler panicked with is 500, whatever it is.
+//
+//	ErrClientGone, hub.ErrConnClosed                            499
+//	hub.ErrRoomName, hub.ErrMessage                             400
+//	hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane        503
 func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
@@ -175,8 +182,19 @@ func StatusCode(err error) int {
 	if e := asError(err); e != nil {
 		return e.status
 	}
-	if errors.Is(err, ErrClientGone) {
+	if _, ok := errors.AsType[*PanicError](err); ok {
+		return fasthttp.StatusInternalServerError
+	}
+	isAny := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+	switch {
+	case isAny(ErrClientGone, hub.ErrConnClosed):
 		return StatusClientClosedRequest
+	case isAny(hub.ErrRoomName, hub.ErrMessage): // what a client asks for, mostly
+		return fasthttp.StatusBadRequest
+	case isAny(hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane):
+		return fasthttp.StatusServiceUnavailable
 	}
 	return fasthttp.StatusInternalServerError
 }

@@ -150,7 +150,8 @@ func (p *prefork) run(bound net.Addr) error {
 	for failed == nil {
 		select {
 		case <-signals.Done():
-			stop() // from here on a signal has its usual effect, which the pipes tell the children
+			p.tell() // before another signal can end this process
+			stop()   // from here on a signal has its usual effect, which the pipes tell the children
 			set.logger().Info("draining", "timeout", set.ShutdownTimeout, "children", len(p.slots))
 			return p.drain(context.Background())
 		case ctx := <-p.stop:
@@ -239,7 +240,7 @@ func (p *prefork) drain(ctx context.Context) error {
 			s.pause.Stop()
 		}
 	}
-	p.signal(syscall.SIGTERM)
+	p.tell()
 	ctx, cancel := context.WithTimeout(ctx, p.engine.set.ShutdownTimeout+preforkGrace)
 	defer cancel()
 	over := ctx.Done()
@@ -269,6 +270,17 @@ func (p *prefork) signal(sig os.Signal) {
 			_ = s.child.cmd.Process.Signal(sig) // it may have ended
 		}
 	}
+}
+
+// tell has the children drain. They hear it on their pipes too: who has been told before
+// the parent ends is cut, who has not drains, and signals have no such order.
+func (p *prefork) tell() {
+	for _, s := range p.slots {
+		if s.child != nil {
+			_, _ = s.child.hold.Write([]byte{'.'}) // it may have ended
+		}
+	}
+	p.signal(syscall.SIGTERM)
 }
 
 func (p *prefork) closeSockets() {
@@ -304,19 +316,22 @@ func (e *Engine) servePreforked(addr string) error {
 	_ = os.NewFile(preforkSocket, "socket").Close() // ln has a copy
 	parent := pollFile(preforkPipe, "parent")
 	defer parent.Close()
-	orphaned := make(chan struct{})
+	told, orphaned := make(chan struct{}), make(chan struct{})
 	// It ends with the parent, or when parent is closed above.
 	go func() {
-		_, _ = io.Copy(io.Discard, parent)
+		if n, _ := parent.Read(make([]byte, 1)); n > 0 {
+			close(told)
+			_, _ = io.Copy(io.Discard, parent)
+		}
 		close(orphaned)
 	}()
-	return e.serveUntil(ln, orphaned)
+	return e.serveUntil(ln, told, orphaned)
 }
 
 // serveUntil serves and drains as Run does. But a second signal does nothing: the
 // parent forwards what a terminal or systemd has sent to all processes already. It is
-// the parent's end that cuts a drain.
-func (e *Engine) serveUntil(ln net.Listener, orphaned <-chan struct{}) error {
+// the parent's end that cuts a drain. told is closed before orphaned, if at all.
+func (e *Engine) serveUntil(ln net.Listener, told, orphaned <-chan struct{}) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -326,9 +341,14 @@ func (e *Engine) serveUntil(ln net.Listener, orphaned <-chan struct{}) error {
 	select {
 	case err := <-served:
 		return err
-	case <-orphaned:
-		lost, orphaned = errOrphaned, nil
 	case <-signals:
+	case <-told:
+	case <-orphaned:
+		select {
+		case <-told:
+		default:
+			lost, orphaned = errOrphaned, nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), e.set.ShutdownTimeout)
 	defer cancel()

@@ -276,17 +276,24 @@ func TestListenPrefork_orphansDrain(t *testing.T) {
 	}
 }
 
+// TestListenPrefork_secondSignalCuts: also children that hear of both at once.
 func TestListenPrefork_secondSignalCuts(t *testing.T) {
 	s := startPreforked(t, "serve")
-	s.pids(t, least())
+	pids := s.pids(t, least())
 	c := s.request(t, "/hang")
+	for _, pid := range pids {
+		kill(t, pid, syscall.SIGSTOP)
+	}
 	kill(t, s.cmd.Process.Pid, syscall.SIGTERM)
 	s.await(t, "draining")
 	kill(t, s.cmd.Process.Pid, syscall.SIGTERM)
+	for _, pid := range pids {
+		kill(t, pid, syscall.SIGCONT)
+	}
 	_, _ = io.ReadAll(c)
 	said, err := s.ended(t)
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != -1 || !strings.Contains(said, "shutdown cut 1 connections") {
+	if !errors.As(err, &exit) || exit.ExitCode() != -1 || !strings.Contains(said, "shutdown cut 1 connections: context canceled") {
 		t.Errorf("exit = %v, want the end by a signal and one cut connection:\n%s", err, said)
 	}
 }

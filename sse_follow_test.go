@@ -345,8 +345,11 @@ func TestStream_Follow_fails(t *testing.T) {
 	c := geisttest.New(t, app)
 	for i, path := range []string{"/none", "/many", "/down", "/twice", "/run", "/late", "/panic"} {
 		status := 500
-		if path == "/late" {
+		switch path {
+		case "/late":
 			status = 403
+		case "/many", "/down":
+			status = 503
 		}
 		c.GET(path).Do().Status(status).HasHeader("Content-Type", "application/problem+json")
 		if got == nil && path != "/panic" {

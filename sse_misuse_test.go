@@ -3,6 +3,7 @@ package geist_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gogeist/geist"
@@ -33,6 +34,29 @@ func TestStream_joinedBehindItsEnd(t *testing.T) {
 	}
 	if n := h.Stats().Conns; n != 0 {
 		t.Errorf("%d connections in the hub, want 0", n)
+	}
+}
+
+// TestStream_Follow_body: a request for a stream of events that has a body is odd, but
+// ends as any other.
+func TestStream_Follow_body(t *testing.T) {
+	h := hub.New(hub.Config{})
+	app := following(geist.Config{}, h, "a")
+	addr := serveWS(t, app)
+	long := strings.Repeat("a", 50_000)
+	for name, framing := range map[string]string{
+		"short": "Content-Length: 5\r\n\r\nhello", "long": "Content-Length: 50000\r\n\r\n" + long,
+		"in chunks": "Transfer-Encoding: chunked\r\n\r\nc350\r\n" + long + "\r\n0\r\n\r\n",
+	} {
+		c := dialRaw(t, addr)
+		c.write([]byte("GET /feed HTTP/1.1\r\nHost: a\r\n" + framing))
+		line, err := c.br.ReadString('\n')
+		if err != nil || line != "HTTP/1.1 200 OK\r\n" {
+			t.Errorf("%s: got %q, %v, want a stream", name, line, err)
+		}
+		waitFor(t, "the stream is open", func() bool { return h.Stats().Conns == 1 })
+		_ = c.conn.Close()
+		waitFor(t, "the stream has ended", func() bool { return geist.OpenConns(app) == 0 && h.Stats().Conns == 0 })
 	}
 }
 

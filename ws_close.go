@@ -176,7 +176,7 @@ func (x *wire) Expire() {
 //
 //	nil                              1000
 //	a *CloseError of its own         its code and reason
-//	an Error of status 413           1009 and its detail
+//	an error of status 413           1009 and its detail, if it has one
 //	               503               1013 and its detail
 //	               another 4xx       1008 and its detail
 //	anything else                    1011
@@ -192,16 +192,16 @@ func closeCode(err error) (code int, reason string) {
 		}
 		return CloseInternal, ""
 	}
-	e := asError(err)
-	switch {
-	case e == nil:
-		return CloseInternal, ""
-	case e.status == fasthttp.StatusRequestEntityTooLarge:
-		return CloseTooBig, e.detail
-	case e.status == fasthttp.StatusServiceUnavailable:
-		return CloseTryLater, e.detail
-	case e.status < 500:
-		return ClosePolicy, e.detail
+	if e := asError(err); e != nil {
+		reason = e.detail
+	}
+	switch status := StatusCode(err); {
+	case status == fasthttp.StatusRequestEntityTooLarge:
+		return CloseTooBig, reason
+	case status == fasthttp.StatusServiceUnavailable:
+		return CloseTryLater, reason
+	case status < 500:
+		return ClosePolicy, reason
 	}
 	return CloseInternal, ""
 }

@@ -59,6 +59,10 @@ func TestWS_handshakes(t *testing.T) {
 		{"key x", head("GET /plain HTTP/1.1", "Host: example.com", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: x"), 400, ""},
 		{"two keys", ok("/plain", key), 400, ""},
 		{"POST", strings.Replace(ok("/plain"), "GET", "POST", 1), 405, "Allow: GET, HEAD, OPTIONS"},
+		{"a body", ok("/plain", "Content-Length: 5") + "hello", 400, "X-Chain: ran"},
+		{"a body in chunks", ok("/plain", "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, ""},
+		{"a long body", ok("/plain", "Content-Length: 50000") + strings.Repeat("a", 50000), 400, ""}, // ended the process
+		{"an empty body", ok("/plain", "Content-Length: 0"), 101, ""},
 		{"HEAD", strings.Replace(ok("/plain"), "GET", "HEAD", 1), 426, ""},
 
 		{"subprotocol", ok("/sub", "Sec-WebSocket-Protocol: v1.chat"), 101, "Sec-Websocket-Protocol: v1.chat"},

@@ -3,6 +3,7 @@ package geist_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,3 +143,77 @@ func TestStream_errorThatPanics(t *testing.T) {
 type closerFunc func() error
 
 func (f closerFunc) Close() error { return f() }
+
+// TestCtx_EarlyHints_withinStreams: a handler that goes on behind its answer's header
+// sends nothing into the stream or the WebSocket.
+func TestCtx_EarlyHints_withinStreams(t *testing.T) {
+	app := geist.New(geist.Config{Logger: discard()})
+	const link = "</a.css>; rel=preload"
+	app.WS("/ws", func(c *geist.Ctx, ws *geist.Conn) error {
+		return errors.Join(ws.Write(geist.TextMessage, []byte("1")), c.EarlyHints(link), ws.Write(geist.TextMessage, []byte("2")))
+	})
+	app.SSE("/sse", func(c *geist.Ctx, s *geist.Stream) error {
+		return s.Run(func() error { return errors.Join(s.SendJSON("", 1), c.EarlyHints(link), s.SendJSON("", 2)) })
+	})
+	app.GET("/stream", func(c *geist.Ctx) error {
+		return c.Stream("text/plain", func(w *geist.StreamWriter) error {
+			_, err := w.WriteString("1")
+			return errors.Join(err, w.Flush(), c.EarlyHints(link))
+		})
+	})
+	openWS(t, serveWS(t, app), "/ws").want("text 1", "text 2", "close 1000")
+	k := geisttest.New(t, app)
+	e := k.SSE("/sse")
+	e.Next().Is("message", "1")
+	e.Next().Is("message", "2")
+	k.GET("/stream").Do().BodyIs("1")
+}
+
+// TestConn_hubErrors: what a client asks a hub for in vain is no failure of the server:
+// a plain answer while there is one, and nothing in the log.
+func TestConn_hubErrors(t *testing.T) {
+	var log strings.Builder
+	h := hub.New(hub.Config{})
+	app := geist.New(geist.Config{Logger: logTo(&log)})
+	app.WS("/join/:room", func(c *geist.Ctx, ws *geist.Conn) error {
+		_, err := h.Join(ws, c.Param("room"))
+		return err
+	})
+	gone := make(chan error, 1)
+	app.WS("/gone", func(_ *geist.Ctx, ws *geist.Conn) error {
+		_, _ = ws.Read()
+		_, err := h.Join(ws, "a")
+		gone <- err
+		return err
+	})
+	app.WS("/publish", func(c *geist.Ctx, ws *geist.Conn) error {
+		m, err := ws.Read()
+		if err == nil {
+			_, err = h.Publish(c.Context(), "a", hub.Message{Data: m.Data})
+		}
+		return err
+	})
+	app.SSE("/feed/:room", func(c *geist.Ctx, s *geist.Stream) error { return s.Follow(h, c.Param("room")) })
+	k := geisttest.New(t, app)
+	long := strings.Repeat("x", 1000)
+	k.GET("/join/" + long).Handshake().Do().Status(400)
+	k.GET("/feed/" + long).Do().Status(400)
+	k.WS("/gone").Leave()
+	if err := receive(t, gone, "Join"); !errors.Is(err, hub.ErrConnClosed) {
+		t.Errorf("Join = %v, want ErrConnClosed", err)
+	}
+	k.WS("/publish").SendBinary([]byte{0xff}).Closed(geist.ClosePolicy)
+	waitFor(t, "all have ended", func() bool { return geist.Leavers(app) == 0 })
+	if log.Len() > 0 {
+		t.Errorf("log: %s", log.String())
+	}
+
+	for err, want := range map[error]int{
+		hub.ErrClosed: 503, hub.ErrBackplane: 503, hub.ErrTooManyRooms: 503, hub.ErrMessage: 400, hub.ErrJoined: 500,
+		&geist.PanicError{Value: hub.ErrMessage}: 500, &geist.PanicError{Value: geist.ErrClientGone}: 500,
+	} {
+		if got := geist.StatusCode(err); got != want {
+			t.Errorf("StatusCode(%v) = %d, want %d", err, got, want)
+		}
+	}
+}

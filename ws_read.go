@@ -2,6 +2,7 @@ package geist
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -211,7 +212,7 @@ func (w *Conn) readFailed(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	err = w.lost(errors.Join(ErrClientGone, err))
+	err = w.lost(fmt.Errorf("%w: %w", ErrClientGone, err))
 	w.out.Cut(err)
 	return err
 }

@@ -98,7 +98,7 @@ func (o *routeOptions) sockets() *socketOptions {
 // c.Context() ends with.
 //
 // When the handler returns, the connection is closed: with 1000 for nil, with the code of
-// a [CloseError], with 1008 for an [Error] of status 4xx (413 gives 1009, 503 gives 1013),
+// a [CloseError], with 1008 for an error whose [StatusCode] is 4xx (413 gives 1009), 1013 for 503,
 // else with 1011. What is the server's fault is logged, panics with their stack.
 //
 // What is no WebSocket handshake is answered 426, one that is malformed 400, a page of
@@ -139,6 +139,7 @@ var (
 	errBadKey          = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Key is not 16 bytes in base64")
 	errBadExtensions   = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Extensions are malformed")
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
+	errHandshakeBody   = NewError(fasthttp.StatusBadRequest, "the request for a WebSocket has a body")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
 	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
@@ -160,6 +161,8 @@ func shakeHands(c *Ctx, route *socketRoute) (*Conn, error) {
 		return nil, upgradeRequired(c, errBadVersion)
 	case len(key) != 1 || !wsproto.ValidKey(key[0]):
 		return nil, errBadKey
+	case expectsBody(c.rc.Request.Header.ContentLength()): // what follows could be its, or frames
+		return nil, errHandshakeBody
 	case !c.originAllowed(get(fasthttp.HeaderOrigin), route.options.origins):
 		return nil, errForeignOrigin
 	}

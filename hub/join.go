@@ -106,6 +106,12 @@ func (h *Hub) Join(sub Subscriber, room string, opts ...JoinOption) (Joined, err
 			from.pos = o.since.pos
 		}
 	}
+	if err := h.checkName(room); err != nil {
+		return Joined{}, err // before the transport is asked: that may commit an answer
+	}
+	if h.closed.Load() {
+		return Joined{}, ErrClosed
+	}
 	var joined [1]Joined
 	if err := h.joinAll(sub.HubConn(), []string{room}, &vector{all: from}, joined[:]); err != nil {
 		return Joined{}, err
