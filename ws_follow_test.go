@@ -261,6 +261,6 @@ func TestConn_Follow_andMore(t *testing.T) {
 
 	answerClose(t, openWS(t, addr, "/error"), "close 1008 no more")
 	answerClose(t, openWS(t, addr, "/panic"), "close 1011")
-	answerClose(t, openWS(t, addr, "/room"), "close 1011")
+	answerClose(t, openWS(t, addr, "/room"), "close 1008")
 	waitFor(t, "the hub has forgotten them", func() bool { return h.Stats().Conns == 0 })
 }
