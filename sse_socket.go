@@ -262,6 +262,7 @@ func (s *Stream) startHeartbeat() {
 	if s.server.set.EventHeartbeat > 0 {
 		(*streamBeat)(s).again()
 	}
+	s.stopHeartbeatIfOver()
 }
 
 func (b *streamBeat) again() {
@@ -276,8 +277,14 @@ func (b *streamBeat) Expire() {
 	}
 	b.out.Post([]byte(unit))
 	b.again()
-	if b.phase.Load() == streamOver { // and stopHeartbeat may have come before again
-		(*Stream)(b).stopHeartbeat()
+	(*Stream)(b).stopHeartbeatIfOver()
+}
+
+// stopHeartbeatIfOver is called when the timer has been set: stopHeartbeat may have come
+// before that, by the hand of another goroutine.
+func (s *Stream) stopHeartbeatIfOver() {
+	if s.phase.Load() == streamOver {
+		s.stopHeartbeat()
 	}
 }
 

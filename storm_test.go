@@ -138,13 +138,15 @@ func stormSocket(c *geist.Ctx, ws *geist.Conn, h *hub.Hub, own *sync.WaitGroup) 
 			_ = ws.Close(geist.CloseTryLater, "later")
 		})
 	}
-	switch rand.N(6) {
+	switch rand.N(9) {
 	case 0:
 		return nil
 	case 1:
 		panic("oh no")
 	case 2:
 		return geist.ErrAbort
+	case 3, 4, 5:
+		return ws.Follow(h, "b")
 	}
 	for {
 		if _, err := ws.Read(); err != nil {

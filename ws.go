@@ -53,7 +53,7 @@ type Message struct {
 // first use the request ends, its chain returns, and the handler goes on behind the
 // handshake. Up to then the Conn is for the handler's goroutine alone; afterwards all
 // methods may be called from any goroutine, several at a time, and none must be called
-// once the handler has returned.
+// once the handler has returned, unless it has called Follow.
 type Conn struct {
 	socket              // set by begin
 	c      *Ctx         // the handler's; nil once Follow has let go of it
