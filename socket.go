@@ -8,8 +8,8 @@ import (
 )
 
 // socket is the writing side of a connection that outlives its request: all of
-// outlet.Socket but Ended, which whoever embeds it knows better. A socket is used as
-// package outlet says: one write at a time, and Cut beside it.
+// outlet.Socket but Ended, under names that no type which embeds it shows. It is used as
+// package outlet says: one write at a time, and cutOff beside it.
 type socket struct {
 	conn     net.Conn        // the innermost that takes plaintext: under our wrappers, above TLS
 	raw      syscall.RawConn // of conn, where a write that does not wait is possible; else nil
@@ -50,16 +50,16 @@ func (s *socket) boundSilence() {
 	}
 }
 
-// TryWrite writes what the connection takes without waiting.
-func (s *socket) TryWrite(p []byte) (int, error) {
+// tryWrite writes what the connection takes without waiting.
+func (s *socket) tryWrite(p []byte) (int, error) {
 	if s.raw == nil {
 		return 0, nil
 	}
 	return rawWrite(s.raw, p, false)
 }
 
-// Write writes all of p, and fails when nothing more is taken for the time of patience.
-func (s *socket) Write(p []byte) error {
+// writeAll writes all of p, and fails when nothing more is taken for the time of patience.
+func (s *socket) writeAll(p []byte) error {
 	if s.raw == nil {
 		return s.writeChunks(p)
 	}
@@ -76,7 +76,7 @@ func (s *socket) writeRest(p []byte) (err error) {
 		s.bound()
 		n, err = rawWrite(s.raw, p, true)
 	}
-	_ = s.conn.SetWriteDeadline(time.Time{}) // a passed one would fail TryWrite; a closed connection fails anyway
+	_ = s.conn.SetWriteDeadline(time.Time{}) // a passed one would fail tryWrite; a closed connection fails anyway
 	return err
 }
 
@@ -100,8 +100,8 @@ func (s *socket) bound() {
 	}
 }
 
-// Cut closes the connection at once: without TLS's goodbye, which could have to wait.
-func (s *socket) Cut() {
+// cutOff closes the connection at once: without TLS's goodbye, which could have to wait.
+func (s *socket) cutOff() {
 	conn := s.conn
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()

@@ -32,7 +32,7 @@ func TestSocket_writesEverythingToSlowReader(t *testing.T) {
 			server, client := pair()
 			s := newSocket(server, 10*time.Second)
 			wrote := make(chan error, 1)
-			go func() { wrote <- s.Write(want) }() // it ends when client has read everything
+			go func() { wrote <- s.writeAll(want) }() // it ends when client has read everything
 			got := make([]byte, len(want))
 			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("read: got %v, equal %v, want nil, true", err, bytes.Equal(got, want))
@@ -44,18 +44,18 @@ func TestSocket_writesEverythingToSlowReader(t *testing.T) {
 	}
 }
 
-// TestSocket_patience: a write fails when nothing is taken for that long, and TryWrite
+// TestSocket_patience: a write fails when nothing is taken for that long, and tryWrite
 // works again after one that had to wait.
 func TestSocket_patience(t *testing.T) {
 	for name, pair := range pairs(t) {
 		t.Run(name, func(t *testing.T) {
 			server, _ := pair()
 			s := newSocket(server, 50*time.Millisecond)
-			if err := s.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			if err := s.writeAll(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("nobody reads: got %v, want %v", err, os.ErrDeadlineExceeded)
 			}
-			if n, err := s.TryWrite([]byte("x")); err != nil {
-				t.Errorf("TryWrite into a full socket: got %d, %v, want no error", n, err)
+			if n, err := s.tryWrite([]byte("x")); err != nil {
+				t.Errorf("tryWrite into a full socket: got %d, %v, want no error", n, err)
 			}
 		})
 	}
@@ -67,9 +67,9 @@ func TestSocket_cutEndsWrite(t *testing.T) {
 			server, _ := pair() // nobody reads
 			s := newSocket(server, 0)
 			wrote := make(chan error, 1)
-			go func() { wrote <- s.Write(make([]byte, 64<<20)) }() // it ends with the cut
-			s.Cut()
-			s.Cut()
+			go func() { wrote <- s.writeAll(make([]byte, 64<<20)) }() // it ends with the cut
+			s.cutOff()
+			s.cutOff()
 			if err := <-wrote; !errors.Is(err, net.ErrClosed) {
 				t.Errorf("got %v, want %v", err, net.ErrClosed)
 			}
@@ -84,7 +84,7 @@ func TestSocket_tryWriteTakesWhatFits(t *testing.T) {
 	total, n := 0, -1
 	for n != 0 {
 		var err error
-		if n, err = s.TryWrite(p); err != nil {
+		if n, err = s.tryWrite(p); err != nil {
 			t.Fatal(err)
 		}
 		total += n

@@ -125,7 +125,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	s.owner = owner
 	ended := s.ended // by the hub, before there was a connection
 	s.mu.Unlock()
-	if err := s.sink.own.Write(head); err != nil {
+	if err := s.sink.own.writeAll(head); err != nil {
 		s.out.Cut((*streamSocket)(s).failed(err))
 	}
 	s.phase.Store(streamOpen)

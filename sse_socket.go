@@ -62,7 +62,7 @@ func (k *streamSocket) TryWrite(p []byte) (int, error) {
 	if k.phase.Load() < streamOpen || k.sink.own.conn == nil {
 		return 0, nil
 	}
-	n, err := k.sink.own.TryWrite(p)
+	n, err := k.sink.own.tryWrite(p)
 	return n, k.failed(err)
 }
 
@@ -110,7 +110,7 @@ func (k *streamSocket) Write(p []byte) error {
 	}
 	switch sink := &k.sink; {
 	case sink.own.conn != nil:
-		return k.failed(sink.own.Write(p))
+		return k.failed(sink.own.writeAll(p))
 	case sink.w == nil:
 		return errStreamEnded
 	case sink.strip:
@@ -126,7 +126,7 @@ func (k *streamSocket) Cut() {
 		return
 	}
 	if k.sink.own.conn != nil {
-		k.sink.own.Cut()
+		k.sink.own.cutOff()
 	} else if conn := k.sink.conn; conn != nil && canDeadline(conn) {
 		_ = conn.SetWriteDeadline(expired) // for those of net/http, which do not close
 		_ = conn.Close()

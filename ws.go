@@ -52,8 +52,9 @@ type Message struct {
 // still a request: the handler may answer it with an error or a Ctx's method. At the
 // first use the request ends, its chain returns, and the handler goes on behind the
 // handshake. Up to then the Conn is for the handler's goroutine alone; afterwards all
-// methods may be called from any goroutine, several at a time, and none must be called
-// once the handler has returned, unless it has called Follow.
+// methods may be called from any goroutine, several at a time. Who keeps it beyond its end
+// gets errors: a [*CloseError], or ErrNotWebSocket if there never was a connection.
+// RemoteAddr alone must not be called then without one.
 type Conn struct {
 	socket              // set by begin
 	c      *Ctx         // the handler's; nil once Follow has let go of it

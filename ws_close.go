@@ -129,9 +129,9 @@ type wire Conn
 
 var _ outlet.Socket = (*wire)(nil)
 
-func (x *wire) TryWrite(p []byte) (int, error) { return x.socket.TryWrite(p) }
-func (x *wire) Write(p []byte) error           { return x.socket.Write(p) }
-func (x *wire) Cut()                           { x.socket.Cut() }
+func (x *wire) TryWrite(p []byte) (int, error) { return x.socket.tryWrite(p) }
+func (x *wire) Write(p []byte) error           { return x.socket.writeAll(p) }
+func (x *wire) Cut()                           { x.socket.cutOff() }
 
 // Ended is called when nothing will be written any more.
 func (x *wire) Ended(err error) {

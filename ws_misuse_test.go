@@ -3,6 +3,8 @@ package geist_test
 import (
 	"errors"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +217,17 @@ func TestConn_hubErrors(t *testing.T) {
 		if got := geist.StatusCode(err); got != want {
 			t.Errorf("StatusCode(%v) = %d, want %d", err, got, want)
 		}
+	}
+}
+
+// TestConn_methods: a Conn shows what its documentation names, and nothing of its inside.
+func TestConn_methods(t *testing.T) {
+	want := []string{"Close", "Follow", "HubConn", "ID", "Read", "ReadJSON", "RemoteAddr", "Subprotocol", "Write", "WriteJSON"}
+	var got []string
+	for m := range reflect.TypeFor[*geist.Conn]().Methods() {
+		got = append(got, m.Name)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("methods of Conn = %v, want %v", got, want)
 	}
 }
