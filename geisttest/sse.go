@@ -72,32 +72,43 @@ func (r *Request) SSE() *EventStream {
 	return e
 }
 
-// openEvents opens a connection, sends the request and reads the header of its answer.
+// openEvents opens a connection, sends the request and begins to read events.
 func (r *Request) openEvents() (*EventStream, error) {
 	r = r.accepting("text/event-stream")
-	if err := r.check(); err != nil {
+	c, resp, body, err := r.open()
+	if err != nil {
 		return nil, err
+	}
+	s := r.client.session
+	quit, end := context.WithCancel(r.ctx)
+	e := &EventStream{tb: r.client.tb, req: r, resp: resp, conn: c, items: make(chan eventstream.Item), quit: end}
+	context.AfterFunc(quit, func() { s.drop(c) })
+	s.bodies.Go(func() { e.read(quit, body) })
+	return e, nil
+}
+
+// open sends the request over a connection of its own, and reads the header of the
+// answer.
+func (r *Request) open() (*conn, *Response, io.Reader, error) {
+	if err := r.check(); err != nil {
+		return nil, nil, nil, err
 	}
 	s := r.client.session
 	ctx, cancel := s.withTimeout(r.ctx)
 	defer cancel()
 	c, err := s.dial(ctx, r.remote)
 	if err != nil {
-		return nil, s.explain(ctx, r, err, "")
+		return nil, nil, nil, s.explain(ctx, r, err, "")
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.raw.Close() })
 	resp, body, err := c.openResponse(r.method, r.head(s.cookies(r)))
 	if !stop() || err != nil {
 		s.drop(c)
-		return nil, s.explain(ctx, r, err, handlerStacks())
+		return nil, nil, nil, s.explain(ctx, r, err, handlerStacks())
 	}
 	s.keepCookies(r, resp)
 	resp.tb, resp.what = r.client.tb, r.String()
-	quit, end := context.WithCancel(r.ctx)
-	e := &EventStream{tb: r.client.tb, req: r, resp: resp, conn: c, items: make(chan eventstream.Item), quit: end}
-	context.AfterFunc(quit, func() { s.drop(c) })
-	s.bodies.Go(func() { e.read(quit, body) })
-	return e, nil
+	return c, resp, body, nil
 }
 
 // accepting returns r with an Accept field, if it has none.

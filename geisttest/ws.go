@@ -115,26 +115,12 @@ func (r *Request) WS() *WebSocket {
 
 // openWS opens a connection and shakes hands.
 func (r *Request) openWS() (*WebSocket, error) {
-	if err := r.check(); err != nil {
+	c, resp, _, err := r.open()
+	if err != nil {
 		return nil, err
 	}
-	s := r.client.session
-	ctx, cancel := s.withTimeout(r.ctx)
-	defer cancel()
-	c, err := s.dial(ctx, r.remote)
-	if err != nil {
-		return nil, s.explain(ctx, r, err, "")
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.raw.Close() })
-	resp, _, err := c.openResponse(r.method, r.head(s.cookies(r)))
-	if !stop() || err != nil {
-		s.drop(c)
-		return nil, s.explain(ctx, r, err, handlerStacks())
-	}
-	s.keepCookies(r, resp)
-	resp.tb, resp.what = r.client.tb, r.String()
 	if err := r.checkHandshake(resp); err != nil {
-		s.drop(c)
+		r.client.session.drop(c)
 		return nil, err
 	}
 	deflate := resp.Header("Sec-WebSocket-Extensions") != ""
