@@ -31,7 +31,7 @@ func geistPeers() []Peer {
 type geistServer struct {
 	hub     *hub.Hub
 	mu      sync.Mutex
-	members map[*geist.Conn]struct{} // guarded by mu
+	members map[hub.ConnID]*geist.Conn // guarded by mu
 }
 
 func geistSocketPeer(name, note string, cfg hub.Config, room func(*geistServer, string, *geist.Conn) error) Peer {
@@ -39,8 +39,9 @@ func geistSocketPeer(name, note string, cfg hub.Config, room func(*geistServer, 
 		Name: name, Module: "github.com/gogeist/geist", Protocol: wire.WebSocket, Note: note,
 		Batches: cfg.Rooms.Coalesce > 0,
 		Build: func(Spec) (Server, error) {
-			s := &geistServer{hub: hub.New(cfg), members: map[*geist.Conn]struct{}{}}
+			s := &geistServer{hub: hub.New(cfg), members: map[hub.ConnID]*geist.Conn{}}
 			app := geist.New(geist.Config{})
+			app.OnDisconnect(func(id hub.ConnID, _ error) { s.remove(id) })
 			app.WS(wire.RoomPath, func(c *geist.Ctx, ws *geist.Conn) error {
 				return room(s, c.Query("room"), ws)
 			})
@@ -69,7 +70,6 @@ func geistRead(s *geistServer, room string, ws *geist.Conn) error {
 		return err
 	}
 	s.add(ws)
-	defer s.remove(ws)
 	for {
 		if _, err := ws.Read(); err != nil {
 			return err
@@ -77,23 +77,26 @@ func geistRead(s *geistServer, room string, ws *geist.Conn) error {
 	}
 }
 
-// geistFollow is for clients that only listen.
+// geistFollow is for clients that only listen. The connection lives on when the handler
+// has returned, and not before.
 func geistFollow(s *geistServer, room string, ws *geist.Conn) error {
+	if err := ws.Follow(s.hub, room); err != nil {
+		return err
+	}
 	s.add(ws)
-	defer s.remove(ws)
-	return ws.Follow(s.hub, room)
+	return nil
 }
 
 func (s *geistServer) add(ws *geist.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.members[ws] = struct{}{}
+	s.members[ws.ID()] = ws
 }
 
-func (s *geistServer) remove(ws *geist.Conn) {
+func (s *geistServer) remove(id hub.ConnID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.members, ws)
+	delete(s.members, id)
 }
 
 func (s *geistServer) publish(room string, p []byte) error {
@@ -111,7 +114,7 @@ func (s *geistServer) each() []Member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []Member
-	for ws := range s.members {
+	for _, ws := range s.members {
 		all = append(all, geistMember{s.hub, ws})
 	}
 	return all
