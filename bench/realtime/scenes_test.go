@@ -52,6 +52,7 @@ func TestScenes(t *testing.T) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel() // nothing is timed, and much of it is waiting
 			tab, err := s.Run(tiny(t))
 			if err != nil {
 				t.Fatal(err)
