@@ -277,16 +277,14 @@ func (w *Conn) skip() {
 	w.said, w.broken = u.Op == wsproto.Close, err != nil
 }
 
-// hangUp closes the connection. A client that may be sending still is given a moment to
-// read our close frame first, see connState.close.
+// hangUp closes the connection. A client that is sending still, be it behind its close
+// frame, is given a moment to read ours first, see connState.close and RFC 6455 §7.1.1.
 func (w *Conn) hangUp() {
 	if w.owner == nil {
 		_ = w.conn.Close()
 		return
 	}
-	if !w.said {
-		w.owner.state().linger.Store(true)
-	}
+	w.owner.state().linger.Store(true)
 	_ = w.owner.end()
 }
 
