@@ -435,3 +435,20 @@ func TestConfig_webSocket(t *testing.T) {
 		}
 	}
 }
+
+// What a client sends behind its close frame is not read as anything, but it must not
+// reset the connection either, which could take our close frame from the client.
+func TestConn_sendsBehindClose(t *testing.T) {
+	app := geist.New()
+	app.WS("/", func(_ *geist.Ctx, ws *geist.Conn) error {
+		_, err := ws.Read()
+		return err
+	})
+	addr := serveWS(t, app)
+	for range 20 {
+		c := openWS(t, addr, "/")
+		c.write(append(clientFrame(wsproto.Close, true, "\x03\xe8"), make([]byte, 32<<10)...))
+		c.want("close 1000", "EOF")
+		_ = c.conn.Close()
+	}
+}
