@@ -104,6 +104,13 @@ func runStorm(t *testing.T, seed uint64, bus *Bus) {
 		for range 100 {
 			m.join(t, m.newPeer(), "crowd", Pos{})
 		}
+		for range m.hubs { // newPeer goes round the hubs: one sleeper on each, so that every lag policy acts
+			sleeper := m.newPeer()
+			sleeper.toggle()
+			for _, room := range []string{"kick", "drop"} {
+				m.join(t, sleeper, room, Pos{})
+			}
+		}
 		var workers sync.WaitGroup
 		for w := range uint64(stormWorkers) {
 			workers.Go(func() { m.work(t, rand.New(rand.NewPCG(seed, w))) })
