@@ -89,7 +89,7 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 	over := len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
 	c.mu.Unlock()
 	c.out.Wake()
-	if over {
+	if over && c.out.Waits() {
 		h.enforceDirect(c)
 	}
 	return nil
