@@ -79,3 +79,6 @@ func (frameEncoding) AppendGap(dst []byte, _ *hubwire.Gap) []byte { return dst }
 
 // AppendPositions is never called, see Traits.
 func (frameEncoding) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
+
+// AppendPresence is never called, see Traits.
+func (frameEncoding) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
