@@ -12,7 +12,10 @@
 //	    positions entry positions entry        copied: the vectors differ by connection
 package hubwire
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // Encoding is how a transport writes what a hub delivers. Encodings are compared with
 // ==, and equal ones must write equal bytes: empty structs or small values do. Their
@@ -92,6 +95,16 @@ type Member struct {
 	Conn  string // its id, as hub.ConnID.String writes it
 	User  string // may be empty, any bytes
 	Shown []byte // JSON, or nil
+}
+
+// Peer is the client of a connection that speaks a protocol in which it can be asked.
+// Its methods may be called by any goroutine.
+type Peer interface {
+	// Ask sends a question, whose data is JSON or text, and waits for the answer, which is
+	// JSON, for as long as ctx allows.
+	Ask(ctx context.Context, event string, data []byte) ([]byte, error)
+	// Recheck has the permissions of the client looked at again. It does not wait.
+	Recheck()
 }
 
 // CloseReason is why a hub ends a connection.
