@@ -76,7 +76,7 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 	}
 	e := entryPool.Get().(*hubwire.Entry)
 	e.Event, e.Data, e.Binary, e.ID = m.Event, m.Data, m.Binary, m.ID
-	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+len(m.ID)+64), e)
+	unit := c.enc.AppendEntry(make([]byte, 0, m.size()+64), e)
 	putEntry(e)
 	c.mu.Lock()
 	if c.state != connOpen {

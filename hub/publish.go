@@ -8,9 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxEvent is the longest name of an event.
-const maxEvent = 256
-
 // PublishOption is an option of Publish.
 type PublishOption struct {
 	except ConnID
@@ -64,12 +61,22 @@ func (h *Hub) checkMessage(m *Message) error {
 	switch {
 	case len(m.Data) > h.conf.MaxMessage:
 		return fmt.Errorf("%w: %d bytes of data, %d are allowed", ErrMessage, len(m.Data), h.conf.MaxMessage)
-	case len(m.Event) > maxEvent:
-		return fmt.Errorf("%w: the event's name has %d bytes, %d are allowed", ErrMessage, len(m.Event), maxEvent)
-	case strings.ContainsAny(m.Event, "\r\n\x00") || !utf8.ValidString(m.Event):
-		return fmt.Errorf("%w: the event's name has CR, LF, NUL or invalid UTF-8 in it", ErrMessage)
 	case !m.Binary && !utf8.Valid(m.Data):
 		return fmt.Errorf("%w: the text is not UTF-8", ErrMessage)
+	}
+	if err := checkLine("event", m.Event, maxEvent); err != nil {
+		return err
+	}
+	return checkLine("ID", m.ID, maxID)
+}
+
+// checkLine refuses what is no line of text.
+func checkLine(what, text string, most int) error {
+	switch {
+	case len(text) > most:
+		return fmt.Errorf("%w: the %s has %d bytes, %d are allowed", ErrMessage, what, len(text), most)
+	case strings.ContainsAny(text, "\r\n\x00") || !utf8.ValidString(text):
+		return fmt.Errorf("%w: the %s has CR, LF, NUL or invalid UTF-8 in it", ErrMessage, what)
 	}
 	return nil
 }
@@ -100,7 +107,7 @@ func (h *Hub) keeps(name string, p *post) (bool, error) {
 		return false, nil
 	}
 	conf, err := h.roomConfig(name)
-	return conf.keeps() && len(p.msg.Event)+len(p.msg.Data) <= conf.KeepBytes, err
+	return conf.keeps() && p.msg.size() <= conf.KeepBytes, err
 }
 
 // publish appends to the log and has the subscribers woken. It reports false if the

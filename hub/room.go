@@ -89,7 +89,7 @@ func (r *room) encodeLocked(m *Message, seq uint64) {
 	e := entryPool.Get().(*hubwire.Entry)
 	defer putEntry(e)
 	e.Room, e.Epoch, e.Offset = r.name, r.head.Epoch, r.head.Offset
-	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
+	e.Event, e.Data, e.Binary, e.ID = m.Event, m.Data, m.Binary, m.ID
 	if r.all {
 		e.Epoch = 0
 	}
@@ -103,7 +103,7 @@ func (r *room) keepLocked(p *post, seq uint64) {
 	if p.noLog {
 		return
 	}
-	size := len(p.msg.Event) + len(p.msg.Data)
+	size := p.msg.size()
 	if !r.conf.keeps() || size > r.conf.KeepBytes {
 		r.hist.clear(r.head.Offset, &r.hub.kept)
 		return
