@@ -53,6 +53,9 @@ type post struct {
 	except ConnID
 	noLog  bool
 	pos    Pos // given by a backplane that orders; otherwise zero
+	once   bool
+	since  Pos   // of once
+	failed error // why it was not published; set by acceptLocked
 }
 
 // appendLocked adds an entry to the log, and returns its position.
@@ -184,7 +187,7 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 
 // recoversLocked reports whether everything behind pos that should be kept is there.
 func (r *room) recoversLocked(pos Pos) bool {
-	return pos.Epoch == r.head.Epoch && pos.Offset >= r.hist.floor && pos.Offset <= r.head.Offset
+	return pos.within(r.hist.floor, r.head)
 }
 
 // believableLocked returns a position that a client claims to have, or none if the log
