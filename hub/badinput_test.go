@@ -170,7 +170,7 @@ func TestBadInput_callbackPanics(t *testing.T) {
 
 func TestBadInput_config(t *testing.T) {
 	for _, conf := range []Config{
-		{MaxRooms: -1}, {MaxRoomName: -1}, {MaxRoomsPerConn: -1}, {MaxMessage: -1}, {MaxMessage: 1 << 30}, {BackplaneTimeout: -1},
+		{MaxRooms: -1}, {MaxRoomName: -1}, {MaxRoomsPerConn: -1}, {MaxConnsPerUser: -1}, {MaxMessage: -1}, {MaxMessage: 1 << 30}, {BackplaneTimeout: -1},
 		{Rooms: RoomConfig{OnLag: 3}}, {Rooms: RoomConfig{Coalesce: -1}}, {Rooms: RoomConfig{Coalesce: 2e9}},
 		{Rooms: RoomConfig{MaxLagBytes: -1}}, {Rooms: RoomConfig{MaxLagMessages: -1}},
 	} {
