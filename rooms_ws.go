@@ -46,11 +46,7 @@ func (w *Conn) Serve(h *hub.Hub, p hub.Policy) error {
 		if err != nil {
 			return err
 		}
-		if s.enter(context.Background()) != nil {
-			continue // the connection is ending: Read tells why
-		}
-		s.receive(link.parse(m))
-		s.leave()
+		s.handle(link.parse(m))
 	}
 }
 
