@@ -309,10 +309,10 @@ func vectorPolicy(name string) (hub.Policy, bool) {
 }
 
 // newRoomHub returns a hub whose rooms "p:…" keep presence.
-func newRoomHub() *hub.Hub {
-	return hub.New(hub.Config{Room: func(name string) hub.RoomConfig {
-		return hub.RoomConfig{Presence: strings.HasPrefix(name, "p:")}
-	}})
+func newRoomHub() *hub.Hub { return hub.New(hub.Config{Room: newPresenceRooms}) }
+
+func newPresenceRooms(name string) hub.RoomConfig {
+	return hub.RoomConfig{Presence: strings.HasPrefix(name, "p:")}
 }
 
 // newRooms returns a client of an application that has one route, /rt, with a policy for
