@@ -1,0 +1,401 @@
+package hub
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gogeist/geist/internal/hubwire"
+)
+
+// people are connections whose ids tests write as the names of their users.
+type people struct {
+	*testing.T
+	h   *Hub
+	ids *strings.Replacer
+	all []string
+}
+
+// come joins the room as somebody.
+func (x *people) come(name string, opts ...JoinOption) *peer {
+	x.Helper()
+	p := newPeer(lines{who: true})
+	x.all = append(x.all, p.ID().String(), name)
+	x.ids = strings.NewReplacer(x.all...)
+	wantError(x.T, "Attach", x.h.Attach(p, As(name)), nil)
+	if _, err := x.h.Join(p, "a", opts...); err != nil {
+		x.Fatal(err)
+	}
+	return p
+}
+
+// wants compares what somebody was told since the last time.
+func (x *people) wants(p *peer, want ...string) {
+	x.Helper()
+	synctest.Wait()
+	got := strings.Split(strings.TrimSuffix(x.ids.Replace(p.text()), "\n"), "\n")
+	for i, line := range got {
+		if f := strings.Fields(line); len(f) > 3 && f[1] == "who" {
+			slices.SortFunc(f[3:], byName)
+			got[i] = strings.Join(f, " ")
+		}
+	}
+	if len(want) == 0 {
+		want = []string{""}
+	}
+	if !slices.Equal(got, want) {
+		x.Errorf("received\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// byName puts "reset" first, then what is said of members.
+func byName(a, b string) int {
+	return strings.Compare(strings.TrimPrefix(a, "reset"), strings.TrimPrefix(b, "reset"))
+}
+
+func observing(t *testing.T, test func(x *people)) {
+	t.Helper()
+	bubble(t, withPresence, func(t *testing.T, h *Hub) { test(&people{T: t, h: h}) })
+}
+
+func TestObserve_tells(t *testing.T) {
+	observing(t, func(x *people) {
+		x.come("bob")
+		ann := x.come("ann", Observe(), Show(1))
+		x.wants(ann, "a who 2 reset +ann:ann:1 +bob:bob:")
+		carl := x.come("carl", Observe())
+		x.wants(carl, "a who 3 reset +ann:ann:1 +bob:bob: +carl:carl:")
+		x.wants(ann)
+		time.Sleep(changeGather)
+		x.wants(ann, "a who 3 +carl:carl:")
+		x.wants(carl, "a who 3 +carl:carl:") // again: it has no effect
+		x.h.Leave(x.come("dora"), "a")
+		wantError(x.T, "Show", x.h.Show(ann, "a", 2), nil)
+		wantError(x.T, "Show", x.h.Show(ann, "a", 3), nil)
+		wantError(x.T, "Attach", x.h.Attach(carl, As("karl")), nil)
+		time.Sleep(changePause - time.Nanosecond)
+		x.wants(ann)
+		time.Sleep(time.Nanosecond)
+		x.wants(ann, "a who 3 -dora ~ann:ann:3 ~carl:karl:") // a list may have had her
+		x.h.Leave(carl, "a")
+		publish(x.T, x.h, "a", "x")
+		x.wants(ann, "a 1 x")
+		time.Sleep(changePause)
+		x.wants(ann, "a who 2 -carl")
+		x.wants(carl, "a who 3 -dora ~ann:ann:3 ~carl:karl:") // and nothing after it has left
+		time.Sleep(time.Hour)
+		x.wants(ann)
+	})
+}
+
+func TestObserve_refused(t *testing.T) {
+	conf := Config{Room: func(name string) RoomConfig { return RoomConfig{Presence: name == "a"} }}
+	bubble(t, conf, func(t *testing.T, h *Hub) {
+		_, err := h.Join(newPeer(lines{who: true}), "none", Observe())
+		wantError(t, "Join of a room that keeps none", err, ErrNoPresence)
+		p := newPeer(lines{})
+		_, err = h.Join(p, "a", Observe())
+		wantError(t, "Join that cannot be told", err, ErrCannotTell)
+		_, err = h.Subscribe(t.Context(), "a", Observe())
+		wantError(t, "Subscribe", err, ErrCannotTell)
+		wantPresence(t, h, "a", "")
+		if rooms := p.Rooms(); len(rooms) > 0 {
+			t.Errorf("it is in %q, want nothing to have changed", rooms)
+		}
+	})
+}
+
+// TestObserve_order has the answer first, then a gap, if there is one, then who is there.
+func TestObserve_order(t *testing.T) {
+	observing(t, func(x *people) {
+		publish(x.T, x.h, "a", "1", "2")
+		x.wants(x.come("ann", Observe(), replies(), Last(1)), "joined 2", "a who 1 reset +ann:ann:", "a 2 2")
+		x.wants(x.come("bob", Observe(), replies(), Since(Pos{1, 1})), "joined 2", "a gap ? 2", "a who 2 reset +ann:ann: +bob:bob:")
+	})
+}
+
+// TestObserve_slow stalls a client: nothing is collected for it, it is not closed, and
+// then it is told who is there.
+func TestObserve_slow(t *testing.T) {
+	observing(t, func(x *people) {
+		ann, bob := x.come("ann", Observe()), x.come("bob")
+		x.wants(ann, "a who 1 reset +ann:ann:")
+		release := ann.stall()
+		wantError(x.T, "Send", x.h.Send(x.Context(), ann.ID(), Message{Data: []byte("on its way")}), nil)
+		for i := range 3 * keptChanges {
+			wantError(x.T, "Show", x.h.Show(bob, "a", i), nil)
+			time.Sleep(changePause)
+		}
+		r := x.h.lookup("a")
+		r.mu.Lock()
+		if v := r.presence.views; len(v) != 1 || len(v[0].units) != keptChanges {
+			x.Errorf("%d views, want one with %d units", len(v), keptChanges)
+		}
+		r.mu.Unlock()
+		release()
+		x.wants(ann, "- 0 on its way", "a who 2 reset +ann:ann: +bob:bob:11")
+		for i := range 2 {
+			release = ann.stall()
+			wantError(x.T, "Send", x.h.Send(x.Context(), ann.ID(), Message{Data: []byte("on its way")}), nil)
+			for range 2 {
+				wantError(x.T, "Show", x.h.Show(bob, "a", i), nil)
+				time.Sleep(changePause)
+			}
+			release()
+			x.wants(ann, "- 0 on its way", fmt.Sprint("a who 2 ~bob:bob:", i), fmt.Sprint("a who 2 ~bob:bob:", i))
+		}
+	})
+}
+
+// TestObserve_large has more members than are told: never more at a time, all as soon as
+// they are few enough.
+func TestObserve_large(t *testing.T) {
+	observing(t, func(x *people) {
+		some := ObserveUpTo(hubwire.Key{}, 3)
+		ann := x.come("ann", some)
+		x.wants(ann, "a who 1 reset +ann:ann:")
+		var others []*peer
+		for i := range 4 {
+			others = append(others, x.come(fmt.Sprint("other", i)))
+		}
+		time.Sleep(changePause)
+		x.wantsList(ann, "a who 5 reset", 3)
+		zoe := x.come("zoe", some)
+		x.wantsList(zoe, "a who 6 reset", 3)
+		time.Sleep(changePause)
+		x.wants(ann, "a who 6 +zoe:zoe:") // a change that is small enough
+		x.h.Leave(others[0], "a")
+		x.h.Leave(others[1], "a")
+		time.Sleep(changePause)
+		x.wants(ann, "a who 4 -other0 -other1")
+		x.h.Leave(others[2], "a")
+		time.Sleep(changePause)
+		x.wants(ann, "a who 3 reset +ann:ann: +other3:other3: +zoe:zoe:")
+		wantError(x.T, "Show", x.h.Show(zoe, "a", 1), nil)
+		time.Sleep(changePause)
+		x.wants(ann, "a who 3 ~zoe:zoe:1")
+	})
+}
+
+// wantsList wants a list of n members.
+func (x *people) wantsList(p *peer, head string, n int) {
+	x.Helper()
+	synctest.Wait()
+	if got := p.text(); !strings.HasPrefix(got, head+" ") || strings.Count(got, " +") != n || strings.Count(got, "\n") != 1 {
+		x.Errorf("received %q, want %q with %d members", got, head, n)
+	}
+}
+
+// counting counts what is encoded.
+type counting struct {
+	lines
+	n *atomic.Int32
+}
+
+func (c counting) AppendPresence(dst []byte, p *hubwire.Presence) []byte {
+	c.n.Add(1)
+	return c.lines.AppendPresence(dst, p)
+}
+
+// TestObserve_encodedOnce tells a change to many: in each encoding it is written once.
+func TestObserve_encodedOnce(t *testing.T) {
+	bubble(t, withPresence, func(t *testing.T, h *Hub) {
+		var n atomic.Int32
+		var peers []*peer
+		for i := range 3 * inlineFlush {
+			p := newPeer(counting{lines{who: true, mute: i%2 > 0}, &n})
+			if _, err := h.Join(p, "a", Observe()); err != nil {
+				t.Fatal(err)
+			}
+			peers = append(peers, p)
+		}
+		time.Sleep(2 * changePause)
+		synctest.Wait()
+		n.Store(0)
+		for _, p := range peers {
+			p.text()
+			wantError(t, "Show", h.Show(p, "a", 1), nil)
+		}
+		time.Sleep(2 * changePause)
+		synctest.Wait()
+		for _, p := range peers {
+			if got := strings.Count(p.text(), "~"); got != len(peers) {
+				t.Errorf("told of %d, want %d", got, len(peers))
+			}
+		}
+		if got := n.Load(); got != 2 {
+			t.Errorf("encoded %d times, want once in each of 2 encodings", got)
+		}
+	})
+}
+
+// TestObserve_nobody collects nothing where nobody observes any more, and has no timer
+// where nothing changes.
+func TestObserve_nobody(t *testing.T) {
+	observing(t, func(x *people) {
+		idle := func(when string, views int) {
+			x.Helper()
+			synctest.Wait()
+			r := x.h.lookup("a")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if p := r.presence; len(p.before) > 0 || p.armed || len(p.views) != views {
+				x.Errorf("%s: %d changes are collected, armed %v, %d views, want %d", when, len(p.before), p.armed, len(p.views), views)
+			}
+		}
+		x.come("bob")
+		idle("before", 0)
+		ann, also := x.come("ann", Observe()), x.come("also", Observe())
+		time.Sleep(changePause)
+		idle("when it has been told", 1)
+		x.h.Leave(also, "a")
+		ann.gone()
+		synctest.Wait()
+		time.Sleep(changePause)
+		x.come("carl")
+		idle("after", 0)
+	})
+}
+
+// TestObserve_besideWatch collects once for both, each told in its way.
+func TestObserve_besideWatch(t *testing.T) {
+	observing(t, func(x *people) {
+		ann := x.come("ann", Observe())
+		w := watchRoom(x.T, x.h, "a")
+		w.wants(x.T, "reset +ann ~ -")
+		x.wants(ann, "a who 1 reset +ann:ann:")
+		x.h.Leave(x.come("bob"), "a")
+		time.Sleep(changePause)
+		x.wants(ann, "a who 1 -bob") // the other is not told: it was never shown him
+		x.come("carl")
+		w.wants(x.T, "+carl ~ -")
+		x.wants(ann, "a who 2 +carl:carl:")
+		dora := x.come("dora")
+		w.stop()
+		time.Sleep(changePause)
+		x.wants(ann, "a who 3 +dora:dora:")
+		w = watchRoom(x.T, x.h, "a")
+		w.wants(x.T, "reset +ann carl dora ~ -")
+		x.h.Leave(dora, "a")
+		ann.gone()
+		w.wants(x.T, "+ ~ -ann dora")
+	})
+}
+
+// TestObserve_model lets connections of two hubs come, go, change and observe at random,
+// some of them slow: each of those who observe in the end knows who is there, and no list
+// is longer than it may be.
+func TestObserve_model(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			nodes(t, seed%2 == 0, func(t *testing.T, _ *Bus, a, b *Hub) { observeModel(t, seed, a, b) })
+		})
+	}
+}
+
+// modelPeer is a client that may observe.
+type modelPeer struct {
+	*peer
+	h       *Hub
+	release func()
+}
+
+func observeModel(t *testing.T, seed uint64, hubs ...*Hub) {
+	random := rand.New(rand.NewPCG(seed, 7))
+	most := []int{0, 4}[seed/2%2]
+	peers := make([]*modelPeer, 12)
+	for i := range peers {
+		peers[i] = &modelPeer{peer: newPeer(lines{who: true}), h: hubs[i%2]}
+	}
+	for range 1500 {
+		p := peers[random.IntN(len(peers))]
+		switch n := random.IntN(12); {
+		case n < 2:
+			_, _ = p.h.Join(p, "room", replies()) // may be in it
+		case n < 4:
+			_, _ = p.h.Join(p, "room", ObserveUpTo(hubwire.Key{}, most), Show(random.IntN(3)), replies())
+		case n < 6:
+			p.h.Leave(p, "room")
+		case n < 8:
+			_ = p.h.Show(p, "room", random.IntN(3)) // may not be in it
+		case n < 9:
+			_ = p.h.Attach(p, As(fmt.Sprint("user", random.IntN(3))))
+		case n < 10 && p.release == nil:
+			p.release = p.stall()
+		case n < 10:
+			p.release()
+			p.release = nil
+		default:
+			time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
+		}
+	}
+	for _, p := range peers {
+		if p.release != nil {
+			p.release()
+		}
+	}
+	time.Sleep(5 * time.Second)
+	synctest.Wait()
+	observers := 0
+	for _, p := range peers {
+		if known := p.knows(t, most); known != nil && len(p.Rooms()) > 0 {
+			observers++
+			p.compare(t, known, most)
+		}
+	}
+	if observers == 0 {
+		t.Error("nobody observes in the end")
+	}
+}
+
+// knows applies all that the client was told since it has joined last, nil if nothing.
+func (p *modelPeer) knows(t *testing.T, most int) (known map[string]string) {
+	for line := range strings.Lines(p.text()) {
+		f := strings.Fields(line)
+		switch {
+		case f[0] == "joined":
+			known = nil
+			continue
+		case f[1] != "who":
+			continue
+		case len(f) > 3 && f[3] == "reset":
+			known, f = map[string]string{}, f[1:]
+		case known == nil:
+			t.Errorf("received %q, want everybody first", line)
+			return nil
+		}
+		if f = f[3:]; most > 0 && len(f) > most {
+			t.Errorf("a list of %d, want at most %d", len(f), most)
+		}
+		for _, change := range f {
+			if id, rest, _ := strings.Cut(change[1:], ":"); change[0] == '-' {
+				delete(known, id)
+			} else {
+				known[id] = rest
+			}
+		}
+	}
+	return known
+}
+
+// compare holds what a client knows against who is there.
+func (p *modelPeer) compare(t *testing.T, known map[string]string, most int) {
+	members, err := p.h.Presence(t.Context(), "room")
+	wantError(t, "Presence", err, nil)
+	want := map[string]string{}
+	for _, m := range members {
+		want[m.Conn.String()] = m.User + ":" + string(m.Shown)
+	}
+	if most > 0 && len(want) > most { // a part, of which every word is true
+		maps.DeleteFunc(want, func(id, _ string) bool { _, listed := known[id]; return !listed })
+	}
+	if !maps.Equal(known, want) {
+		t.Errorf("knows %v, want %v", known, want)
+	}
+}
