@@ -87,10 +87,20 @@ func (c *Conn) presenceLocked(s *sub) []byte {
 	s.known = seq
 	members, count := r.presence.listLocked(v)
 	r.mu.Unlock()
-	c.scratch = scratchPool.Get().(*scratch)
-	x := c.scratch
-	x.buf = v.enc.AppendPresence(x.buf, reset(r.name, members, count))
-	return x.buf
+	return v.encode(reset(r.name, members, count))
+}
+
+// encode writes a unit, into as much memory as it will about need.
+func (v *view) encode(p *hubwire.Presence) []byte {
+	const around = 64 // what goes around a member
+	size := around * (1 + len(p.Left))
+	for _, members := range [][]hubwire.Member{p.Joined, p.Updated} {
+		for i := range members {
+			m := &members[i]
+			size += around + len(m.Conn) + len(m.User) + len(m.Shown)
+		}
+	}
+	return v.enc.AppendPresence(make([]byte, 0, size), p)
 }
 
 // listLocked returns as many members as may be told, and how many there are.
@@ -105,7 +115,7 @@ func (v *view) add(news *hubwire.Presence) {
 	if len(v.units) == keptChanges {
 		v.units = append(make([][]byte, 0, keptChanges), v.units[1:]...)
 	}
-	v.units = append(v.units, v.enc.AppendPresence(nil, news))
+	v.units = append(v.units, v.encode(news))
 	v.seq.Add(1)
 }
 

@@ -344,9 +344,17 @@ func observeModel(t *testing.T, seed uint64, hubs ...*Hub) {
 	synctest.Wait()
 	observers := 0
 	for _, p := range peers {
-		if known := p.knows(t, most); known != nil && len(p.Rooms()) > 0 {
-			observers++
-			p.compare(t, known, most)
+		known := knows(t, p.text(), most)
+		if known == nil || len(p.Rooms()) == 0 {
+			continue
+		}
+		observers++
+		want := there(t, p.h, "room")
+		if most > 0 && len(want) > most { // a part, of which every word is true
+			maps.DeleteFunc(want, func(id, _ string) bool { _, listed := known[id]; return !listed })
+		}
+		if !maps.Equal(known, want) {
+			t.Errorf("knows %v, want %v", known, want)
 		}
 	}
 	if observers == 0 {
@@ -354,9 +362,9 @@ func observeModel(t *testing.T, seed uint64, hubs ...*Hub) {
 	}
 }
 
-// knows applies all that the client was told since it has joined last, nil if nothing.
-func (p *modelPeer) knows(t *testing.T, most int) (known map[string]string) {
-	for line := range strings.Lines(p.text()) {
+// knows applies all that a client was told since it has joined last, nil if nothing.
+func knows(t *testing.T, text string, most int) (known map[string]string) {
+	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		switch {
 		case f[0] == "joined":
@@ -384,18 +392,13 @@ func (p *modelPeer) knows(t *testing.T, most int) (known map[string]string) {
 	return known
 }
 
-// compare holds what a client knows against who is there.
-func (p *modelPeer) compare(t *testing.T, known map[string]string, most int) {
-	members, err := p.h.Presence(t.Context(), "room")
+// there returns who is in a room, in the same form.
+func there(t *testing.T, h *Hub, room string) map[string]string {
+	members, err := h.Presence(t.Context(), room)
 	wantError(t, "Presence", err, nil)
-	want := map[string]string{}
+	all := map[string]string{}
 	for _, m := range members {
-		want[m.Conn.String()] = m.User + ":" + string(m.Shown)
+		all[m.Conn.String()] = m.User + ":" + string(m.Shown)
 	}
-	if most > 0 && len(want) > most { // a part, of which every word is true
-		maps.DeleteFunc(want, func(id, _ string) bool { _, listed := known[id]; return !listed })
-	}
-	if !maps.Equal(known, want) {
-		t.Errorf("knows %v, want %v", known, want)
-	}
+	return all
 }
