@@ -79,8 +79,7 @@ type RoomConfig struct {
 	Coalesce time.Duration
 
 	// Presence keeps who is in the room, for Hub.Presence, Hub.Watch and Observe: at most a KiB
-	// for each.
-	// Rooms without it pay nothing.
+	// for each. Rooms without it pay nothing.
 	Presence bool
 }
 

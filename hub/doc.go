@@ -120,5 +120,6 @@ package hub
 //  8. A unit of a view says how those are now who have changed since the unit before it, and
 //     leaves out nobody. So who has begun anywhere in between, and applies units in order, knows
 //     who was there at the last.
-//  9. A message with an ID that a backplane is publishing is among Hub.flights, and what is
-//     not is in the history, or was not published on this node. So a look at the history tells.
+//  9. While a backplane publishes a message with an ID, that is among Hub.flights; afterwards
+//     it is in the history, or behind its floor, or was not published. So who has put the ID
+//     there itself learns by one look at the history what became of earlier attempts.

@@ -2,8 +2,6 @@ package hub
 
 import (
 	"errors"
-	"maps"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -55,29 +53,4 @@ func (m *storm) once(t *testing.T, room, text string, p *stormPeer) {
 	for pos := range at {
 		m.record(t, room, pos, record{text: text, id: text})
 	}
-}
-
-// checkPresence holds what a client was told of its rooms against who is there. It
-// returns how many rooms those were.
-func (m *storm) checkPresence(t *testing.T, p *stormPeer) (n int) {
-	p.peer.mu.Lock()
-	text := p.got.String()
-	p.peer.mu.Unlock()
-	for _, room := range p.Rooms() {
-		if !p.sessions[room].watches {
-			continue
-		}
-		n++
-		var told strings.Builder
-		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, room+" who ") {
-				told.WriteString(line)
-			}
-		}
-		known := knows(t, told.String(), 0)
-		if want := there(t, p.h, room); !maps.Equal(known, want) {
-			t.Errorf("%s: knows %v, want %v", room, known, want)
-		}
-	}
-	return n
 }
