@@ -84,7 +84,7 @@ func TestLag_writerThatIsHeldUp(t *testing.T) {
 		if _, err := h.Join(p, "a"); err != nil {
 			t.Fatal(err)
 		}
-		go publish(t, h, "a", "x")
+		go func() { _, _ = h.Publish(t.Context(), "a", Message{Data: []byte("x")}) }()
 		synctest.Wait()
 		for range 20 {
 			publish(t, h, "a", "x")
