@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,6 +229,26 @@ func TestRooms_overTLS(t *testing.T) {
 		r.until(`["ok",2,{}]`)
 		r.send(`["leave",3,"a"]`)
 		r.until(`["ok",3]`)
+		r.cut()
+	}
+}
+
+// A client that the application has taken out of a room may join it again.
+func TestRooms_takenOut(t *testing.T) {
+	h := newRoomHub()
+	p := openPolicy()
+	p.Call = func(_ context.Context, r *hub.CallRequest) ([]byte, error) {
+		return []byte(strconv.FormatBool(h.Leave(r.Conn, r.Name))), nil
+	}
+	for _, way := range roomWays {
+		r := openRoom(t, newRooms(t, h, p), way, "/rt")
+		r.greet(roomHello)
+		r.send(`["join",1,"a"]`)
+		r.want(`["joined",1,"a",{}]`)
+		r.send(`["call",2,"a"]`)
+		r.want(`["ok",2,true]`)
+		r.send(`["join",3,"a"]`)
+		r.want(`["joined",3,"a",{}]`)
 		r.cut()
 	}
 }

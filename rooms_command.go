@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -136,7 +137,7 @@ func (s *session) join(c *roomwire.Command) error {
 	if err := s.hub.CheckRoom(hubwire.Key{}, c.Room); err != nil {
 		return err
 	}
-	if s.rooms[c.Room] != nil {
+	if s.rooms[c.Room] != nil && slices.Contains(s.conn.Rooms(), c.Room) { // the application may have taken it out
 		return hub.ErrJoined
 	}
 	r := hub.JoinRequest{Conn: s.conn, Room: c.Room, Shown: json.RawMessage(c.Data), Observe: c.Presence, Last: c.Last}
@@ -205,6 +206,9 @@ func (s *session) publish(c *roomwire.Command) error {
 	}
 	if err := s.ask(func(ctx context.Context) error { return s.policy.Publish(ctx, &r) }); err != nil {
 		return err
+	}
+	if c.Since.Given && r.NoLog {
+		return hub.ErrUnknownOutcome // no history tells
 	}
 	r.Message.ID = id
 	if c.Kind == roomwire.Text && string(r.Message.Data) == string(c.Data) && json.Valid(c.Data) {

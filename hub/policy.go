@@ -16,6 +16,9 @@ import (
 // with a status of 4xx is told as "unauthorized" (401) or "denied" with its text, and
 // anything else as "internal", which is logged and not told.
 //
+// To take a client out of a room, have Join refuse it and call Recheck: [Hub.Leave] does not
+// tell it.
+//
 // The zero Policy refuses everything but hello.
 type Policy struct {
 	// User is whose connection it is, as with As, until Auth says otherwise. "" leaves it
