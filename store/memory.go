@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -126,7 +127,7 @@ func (m *Memory) Get(ctx context.Context, key string) (Item, error) {
 		return Item{}, m.core.orClosed(ErrNotFound)
 	}
 	e.freq = min(e.freq+1, maxFreq)
-	v, ver, expires := e.value, e.ver, e.expires
+	v, ver, expires := e.value(), e.ver, e.expires
 	s.mu.Unlock()
 	return Item{Val: v.bytes(), Ver: ver, ExpiresAt: m.core.wall(expires)}, nil
 }
@@ -173,7 +174,7 @@ func (m *Memory) put(ctx context.Context, key string, val []byte, ttl time.Durat
 	}
 	now := m.core.now()
 	expires := expiry(now, ttl)
-	v := value{text: string(val)}
+	data := joined(k, val)
 	s := m.core.shard(k)
 	for {
 		s.mu.Lock()
@@ -183,7 +184,7 @@ func (m *Memory) put(ctx context.Context, key string, val []byte, ttl time.Durat
 			s.mu.Unlock()
 			return Item{}, false, nil
 		}
-		e, grow, err := s.putLocked(k, e, v, m.evict)
+		e, grow, err := s.putLocked(e, data, len(k), m.evict)
 		if e != nil {
 			s.expireAtLocked(e, expires)
 			item := Item{Val: val, Ver: e.ver, ExpiresAt: m.core.wall(expires)}
@@ -198,6 +199,15 @@ func (m *Memory) put(ctx context.Context, key string, val []byte, ttl time.Durat
 			return Item{}, false, err
 		}
 	}
+}
+
+// joined returns a string of a key and a text, in memory of its own.
+func joined(key, text []byte) string {
+	var b strings.Builder
+	b.Grow(len(key) + len(text))
+	b.Write(key)
+	b.Write(text)
+	return b.String()
 }
 
 // Incr adds to an integer; see Store. It allocates nothing once the entry is there.
@@ -231,7 +241,7 @@ func (m *Memory) Allow(ctx context.Context, key string, l Limit, n int) (Decisio
 		if due, d = l.Step(due, now, n); !d.Allowed || n == 0 {
 			return 0, 0, errUnchanged
 		}
-		return due, time.Duration(due - now), nil
+		return due, time.Duration(due-now) + lingering, nil
 	})
 	if err == errUnchanged { //nolint:errorlint // it comes from the function above, as it is
 		err = nil
@@ -241,6 +251,10 @@ func (m *Memory) Allow(ctx context.Context, key string, l Limit, n int) (Decisio
 	}
 	return d, nil
 }
+
+// lingering is how long an entry of Allow stays when it says nothing any more: a client
+// that is far below its limit finds it again, and is not an allocation each time.
+const lingering = time.Second
 
 // keepTTL leaves the time to live of an entry as it is.
 const keepTTL = time.Duration(-1)

@@ -19,13 +19,6 @@ const (
 	stepsHeld    = 64 // entries that are seen to while a lock is held, to make room
 )
 
-// Which queue an entry is in.
-const (
-	inNone uint8 = iota // it may not be dropped
-	inSmall
-	inMain
-)
-
 // makeRoom removes what may be removed until n bytes are free, from s on. If nothing is
 // left to remove it returns ErrFull. No lock may be held.
 func (c *memory) makeRoom(s *shard, n int64) error {
@@ -57,13 +50,14 @@ func (c *memory) fits(n int64) bool { return c.used.Load()+n <= c.conf.MaxBytes 
 // An entry that is to live longer stays where it is in the heap, until it comes to the
 // top: sessions are touched with every request.
 func (s *shard) expireAtLocked(e *entry, expires int64) {
+	before := e.expires
 	e.expires = expires
 	switch {
 	case expires == 0:
 		s.due.remove(e)
 	case e.pos == 0:
 		s.due.push(dueAt{expires, e})
-	case expires < s.due[e.pos-1].at:
+	case expires < before && expires < s.due[e.pos-1].at:
 		s.due.fix(int(e.pos-1), dueAt{expires, e})
 	}
 }
@@ -104,7 +98,7 @@ func (s *shard) evictLocked(n int64) bool {
 		switch {
 		case q == &s.small && e.freq > 1:
 			s.small.remove(e)
-			e.freq, e.in = 0, inMain
+			e.freq, e.flags = 0, e.flags^inSmall|inMain
 			s.main.push(e)
 		case q == &s.main && e.freq > 0:
 			e.freq--
@@ -119,8 +113,8 @@ func (s *shard) evictLocked(n int64) bool {
 
 // dropLocked removes an entry before its time. s.mu must be held.
 func (s *shard) dropLocked(e *entry) {
-	if e.in == inSmall {
-		s.ghosts = s.ghosts.add(maphash.String(s.core.seed, e.key), len(s.entries))
+	if e.flags&inSmall != 0 {
+		s.ghosts = s.ghosts.add(maphash.String(s.core.seed, e.key()), len(s.entries))
 	}
 	s.evicted++
 	s.removeLocked(e)
@@ -128,20 +122,20 @@ func (s *shard) dropLocked(e *entry) {
 
 // enqueueLocked puts a new entry among those that may be dropped. s.mu must be held.
 func (s *shard) enqueueLocked(e *entry) {
-	if s.ghosts.take(maphash.String(s.core.seed, e.key)) {
-		e.in = inMain
+	if s.ghosts.take(maphash.String(s.core.seed, e.key())) {
+		e.flags = inMain
 	} else {
-		e.in = inSmall
+		e.flags = inSmall
 	}
 	s.queueOf(e).push(e)
 }
 
 // queueOf returns the queue that an entry is in, or nil.
 func (s *shard) queueOf(e *entry) *queue {
-	switch e.in {
-	case inSmall:
+	switch {
+	case e.flags&inSmall != 0:
 		return &s.small
-	case inMain:
+	case e.flags&inMain != 0:
 		return &s.main
 	}
 	return nil

@@ -29,20 +29,43 @@ type shard struct {
 	expired, evicted, full uint64 // guarded by mu; see MemoryStats
 }
 
-// entry is what is kept under a key. All of it is guarded by the shard's lock; texts
-// never change, so that they are copied outside of it.
+// entry is what is kept under a key, in 64 bytes: a cache line. All of it is guarded by
+// the shard's lock.
 type entry struct {
-	key string
-	value
+	data       string // the key, and behind it the text; the entry's own
+	num        int64  // the value, if flags has isNumber
 	ver        uint64
 	expires    int64  // in the store's time; 0 never
 	next, prev *entry // in its queue
 	pos        int32  // in the shard's due, from 1; 0 if it is not there
-	freq       uint8  // how often it was read lately, at most maxFreq
-	in         uint8  // which queue it is in
+	keyLen     uint16
+	freq       uint8 // how often it was read lately, at most maxFreq
+	flags      uint8
 }
 
-// value is a text or a number: counters change without an allocation.
+const (
+	inSmall  uint8 = 1 << iota // the queue that it is in; in none if it may not be dropped
+	inMain                     //
+	isNumber                   // counters change without an allocation
+)
+
+func (e *entry) key() string { return e.data[:e.keyLen] }
+
+// value returns what is needed for a copy of the value, which can be made without the
+// lock: texts never change.
+func (e *entry) value() value {
+	return value{text: e.data[e.keyLen:], num: e.num, isNumber: e.flags&isNumber != 0}
+}
+
+// version returns 0 for nil.
+func (e *entry) version() uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.ver
+}
+
+// value is a text or a number.
 type value struct {
 	text     string
 	num      int64
@@ -67,27 +90,12 @@ func (v value) number() (int64, bool) {
 
 // entryBytes is what an entry takes beside its key and value: itself, its place in a map
 // that is half empty at worst, in due and among the ghosts. TestMemory_boundIsHeap holds it.
-const entryBytes = 96 + 58 + 32 + 8
+const entryBytes = 64 + 58 + 32 + 8
 
 // size returns what an entry takes. Texts are rounded up as the allocator does.
-func size(key, text int) int64 { return entryBytes + rounded(key) + rounded(text) }
+func size(data int) int64 { return entryBytes + int64(data+data/8+15)&^15 }
 
-func rounded(n int) int64 {
-	if n == 0 {
-		return 0
-	}
-	return int64(n+n/8+15) &^ 15
-}
-
-func (e *entry) size() int64 { return size(len(e.key), len(e.text)) }
-
-// version returns 0 for nil.
-func (e *entry) version() uint64 {
-	if e == nil {
-		return 0
-	}
-	return e.ver
-}
+func (e *entry) size() int64 { return size(len(e.data)) }
 
 func (s *shard) open(c *memory, index int) {
 	s.core, s.index = c, index
@@ -121,13 +129,13 @@ func (s *shard) liveLocked(key []byte, now int64) *entry {
 	return nil
 }
 
-// putLocked gives a value to an entry, which it makes if it is nil. If there is no room
-// it returns nil and how many bytes are missing at most. s.mu must be held.
-func (s *shard) putLocked(key []byte, e *entry, v value, evict bool) (*entry, int64, error) {
+// putLocked gives data, a key and its text, to an entry, which it makes if it is nil. If
+// there is no room it returns nil and how many bytes are missing. s.mu must be held.
+func (s *shard) putLocked(e *entry, data string, keyLen int, evict bool) (*entry, int64, error) {
 	if s.entries == nil {
 		return nil, 0, ErrClosed
 	}
-	grow := size(len(key), len(v.text))
+	grow := size(len(data))
 	if e != nil {
 		grow -= e.size()
 	}
@@ -135,18 +143,25 @@ func (s *shard) putLocked(key []byte, e *entry, v value, evict bool) (*entry, in
 		return nil, grow, nil
 	}
 	if e == nil {
-		e = &entry{key: string(key), value: v}
-		s.entries[e.key] = e
-		s.peak = max(s.peak, len(s.entries))
+		e = &entry{data: data, keyLen: uint16(keyLen)}
 		if evict {
 			s.enqueueLocked(e)
 		}
 	} else if q := s.queueOf(e); q != nil {
 		q.bytes += grow
 	}
-	s.ver++
-	e.value, e.ver = v, s.ver
+	e.data = data
+	e.flags &^= isNumber
+	s.entries[e.key()] = e // which also lets the map forget the memory of the old key
+	s.peak = max(s.peak, len(s.entries))
+	s.writtenLocked(e)
 	return e, 0, nil
+}
+
+// writtenLocked gives an entry a version that it has not had. s.mu must be held.
+func (s *shard) writtenLocked(e *entry) {
+	s.ver++
+	e.ver = s.ver
 }
 
 // number does the work of Memory.number, once. It returns how many bytes are missing, if
@@ -160,7 +175,7 @@ func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, t
 	var n int64
 	if e != nil {
 		var ok bool
-		if n, ok = e.number(); !ok {
+		if n, ok = e.value().number(); !ok {
 			return 0, ErrNotInteger
 		}
 	}
@@ -168,10 +183,16 @@ func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, t
 	if err != nil {
 		return 0, err
 	}
-	e, grow, err := s.putLocked(key, e, value{num: n, isNumber: true}, m.evict)
-	if e == nil {
-		return grow, err
+	if e == nil || e.flags&isNumber == 0 {
+		var grow int64
+		if e, grow, err = s.putLocked(e, string(key), len(key), m.evict); e == nil {
+			return grow, err
+		}
+		e.flags |= isNumber
+	} else {
+		s.writtenLocked(e)
 	}
+	e.num = n
 	e.freq = min(e.freq+1, maxFreq)
 	if ttl != keepTTL {
 		s.expireAtLocked(e, expiry(now, ttl))
@@ -192,7 +213,7 @@ func (s *shard) remove(key []byte) {
 
 // removeLocked removes an entry that is there. s.mu must be held.
 func (s *shard) removeLocked(e *entry) {
-	delete(s.entries, e.key)
+	delete(s.entries, e.key())
 	s.due.remove(e)
 	if q := s.queueOf(e); q != nil {
 		q.remove(e)
