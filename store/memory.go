@@ -55,7 +55,8 @@ type memory struct {
 	seed   maphash.Seed
 	start  time.Time // what times of entries count from
 	closed atomic.Bool
-	used   atomic.Int64 // bytes, of all shards; never above conf.MaxBytes
+	swept  atomic.Uint32 // how many shards sweep has looked at
+	used   atomic.Int64  // bytes, of all shards; never above conf.MaxBytes
 	shards [memoryShards]shard
 }
 
@@ -189,6 +190,7 @@ func (m *Memory) put(ctx context.Context, key string, val []byte, ttl time.Durat
 			s.expireAtLocked(e, expires)
 			item := Item{Val: val, Ver: e.ver, ExpiresAt: m.core.wall(expires)}
 			s.mu.Unlock()
+			m.core.sweep(item.Ver)
 			return item, true, nil
 		}
 		s.mu.Unlock()
@@ -269,9 +271,13 @@ func (m *Memory) number(ctx context.Context, key string, change func(n int64, th
 	}
 	s := m.core.shard(k)
 	for {
-		grow, err := s.number(m, k, change)
-		if err != nil || grow == 0 {
+		ver, grow, err := s.number(m, k, change)
+		if err != nil {
 			return err
+		}
+		if ver != 0 {
+			m.core.sweep(ver)
+			return nil
 		}
 		if err := m.core.makeRoom(s, grow); err != nil {
 			return err

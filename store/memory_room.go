@@ -17,6 +17,7 @@ const (
 	smallShare   = 10 // the small queue is a tenth of what may be dropped
 	stepsWriting = 2  // entries that each write looks at, whether they are dead
 	stepsHeld    = 64 // entries that are seen to while a lock is held, to make room
+	sweepEvery   = 16 // writes for each look into another shard
 )
 
 // makeRoom removes what may be removed until n bytes are free, from s on. If nothing is
@@ -41,6 +42,18 @@ func (c *memory) makeRoom(s *shard, n int64) error {
 	s.full++
 	s.mu.Unlock()
 	return ErrFull
+}
+
+// sweep looks for dead entries in the next shard, for some versions that a write was
+// given: where nothing is written they would stay for ever. No lock may be held.
+func (c *memory) sweep(ver uint64) {
+	if ver%sweepEvery != 0 {
+		return
+	}
+	s := &c.shards[c.swept.Add(1)%memoryShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireLocked(c.now(), stepsHeld)
 }
 
 func (c *memory) fits(n int64) bool { return c.used.Load()+n <= c.conf.MaxBytes }

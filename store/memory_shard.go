@@ -140,6 +140,9 @@ func (s *shard) putLocked(e *entry, data string, keyLen int, evict bool) (*entry
 		grow -= e.size()
 	}
 	if !s.core.reserve(grow) {
+		if e != nil {
+			e.freq = maxFreq // the room is to be made elsewhere
+		}
 		return nil, grow, nil
 	}
 	if e == nil {
@@ -164,9 +167,9 @@ func (s *shard) writtenLocked(e *entry) {
 	e.ver = s.ver
 }
 
-// number does the work of Memory.number, once. It returns how many bytes are missing, if
-// any are.
-func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, time.Duration, error)) (int64, error) {
+// number does the work of Memory.number, once. It returns the new version, or 0 and how
+// many bytes are missing.
+func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, time.Duration, error)) (ver uint64, grow int64, err error) {
 	now := s.core.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,17 +179,16 @@ func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, t
 	if e != nil {
 		var ok bool
 		if n, ok = e.value().number(); !ok {
-			return 0, ErrNotInteger
+			return 0, 0, ErrNotInteger
 		}
 	}
 	n, ttl, err := change(n, e != nil)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if e == nil || e.flags&isNumber == 0 {
-		var grow int64
 		if e, grow, err = s.putLocked(e, string(key), len(key), m.evict); e == nil {
-			return grow, err
+			return 0, grow, err
 		}
 		e.flags |= isNumber
 	} else {
@@ -197,7 +199,7 @@ func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, t
 	if ttl != keepTTL {
 		s.expireAtLocked(e, expiry(now, ttl))
 	}
-	return 0, nil
+	return e.ver, 0, nil
 }
 
 // errUnchanged is what a change returns that has nothing to write.
