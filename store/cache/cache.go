@@ -40,9 +40,10 @@ type Config struct {
 	// hear of it: the value is loaded. Nil logs a warning with slog.Default.
 	// It is called by any goroutine.
 	OnError func(key string, err error)
-	// Marshal and Unmarshal are how values are kept. Nil means encoding/json. Other
-	// versions of a program read what this one has kept, or fail to, which is told to OnError.
-	Marshal   func(v any) ([]byte, error)
+	// Marshal makes of a value what is kept. Nil means encoding/json; it comes with Unmarshal.
+	Marshal func(v any) ([]byte, error)
+	// Unmarshal is the reverse. It may meet what another version of the program has kept;
+	// its error is told to OnError then, and the value is loaded.
 	Unmarshal func(data []byte, v any) error
 }
 

@@ -24,10 +24,10 @@ func (s *suite) allowByCAS() {
 	}
 }
 
-// allowIn takes a limit through its life. 10 in 100 s, 4 at once: one more every 10 s.
+// allowIn takes a limit through its life. 10 in 40 s, 4 at once: one more every 4 s.
 func (s *suite) allowIn(in store.Store) {
 	s.Helper()
-	limit := store.Limit{Rate: 10, Period: 100 * second, Burst: 4}
+	limit := store.Limit{Rate: 10, Period: 40 * second, Burst: 4}
 	steps := []struct {
 		name      string
 		after     time.Duration
@@ -38,17 +38,17 @@ func (s *suite) allowIn(in store.Store) {
 		reset     time.Duration
 	}{
 		{"a look at nothing", 0, 0, true, 4, 0, 0},
-		{"one", 0, 1, true, 3, 0, 10 * second},
-		{"two at once", 0, 2, true, 1, 0, 30 * second},
-		{"two, but one is left", 0, 2, false, 1, 10 * second, 30 * second},
-		{"the last", 0, 1, true, 0, 0, 40 * second},
-		{"none left", 0, 1, false, 0, 10 * second, 40 * second},
-		{"a look", 0, 0, true, 0, 0, 40 * second},
-		{"more than ever", 0, 5, false, 0, -1, 40 * second},
-		{"too early", 9 * second, 1, false, 0, second, 31 * second},
-		{"one is back", second, 1, true, 0, 0, 40 * second},
-		{"after a rest", 1000 * second, 4, true, 0, 0, 40 * second},
-		{"all at once", 0, 1, false, 0, 10 * second, 40 * second},
+		{"one", 0, 1, true, 3, 0, 4 * second},
+		{"two at once", 0, 2, true, 1, 0, 12 * second},
+		{"two, but one is left", 0, 2, false, 1, 4 * second, 12 * second},
+		{"the last", 0, 1, true, 0, 0, 16 * second},
+		{"none left", 0, 1, false, 0, 4 * second, 16 * second},
+		{"a look", 0, 0, true, 0, 0, 16 * second},
+		{"more than ever", 0, 5, false, 0, -1, 16 * second},
+		{"too early", 3 * second, 1, false, 0, second, 13 * second},
+		{"one is back", second, 1, true, 0, 0, 16 * second},
+		{"after a rest", 20 * second, 4, true, 0, 0, 16 * second},
+		{"all at once", 0, 1, false, 0, 4 * second, 16 * second},
 	}
 	near := func(got, want time.Duration) bool {
 		return want == -1 && got < 0 || (got-want).Abs() < second/2
@@ -70,7 +70,7 @@ func (s *suite) allowIn(in store.Store) {
 		s.Errorf("a limit that was made smaller: %+v, %v, want a second at most", d, err)
 	}
 	s.badLimits(in)
-	s.pass(100*second + s.conf.Late)
+	s.pass(18*second + s.conf.Late)
 	s.lacksIn(in, "k") // it said nothing any more
 	s.ok("Set", in.Set(s.Context(), "text", []byte("text"), 0))
 	_, err := store.Allow(s.Context(), in, "text", limit, 1)

@@ -122,31 +122,31 @@ func (s *suite) setNX() {
 }
 
 func (s *suite) cas() {
-	conflict := func(what string, key string, ver uint64) {
+	conflict := func(what string, ver uint64) {
 		s.Helper()
-		_, err := s.CAS(s.Context(), key, ver, []byte("no"), 0)
+		_, err := s.CAS(s.Context(), "k", ver, []byte("no"), 0)
 		s.fails("CAS "+what, err, store.ErrConflict)
 	}
-	conflict("of nothing", "k", 1)
-	conflict("of nothing", "k", math.MaxUint64)
+	conflict("of nothing", 1)
+	conflict("of nothing", math.MaxUint64)
 	s.lacks("k")
 	first, err := s.CAS(s.Context(), "k", 0, []byte("1"), 0)
 	s.ok("CAS with the version 0", err)
 	if got := s.has("k", "1"); got.Ver != first.Ver || string(first.Val) != "1" {
 		s.Errorf("CAS = %q, %d, want %q, %d", first.Val, first.Ver, "1", got.Ver)
 	}
-	conflict("with the version 0", "k", 0)
-	conflict("with no version of it", "k", first.Ver+1)
-	conflict("with no version of it", "k", math.MaxUint64)
+	conflict("with the version 0", 0)
+	conflict("with no version of it", first.Ver+1)
+	conflict("with no version of it", math.MaxUint64)
 	second, err := s.CAS(s.Context(), "k", first.Ver, []byte("2"), 0)
 	s.ok("CAS", err)
-	conflict("with an old version", "k", first.Ver)
+	conflict("with an old version", first.Ver)
 	s.has("k", "2")
 	s.ok("Delete", s.Delete(s.Context(), "k"))
-	conflict("of what was deleted", "k", second.Ver)
+	conflict("of what was deleted", second.Ver)
 	s.lacks("k")
 	s.set("k", "2", 0)
-	conflict("of what has come back", "k", second.Ver)
+	conflict("of what has come back", second.Ver)
 	s.has("k", "2")
 }
 
