@@ -134,6 +134,11 @@ func TestMemory_sessionsStay(t *testing.T) {
 	m := NewMemory(MemoryConfig{MaxBytes: 1 << 20, Evict: []string{"cache"}})
 	sessions, cache := m.Scoped("sess"), m.Scoped("cache").Scoped("v1")
 	val := make([]byte, 500)
+	// A scope within another is like that, whatever its name.
+	inner := sessions.Scoped("cache")
+	if err := inner.Set(ctx, "k", val, 0); err != nil {
+		t.Fatal(err)
+	}
 	n := 0
 	for ; n < 500; n++ {
 		if err := errors.Join(sessions.Set(ctx, fmt.Sprint(n), val, time.Hour), cache.Set(ctx, fmt.Sprint(n), val, time.Hour)); err != nil {
@@ -157,9 +162,12 @@ func TestMemory_sessionsStay(t *testing.T) {
 			t.Fatalf("Get of session %d of %d = %v", i, n, err)
 		}
 	}
+	if _, err := inner.Get(ctx, "k"); err != nil {
+		t.Errorf("Get in a scope of the sessions = %v", err)
+	}
 	st := m.Stats()
-	if st.Evicted == 0 || st.Full != 1 || st.Entries != n-1 {
-		t.Errorf("%+v, want every cached entry evicted and %d sessions", st, n-1)
+	if st.Evicted == 0 || st.Full != 1 || st.Entries != n {
+		t.Errorf("%+v, want every cached entry evicted and %d sessions", st, n)
 	}
 	if err := sessions.Set(ctx, "0", val[:10], time.Hour); err != nil {
 		t.Errorf("a shorter value in a full store = %v", err)
@@ -279,6 +287,39 @@ func TestMemory_boundUnderLoad(t *testing.T) {
 	}
 	wait.Wait()
 	m.check(t)
+}
+
+// TestMemory_scanPassesBy holds that what has been read again outlives ten times as much
+// as there is room for, which is read never.
+func TestMemory_scanPassesBy(t *testing.T) {
+	ctx := t.Context()
+	const room, hot = 20_000, 2000
+	m := NewMemory(MemoryConfig{MaxBytes: room * size(len("hot1000")), EvictAll: true})
+	for i := range hot {
+		key := fmt.Sprint("hot", i)
+		if err := m.Set(ctx, key, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := m.Get(ctx, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 10 * room {
+		if err := m.Set(ctx, fmt.Sprintf("%7d", i), nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stayed := 0
+	for i := range hot {
+		if _, err := m.Get(ctx, fmt.Sprint("hot", i)); err == nil {
+			stayed++
+		}
+	}
+	if stayed < hot*99/100 {
+		t.Errorf("%d of %d that were read twice are left after a scan", stayed, hot)
+	}
 }
 
 // lru is what the hit rate is measured against.

@@ -152,7 +152,8 @@ func (s *Store) Incr(ctx context.Context, key string, delta int64, ttl time.Dura
 	return sum, nil
 }
 
-// Allow does what store.Allow does, in one step.
+// Allow does what store.Allow does. One that is refused, or only looks, writes nothing and
+// waits for no writer.
 func (s *Store) Allow(ctx context.Context, key string, l store.Limit, n int) (store.Decision, error) {
 	if err := l.Check(n); err != nil {
 		return store.Decision{}, err
@@ -160,21 +161,17 @@ func (s *Store) Allow(ctx context.Context, key string, l store.Limit, n int) (st
 	if err := s.check(ctx, key, 0, nil); err != nil {
 		return store.Decision{}, err
 	}
-	var d store.Decision
-	err := s.change(ctx, func(tx queryer) error {
-		r, err := read(ctx, tx, key)
-		if err != nil {
+	_, d, err := step(ctx, s.db, key, l, n)
+	if err != nil {
+		return store.Decision{}, s.says(ctx, err)
+	}
+	if !d.Allowed || n == 0 {
+		return d, nil
+	}
+	err = s.change(ctx, func(tx queryer) error {
+		due, now, err := step(ctx, tx, key, l, n)
+		if d = now; err != nil || !d.Allowed {
 			return err
-		}
-		var due int64
-		if r != nil {
-			if _, due, err = store.AddInt(r.val, 0); err != nil {
-				return err
-			}
-		}
-		due, d = l.Step(due, time.Now().UnixNano(), n)
-		if !d.Allowed || n == 0 {
-			return nil
 		}
 		val, _, err := store.AddInt(nil, due)
 		if err != nil {
@@ -187,6 +184,22 @@ func (s *Store) Allow(ctx context.Context, key string, l store.Limit, n int) (st
 		return store.Decision{}, err
 	}
 	return d, nil
+}
+
+// step reads what is kept of a limit, and takes n of it. Nothing is written.
+func step(ctx context.Context, q queryer, key string, l store.Limit, n int) (int64, store.Decision, error) {
+	r, err := read(ctx, q, key)
+	if err != nil {
+		return 0, store.Decision{}, err
+	}
+	var due int64
+	if r != nil {
+		if _, due, err = store.AddInt(r.val, 0); err != nil {
+			return 0, store.Decision{}, err
+		}
+	}
+	due, d := l.Step(due, time.Now().UnixNano(), n)
+	return due, d, nil
 }
 
 // Touch gives an entry another time to live; see store.Store.
