@@ -108,7 +108,6 @@ func TestMemory_allocations(t *testing.T) {
 		{"Touch", 0, func() error { return m.Touch(ctx, "set", time.Hour) }},
 		{"Allow", 0, func() error { _, err := Allow(ctx, m, "allow", limit, 1); return err }},
 		{"a refused Allow", 0, func() error { _, err := Allow(ctx, m, "refuse", Limit{Rate: 1, Period: time.Hour}, 1); return err }},
-		{"Delete", 1, func() error { return m.Delete(ctx, "none") }}, // the list of one key
 	} {
 		if err := tt.call(); err != nil {
 			t.Fatalf("%s = %v", tt.name, err)

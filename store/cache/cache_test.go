@@ -33,7 +33,8 @@ type fixture struct {
 // failing is a store whose calls return an error, if it has one.
 type failing struct {
 	store.Store
-	err atomic.Pointer[error]
+	err   atomic.Pointer[error]
+	onSet func() // called before each Set, unless it is nil
 }
 
 func (f *failing) failure() error {
@@ -53,6 +54,9 @@ func (f *failing) Get(ctx context.Context, key string) (store.Item, error) {
 func (f *failing) Set(ctx context.Context, key string, val []byte, ttl time.Duration) error {
 	if err := f.failure(); err != nil {
 		return err
+	}
+	if f.onSet != nil {
+		f.onSet()
 	}
 	return f.Store.Set(ctx, key, val, ttl)
 }
@@ -210,6 +214,9 @@ func TestGetOrLoad_allLeave(t *testing.T) {
 		}
 		wait.Wait()
 		synctest.Wait()
+		if told := f.told(); len(told) > 0 {
+			t.Errorf("OnError was told %v, want nothing", told)
+		}
 		f.gives("k", value("new"), "new", nil)
 	})
 }
@@ -384,6 +391,21 @@ func TestCache_Delete(t *testing.T) {
 		f.gives("k", value("new"), "new", nil) // not the load that began before
 		wait.Wait()
 		f.gives("k", value("not this"), "new", nil)
+	})
+}
+
+// TestCache_DeleteLast holds that a Delete that comes while a value is being written has
+// the last word.
+func TestCache_DeleteLast(t *testing.T) {
+	test(t, cache.Config{}, func(f *fixture) {
+		f.store.onSet = func() {
+			f.store.onSet = nil
+			if err := f.Delete(f.Context(), "k"); err != nil {
+				t.Errorf("Delete = %v", err)
+			}
+		}
+		f.gives("k", value("old"), "old", nil)
+		f.gives("k", value("new"), "new", nil)
 	})
 }
 
