@@ -17,8 +17,8 @@ type MemoryConfig struct {
 	// MaxBytes bounds what all entries take, in bytes of memory: keys, values, and what
 	// is needed to find them, about 200 bytes each. Zero means 256 MiB.
 	//
-	// A write that finds no room first makes some: by entries that are dead, then by
-	// those that Evict and EvictAll give up. If that is not enough it returns ErrFull.
+	// A write that finds no room makes some, of entries that are dead and of those that
+	// Evict and EvictAll give up. When there are none left it returns ErrFull.
 	MaxBytes int64
 	// MaxValue bounds one value, in bytes. Zero means 1 MiB; longer ones give
 	// ErrTooLarge. It cannot be more than MaxBytes, nor less than 64 KiB unless MaxBytes is.

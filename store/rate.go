@@ -51,8 +51,9 @@ type RateStore interface {
 // It is exact, however many ask at once, on one node or many. What is kept under the key is
 // not for other methods, and dies when it says nothing any more.
 //
-// A store that is no [RateStore] is asked by Get and CAS, until no one else has been faster,
-// and the clock is that of this node: nodes whose clocks differ by a second are generous or strict by as much.
+// A store that is no [RateStore] is asked by Get and CAS, until no one else has been
+// faster, and the clock is that of this node: nodes whose clocks differ by a second are
+// generous or strict by as much.
 //
 // A changed limit holds at once: nobody is made to wait for longer than the new one would.
 func Allow(ctx context.Context, s Store, key string, l Limit, n int) (Decision, error) {

@@ -15,12 +15,13 @@ import (
 // done before the call: nothing was. Test errors with errors.Is.
 //
 // Keys are any 1 to [MaxKey] bytes, the prefixes of scopes included; others give ErrKey.
-// Values are any bytes, none included. A store has a limit for them, at least 64 KiB, above
-// which it returns ErrTooLarge. It keeps no slice that it is given, and changes none that it has returned.
+// Values are any bytes, none included. A store has a limit for them, at least 64 KiB,
+// above which it returns ErrTooLarge. It keeps no slice that it is given, and changes none
+// that it has returned.
 //
 // A ttl is how long an entry lives from now on. Zero means for ever, a negative one gives
-// ErrTTL. An entry never dies before its time; a store whose clock is coarse may let it live up to a second
-// longer. One that is dead is as if it had never been.
+// ErrTTL. An entry never dies before its time; a store whose clock is coarse may let it
+// live up to a second longer. One that is dead is as if it had never been.
 type Store interface {
 	// Get returns an entry, or ErrNotFound. The Val is the caller's own.
 	Get(ctx context.Context, key string) (Item, error)
@@ -29,7 +30,8 @@ type Store interface {
 	// SetNX writes an entry if there is none, and reports whether it has.
 	SetNX(ctx context.Context, key string, val []byte, ttl time.Duration) (bool, error)
 	// CAS writes an entry if the one that is there has the version ver; with the version
-	// 0, if there is none. Otherwise it returns ErrConflict. The Item is the new entry; its Val is val itself.
+	// 0, if there is none. Otherwise it returns ErrConflict. The Item is the new entry;
+	// its Val is val itself.
 	CAS(ctx context.Context, key string, ver uint64, val []byte, ttl time.Duration) (Item, error)
 	// Incr adds delta to a decimal integer and returns the sum. An entry that is not
 	// there counts as 0 and gets ttl; one that is there keeps its time to live. ErrNotInteger

@@ -8,8 +8,8 @@
 // has it, so that after a power failure newer entries may be missing or damaged; damaged
 // ones are noticed.
 //
-// One process has the directory at a time; a second one gets ErrLocked. There is no bound but the disk's, and
-// each call is a few system calls. For production take store/sqlite, or a server.
+// One process has the directory at a time; a second one gets ErrLocked. There is no bound
+// but the disk's, and each call is a few system calls. For production take store/sqlite, or a server.
 package file
 
 import (

@@ -32,8 +32,9 @@ type Config struct {
 	// MaxValue bounds one value, in bytes. Zero means 1 MiB; longer ones give
 	// store.ErrTooLarge. At most 512 MiB.
 	MaxValue int
-	// MaxBytes bounds the file, in bytes, without what is being written to it. Zero means 1 GiB. A write beyond
-	// it gives store.ErrFull; entries that are dead make room, others do not. A file that is larger already stays so.
+	// MaxBytes bounds the file, in bytes, without the log of what is being written to it.
+	// Zero means 1 GiB. A write beyond it gives store.ErrFull; entries that are dead make
+	// room, others do not. A file that is larger already stays so.
 	MaxBytes int64
 	// Sync makes each write wait until the disk has it. Without it a power failure may
 	// take the writes of the last moments; the file stays sound.
