@@ -102,5 +102,10 @@
 //
 //	hub                  rooms for WebSockets and streams, with history and resume
 //	hub/hubtest          tests of what uses a hub, and of backplanes
+//	store                values under keys, for sessions, rate limits and caches; in memory
+//	store/cache          what is costly to make, loaded once
+//	store/file           a store in a directory, for development
+//	store/sqlite         a store in an SQLite file, a module of its own
+//	store/storetest      tests that every store passes
 //	geisttest            tests of an application, in memory, without a port
 package geist
