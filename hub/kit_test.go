@@ -62,6 +62,8 @@ func (l lines) AppendPositions(dst []byte, places []hubwire.Place) []byte {
 	return append(hubwire.AppendVector(dst, places), '\n')
 }
 
+func (l lines) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
+
 func (l lines) Traits() hubwire.Traits {
 	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: l.rooms}
 }

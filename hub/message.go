@@ -12,4 +12,8 @@ type Message struct {
 	// Binary makes it a binary frame on WebSockets. SSE, which has only text, writes
 	// the data in base64.
 	Binary bool
+	// ID names the message, so that Once can tell that it has been published before. It
+	// goes wherever the message goes, and the protocol geist.v1 tells it. It may be empty,
+	// must be valid UTF-8, free of CR, LF and NUL, and at most 128 bytes long.
+	ID string
 }

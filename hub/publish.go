@@ -15,6 +15,8 @@ const maxEvent = 256
 type PublishOption struct {
 	except ConnID
 	noLog  bool
+	once   bool
+	since  Pos // of once
 }
 
 // Except leaves one connection out: the one that the message came from. It may be on

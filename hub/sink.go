@@ -28,6 +28,10 @@ func (k *sink) Deliver(p *Packet) {
 		}
 		return
 	}
+	if p.To == ToUser && p.Event == recheckMark {
+		h.recheckNear(p.Name)
+		return
+	}
 	if p.To > ToUser || h.checkMessage(&p.Message) != nil {
 		h.count(&h.total.refused, 1)
 		return

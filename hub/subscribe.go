@@ -217,6 +217,9 @@ func (plain) AppendGap(dst []byte, g *hubwire.Gap) []byte {
 // AppendPositions appends nothing: each unit has its own.
 func (plain) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
 
+// AppendPresence appends nothing: Traits does not promise it.
+func (plain) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
+
 // Traits says that it can tell gaps.
 func (plain) Traits() hubwire.Traits { return hubwire.Traits{Gaps: true} }
 

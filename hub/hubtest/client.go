@@ -162,6 +162,8 @@ func (encoding) AppendGap(dst []byte, g *hubwire.Gap) []byte {
 
 func (encoding) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
 
+func (encoding) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
+
 func (encoding) Traits() hubwire.Traits { return hubwire.Traits{Gaps: true} }
 
 func appendLine(dst []byte, d Delivery) []byte {
