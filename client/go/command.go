@@ -46,9 +46,10 @@ const (
 	kindPing
 )
 
-// window is how many commands may be under way unanswered. Servers let 100 be sent at once by
-// default; after a reconnect there may be more to repeat.
-const window = 64
+// maxWindow is how many commands may be under way unanswered. Servers let 100 be sent at once by
+// default; after a reconnect there may be more to repeat. When that was too much they go one by one, until
+// none waits any more: what a server refuses counts, too.
+const maxWindow = 64
 
 // pause is how long to wait with what the server cannot do now, if it does not say so.
 const pause = time.Second
@@ -103,13 +104,16 @@ func (c *Client) pumpLocked() {
 	if l == nil || l.held {
 		return
 	}
-	for len(l.queue) > 0 && len(l.sent) < window {
+	for len(l.queue) > 0 && len(l.sent) < l.window {
 		d := l.queue[0]
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
 		if !d.ended {
 			c.sendLocked(l, d)
 		}
+	}
+	if len(l.queue) == 0 {
+		l.window = maxWindow
 	}
 }
 

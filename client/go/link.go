@@ -39,7 +39,9 @@ type link struct {
 	out       [][]byte            // frames to write
 	queue     []*command          // to be sent when the window allows
 	sent      map[uint64]*command // and not answered yet
+	window    int                 // how many may be in sent
 	held      bool                // nothing is sent: the server has had too much
+	until     time.Time           // while held
 	release   *time.Timer         // ends that
 	open      bool                // welcomed
 	bye       *bye                // the server's last frame
@@ -56,7 +58,7 @@ type bye struct {
 // newLink starts a connection and says hello.
 func (c *Client) newLink(ctx context.Context, dial dialer, token string) (*link, error) {
 	l := &link{
-		client: c, born: time.Now(), sent: map[uint64]*command{},
+		client: c, born: time.Now(), window: maxWindow, sent: map[uint64]*command{},
 		welcomed: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	t, err := dial(ctx, l.heard)
@@ -175,22 +177,30 @@ func (l *link) watch(done chan<- struct{}) {
 	}
 }
 
-// holdLocked sends nothing for a while, and d then. client.mu must be held.
+// holdLocked sends nothing for a while, and then d, and what else waits one by one. client.mu must be held.
 func (l *link) holdLocked(wait time.Duration, d *command) {
 	l.queue = append([]*command{d}, l.queue...)
-	if l.held {
+	l.window = 1
+	until := time.Now().Add(wait)
+	if l.held && !until.After(l.until) {
 		return
 	}
-	l.held = true
-	l.release = time.AfterFunc(wait, func() { // stopped when the connection has ended
-		c := l.client
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	l.held, l.until = true, until
+	if l.release != nil {
+		l.release.Stop()
+	}
+	l.release = time.AfterFunc(wait, l.goOn) // stopped when the connection has ended
+}
+
+// goOn sends what was held.
+func (l *link) goOn() {
+	c := l.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == l && !time.Now().Before(l.until) {
 		l.held = false
-		if c.link == l {
-			c.pumpLocked()
-		}
-	})
+		c.pumpLocked()
+	}
 }
 
 // byeLocked notes the server's last frame, and waits for the end of the connection, which says more,

@@ -52,9 +52,7 @@ type conn struct {
 // inBubble runs test with a server, in fake time.
 func inBubble(t *testing.T, test func(t *testing.T, s *server)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		defer s.stop()
-		test(t, s)
+		test(t, newServer(t))
 	})
 }
 
@@ -63,12 +61,14 @@ func newServer(t *testing.T) *server {
 	s.http = &http.Server{Handler: s}
 	s.client = &http.Client{Transport: &http.Transport{DialContext: s.ln.dial}}
 	go func() { _ = s.http.Serve(s.ln) }()
+	t.Cleanup(s.stop) // behind the cleanups of clients
 	return s
 }
 
 func (s *server) stop() {
 	_ = s.http.Close()
 	s.client.CloseIdleConnections()
+	time.Sleep(time.Minute) // of the bubble: what sleeps in it ends
 }
 
 // dial makes a client, which is closed when the test ends, and returns both sides, behind hello and welcome.
