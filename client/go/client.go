@@ -1,6 +1,7 @@
 package geistclient
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -127,6 +128,47 @@ func rawJSON(data []byte) (json.RawMessage, error) {
 		return nil, fmt.Errorf("%w: the data is no JSON", ErrMessage)
 	}
 	return data, nil
+}
+
+// Publish is Room.Publish for a room that the client need not be in. Unless it is, the message cannot be sent again
+// if the connection breaks before the server's answer: that gives ErrUnknownOutcome.
+func (c *Client) Publish(ctx context.Context, room string, m Message) (Position, error) {
+	c.mu.Lock()
+	r := c.rooms[room]
+	if r != nil && !r.wasJoinedLocked() {
+		r = nil // it stands nowhere yet
+	}
+	c.mu.Unlock()
+	return c.publish(ctx, room, r, m)
+}
+
+// publish publishes; r is nil if the client does not stand in the room.
+func (c *Client) publish(ctx context.Context, name string, r *Room, m Message) (pos Position, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("publish to %s: %w", name, err)
+		}
+	}()
+	if err := m.check(); err != nil {
+		return Position{}, err
+	}
+	select {
+	case c.pending <- struct{}{}:
+	case <-ctx.Done():
+		return Position{}, ctx.Err()
+	case <-c.done:
+		return Position{}, c.failure()
+	}
+	defer func() { <-c.pending }()
+	m.Data = bytes.Clone(m.Data) // it may have to be sent again when the caller is gone
+	result, err := c.do(ctx, command{kind: kindPub, room: r, name: name, msg: m})
+	if err != nil {
+		return Position{}, err
+	}
+	if json.Unmarshal(result, &pos) != nil {
+		return Position{}, errFrame
+	}
+	return pos, nil
 }
 
 // Receive waits for a message to the connection, the user or everybody. Such messages are not resumed: what is

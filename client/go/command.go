@@ -12,16 +12,16 @@ import (
 // when the connection breaks depends on its kind:
 //
 //	pub, show        sent again over the next connection, with the same ref
-//	call, pub NoLog  sent then, unless it was sent already: that is an unknown outcome
+//	call, other pub  sent then, unless it was sent already: that is an unknown outcome
 //	leave            done: the server has taken a connection that ends out of its rooms
 //	join             forgotten: rooms are joined anew, with new refs
 //	auth, ping       forgotten
 type command struct {
 	ref  uint64
 	kind commandKind
-	room *Room
+	room *Room   // nil of a call, auth, ping, and a pub to a room that the client is not in
+	name string  // of the room or the call
 	arg  any     // of join, show, call and auth, in JSON
-	name string  // of a call
 	msg  Message // of a pub
 	done chan struct{}
 
@@ -57,21 +57,24 @@ const pause = time.Second
 // lasting reports whether a command outlives connections.
 func (k commandKind) lasting() bool { return k == kindPub || k == kindShow || k == kindCall }
 
-// repeats reports whether it may be sent again over another connection.
-func (d *command) repeats() bool { return d.kind == kindShow || d.kind == kindPub && !d.msg.NoLog }
+// repeats reports whether it may be sent again over another connection. The server recognises a pub by
+// looking into the log, behind the place where the client stood.
+func (d *command) repeats() bool {
+	return d.kind == kindShow || d.kind == kindPub && !d.msg.NoLog && d.room != nil
+}
 
 // encode returns the frame. Client.mu must be held.
 func (d *command) encode(compact bool) []byte {
 	switch d.kind {
 	case kindJoin:
-		return encode(compact, "join", d.ref, d.room.name, d.arg)
+		return encode(compact, "join", d.ref, d.name, d.arg)
 	case kindLeave:
-		return encode(compact, "leave", d.ref, d.room.name)
+		return encode(compact, "leave", d.ref, d.name)
 	case kindPub:
-		p := pub{ref: d.ref, room: d.room.name, msg: &d.msg, since: d.since}
+		p := pub{ref: d.ref, room: d.name, msg: &d.msg, since: d.since}
 		return p.encode(compact)
 	case kindShow:
-		return encode(compact, "show", d.ref, d.room.name, d.arg)
+		return encode(compact, "show", d.ref, d.name, d.arg)
 	case kindAuth:
 		return encode(compact, "auth", d.ref, d.arg)
 	case kindCall:
@@ -121,7 +124,7 @@ func (c *Client) sendLocked(l *link, d *command) {
 	p := d.encode(l.transport.compact())
 	if d.first == nil {
 		d.first = l
-		if d.kind == kindPub {
+		if d.kind == kindPub && d.room != nil {
 			d.since = d.room.pos // a second attempt asks behind this
 		}
 	}
@@ -152,7 +155,7 @@ func (c *Client) endLocked(d *command, result json.RawMessage, err error) {
 // refusedLocked takes an error for an answer. What the client repeats by itself it repeats later, if that may
 // help; anything else is up to whoever asked. c.mu must be held.
 func (c *Client) refusedLocked(l *link, d *command, e *Error) {
-	again := d.kind == kindJoin && d.room.joined() || d.attempted(l)
+	again := d.kind == kindJoin && d.room.wasJoinedLocked() || d.attempted(l)
 	if !again || !e.temporary() {
 		c.endLocked(d, nil, e)
 		if d.kind == kindJoin && d.ref == d.room.joining {

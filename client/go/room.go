@@ -1,7 +1,6 @@
 package geistclient
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -75,7 +74,7 @@ func (c *Client) Join(ctx context.Context, room string, options JoinOptions) (*R
 	switch {
 	case r.err != nil:
 		return nil, fmt.Errorf("join %s: %w", room, r.err)
-	case !r.joined():
+	case !r.wasJoinedLocked():
 		r.leaveLocked()
 		return nil, fmt.Errorf("join %s: %w", room, ctx.Err())
 	}
@@ -115,8 +114,8 @@ func marshal(v any) (json.RawMessage, error) {
 	return p, nil
 }
 
-// joined reports whether r was joined once. client.mu must be held.
-func (r *Room) joined() bool {
+// wasJoinedLocked reports whether r was joined once. client.mu must be held.
+func (r *Room) wasJoinedLocked() bool {
 	select {
 	case <-r.ready:
 		return r.err == nil
@@ -136,7 +135,7 @@ func (r *Room) joinLocked() *command {
 	default:
 		o.Last = r.options.Last
 	}
-	d := r.client.newCommandLocked(command{kind: kindJoin, room: r})
+	d := r.client.newCommandLocked(command{kind: kindJoin, room: r, name: r.name})
 	if o.Since != nil || o.Last != 0 || o.Presence || o.Show != nil {
 		d.arg = o
 	}
@@ -158,7 +157,7 @@ func (r *Room) joinedLocked(j joinedFrame) {
 		// Until the gap is told r stands where it stood: a connection that breaks before does not hide it.
 		r.pos, r.owed = since, &j.Position
 	}
-	if !r.joined() {
+	if !r.wasJoinedLocked() {
 		close(r.ready)
 	}
 }
@@ -215,7 +214,7 @@ func (r *Room) putLocked(m Message) bool {
 	}
 	r.in, r.stalled = false, true
 	r.client.logger.Warn("nobody reads the room, left for now", "room", r.name)
-	r.client.submitLocked(r.client.newCommandLocked(command{kind: kindLeave, room: r}))
+	r.client.submitLocked(r.client.newCommandLocked(command{kind: kindLeave, room: r, name: r.name}))
 	return false
 }
 
@@ -224,7 +223,7 @@ func (r *Room) endLocked(err error) {
 	if r.err != nil {
 		return
 	}
-	first := !r.joined()
+	first := !r.wasJoinedLocked()
 	r.err, r.in, r.joining, r.stalled = err, false, 0, false
 	if r.client.rooms[r.name] == r {
 		delete(r.client.rooms, r.name)
@@ -244,7 +243,7 @@ func (r *Room) leaveLocked() *command {
 	if !known || c.link == nil {
 		return nil
 	}
-	d := c.newCommandLocked(command{kind: kindLeave, room: r})
+	d := c.newCommandLocked(command{kind: kindLeave, room: r, name: r.name})
 	c.submitLocked(d)
 	return d
 }
@@ -324,39 +323,18 @@ func (r *Room) resume() {
 
 // Publish sends a message to all in the room and waits until the server has it. While there is no connection it waits for
 // one; if the connection breaks, the message is sent again over the next, in such a way that the server publishes it once. It returns
-// the message's position, or an error:
+// the message's position, which is zero if nobody was there and nothing is kept, or an error:
 //
 //   - *Error if the server refuses. ErrUnknownOutcome is one of them: the server no longer knows whether it has published the message.
-//   - ErrMessage if it cannot be sent.
+//   - ErrMessage if it cannot be sent, ErrLeft or another reason if the room has ended.
 //   - That of ctx, or ErrClosed; with ErrUnknownOutcome beside it if the message was sent already, and may be published.
 //
 // In which order messages are published that are under way at the same time is not defined.
 func (r *Room) Publish(ctx context.Context, m Message) (Position, error) {
-	if err := m.check(); err != nil {
-		return Position{}, err
-	}
-	c := r.client
-	select {
-	case c.pending <- struct{}{}:
-	case <-ctx.Done():
-		return Position{}, fmt.Errorf("publish to %s: %w", r.name, ctx.Err())
-	case <-c.done:
-		return Position{}, fmt.Errorf("publish to %s: %w", r.name, c.failure())
-	}
-	defer func() { <-c.pending }()
 	if err := r.failure(); err != nil {
 		return Position{}, fmt.Errorf("publish to %s: %w", r.name, err)
 	}
-	m.Data = bytes.Clone(m.Data) // it may have to be sent again when the caller is gone
-	result, err := c.do(ctx, command{kind: kindPub, room: r, msg: m})
-	if err != nil {
-		return Position{}, fmt.Errorf("publish to %s: %w", r.name, err)
-	}
-	var pos Position
-	if err := json.Unmarshal(result, &pos); err != nil {
-		return Position{}, fmt.Errorf("publish to %s: %w", r.name, errFrame)
-	}
-	return pos, nil
+	return r.client.publish(ctx, r.name, r, m)
 }
 
 // failure returns why the room has ended, or nil.
@@ -376,7 +354,7 @@ func (r *Room) Show(ctx context.Context, v any) error {
 	if err := r.failure(); err != nil {
 		return err
 	}
-	d := command{kind: kindShow, room: r}
+	d := command{kind: kindShow, room: r, name: r.name}
 	if shown != nil {
 		d.arg = shown
 	}
