@@ -207,7 +207,7 @@ func (s *session) ask(f func(ctx context.Context) error) (err error) {
 // askJoin asks whether the client may be in a room.
 func (s *session) askJoin(r *hub.JoinRequest) error {
 	if s.policy.Join == nil {
-		return errDenied
+		return denied()
 	}
 	err := s.ask(func(ctx context.Context) error { return s.policy.Join(ctx, r) })
 	if err == nil && !r.Expires.IsZero() && time.Until(r.Expires) <= 0 {
@@ -216,11 +216,13 @@ func (s *session) askJoin(r *hub.JoinRequest) error {
 	return err
 }
 
-// What a policy that lacks a function says.
-var (
-	errDenied       = hub.Refuse(roomwire.CodeDenied, "")
-	errNotSupported = hub.Refuse(roomwire.CodeNotSupported, "the server has no use for it")
-)
+// denied is what a policy says that lacks a function.
+func denied() error { return hub.Refuse(roomwire.CodeDenied, "") }
+
+// notSupported is what it says of a command that is not for everybody.
+func notSupported() error {
+	return hub.Refuse(roomwire.CodeNotSupported, "the server has no use for it")
+}
 
 // join puts the client into a room. The answer is queued by the hub, before anything of it.
 func (s *session) join(c *roomwire.Command) error {
@@ -287,7 +289,7 @@ func (s *session) publish(c *roomwire.Command) error {
 		return err
 	}
 	if s.policy.Publish == nil {
-		return errDenied
+		return denied()
 	}
 	id := s.author + "." + strconv.FormatUint(c.Ref, 10)
 	r := hub.PublishRequest{
@@ -348,7 +350,7 @@ func (s *session) show(c *roomwire.Command) error {
 // authorize takes a new token.
 func (s *session) authorize(c *roomwire.Command) error {
 	if s.policy.Auth == nil {
-		return errNotSupported
+		return notSupported()
 	}
 	id, err := s.identify(c.Token)
 	if err != nil {
@@ -374,7 +376,7 @@ func (s *session) authorize(c *roomwire.Command) error {
 // call asks the application.
 func (s *session) call(c *roomwire.Command) error {
 	if s.policy.Call == nil {
-		return errNotSupported
+		return notSupported()
 	}
 	var result []byte
 	err := s.ask(func(ctx context.Context) (err error) {
@@ -403,7 +405,7 @@ func (s *session) explain(ref uint64, err error) (e roomwire.Error, retry time.D
 		e.Code, e.Text = codeOfStatus(own.status), own.detail
 		return e, retry
 	}
-	for _, known := range &hubRefusals {
+	for _, known := range hubRefusals {
 		if errors.Is(err, known.err) {
 			e.Code, e.Text = known.code, known.err.Error()
 			if e.Code == roomwire.CodeUnavailable {

@@ -56,7 +56,7 @@ type RoomConfig struct {
 	// KeepMessages is how many messages a room keeps for those who resume or ask for
 	// the Last. Zero means 100, negative none.
 	KeepMessages int
-	// KeepBytes bounds what is kept, in bytes of Event and Data. Zero means 64 KiB,
+	// KeepBytes bounds what is kept, in bytes of Event, ID and Data. Zero means 64 KiB,
 	// negative keeps none.
 	KeepBytes int
 	// KeepFor bounds the age of what is kept, and how long a room that keeps anything

@@ -76,7 +76,7 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 	}
 	e := entryPool.Get().(*hubwire.Entry)
 	e.Event, e.Data, e.Binary, e.ID = m.Event, m.Data, m.Binary, m.ID
-	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+len(m.ID)+64), e)
+	unit := c.enc.AppendEntry(make([]byte, 0, m.size()+64), e)
 	putEntry(e)
 	c.mu.Lock()
 	if c.state != connOpen {
@@ -97,16 +97,23 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 // has ended or is about to.
 func (c *Conn) SendUnit(_ hubwire.Key, unit []byte) error {
 	c.mu.Lock()
-	if c.hub == nil || c.state != connOpen {
-		defer c.mu.Unlock()
-		if c.state != connOpen {
-			return ErrConnClosed
-		}
+	err := c.reachableLocked()
+	over := err == nil && c.queueLocked(unit)
+	c.mu.Unlock()
+	if err == nil {
+		c.wake(over)
+	}
+	return err
+}
+
+// reachableLocked returns why nothing can be queued, or nil.
+func (c *Conn) reachableLocked() error {
+	switch {
+	case c.state != connOpen:
+		return ErrConnClosed
+	case c.hub == nil:
 		return ErrNoConn
 	}
-	over := c.queueLocked(unit)
-	c.mu.Unlock()
-	c.wake(over)
 	return nil
 }
 

@@ -67,7 +67,8 @@ func Meta(v any) AttachOption { return AttachOption{meta: v, hasMeta: true} }
 
 // Attach makes a connection known to the hub: Send, SendUser and Broadcast reach it
 // from now on. Join attaches by itself, without options. To attach again changes what
-// the options say. It returns ErrClosed, ErrConnClosed or ErrOtherHub.
+// the options say. It returns ErrClosed, ErrConnClosed or ErrOtherHub; or ErrTooManyConns, of
+// As: then the connection is known, and stays whose it was.
 func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 	if h.closed.Load() {
 		return ErrClosed
@@ -83,7 +84,9 @@ func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 			c.meta = o.meta
 		}
 		if o.hasUser && o.user != c.user {
-			h.setUserLocked(c, o.user)
+			if err := h.setUserLocked(c, o.user); err != nil {
+				return err
+			}
 			c.renamedLocked()
 		}
 	}

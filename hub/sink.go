@@ -138,11 +138,7 @@ func (r *room) fitsLocked(pos Pos) bool {
 // prime gives a room the history that the backplane has, so that clients resume here
 // from what they have received elsewhere. Packets that come meanwhile wait.
 func (h *Hub) prime(ctx context.Context, r *room) error {
-	replayer, ok := h.conf.Backplane.(Replayer)
-	if !ok {
-		return errNoReplay
-	}
-	packets, head, err := replayer.Replay(ctx, r.name, r.conf.KeepMessages)
+	packets, head, err := h.replay(ctx, r.name, r.conf.KeepMessages)
 	if err != nil {
 		return err
 	}
