@@ -3,6 +3,7 @@ package geistclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,9 @@ func joined(t *testing.T, c *Client, p *conn, room string, options JoinOptions, 
 		p.expect(frame)
 		p.sendf(`["joined",%s,%q,{"epoch":"e1","offset":0,"head":0}]`, refOf(frame), room)
 	}()
-	r, err := c.Join(t.Context(), room, options)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := c.Join(ctx, room, options)
 	<-done
 	if err != nil {
 		t.Fatalf("Join: %v", err)
@@ -25,7 +28,7 @@ func joined(t *testing.T, c *Client, p *conn, room string, options JoinOptions, 
 	return r
 }
 
-func refOf(frame string) string { return string(array(elements(frame)[1])[1:2]) }
+func refOf(frame string) string { return fmt.Sprint(elements(frame)[1]) }
 
 // received waits for the next message of a room, within a minute.
 func received(t *testing.T, r interface {

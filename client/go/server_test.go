@@ -41,6 +41,7 @@ type conn struct {
 	in      chan string // frames in JSON
 	compact bool
 	write   func(p []byte) error
+	ping    func() error // of a WebSocket
 	end     func(code int)
 	cut     func()
 	gone    chan struct{} // closed when the connection has ended
@@ -139,6 +140,7 @@ func (s *server) socket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p.write = func(b []byte) error { return ws.Write(ctx, kind, b) }
+	p.ping = func() error { return ws.Ping(ctx) }
 	p.end = func(code int) { _ = ws.Close(websocket.StatusCode(code), "") }
 	p.cut = func() { _ = ws.CloseNow() }
 	s.conns <- p
