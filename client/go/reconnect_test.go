@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,9 +318,10 @@ func TestClient_token(t *testing.T) {
 		p.sendf(`["welcome",{"conn":"c","user":"ada","ttl":%d}]`, ttl)
 	}
 	inBubble(t, func(t *testing.T, s *server) {
-		n, fails := 0, false
+		n := 0
+		var fails atomic.Bool
 		conf := Config{HTTPClient: s.client, Session: "vectors-session-1", Watchdog: -1, Token: func(context.Context) (string, error) {
-			if fails {
+			if fails.Load() {
 				return "", errors.New("no more")
 			}
 			n++
@@ -353,10 +355,10 @@ func TestClient_token(t *testing.T) {
 		if passed := time.Since(began); passed != 8*time.Second {
 			t.Errorf("tried again after %v, want 80 %% of the 10 s that are left", passed)
 		}
-		fails = true
+		fails.Store(true)
 		p.send(`["ok",3,{"ttl":10000}]`)
 		time.Sleep(9 * time.Second)
-		fails = false
+		fails.Store(false)
 		p.send(`["bye","expired"]`)
 		p.end(4401)
 		p = s.next()

@@ -1,0 +1,430 @@
+package geistclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRoom_slowReader holds that a room that nobody reads is left, and joined again where it was, and that
+// everything else goes on meanwhile.
+func TestRoom_slowReader(t *testing.T) {
+	for name, conf := range encodings {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				conf.Buffer = 4
+				c, p := s.dial(conf)
+				slow := joined(t, c, p, "slow", JoinOptions{}, `["join",1,"slow"]`)
+				quick := joined(t, c, p, "quick", JoinOptions{}, `["join",2,"quick"]`)
+				for i := 1; i <= 6; i++ {
+					p.sendf(`["m","slow",%d,%d]`, i, i)
+				}
+				p.expect(`["leave",3,"slow"]`)
+				p.send(`["m","quick",1,1]`)
+				if m := received(t, quick); m.Position.Offset != 1 {
+					t.Errorf("got %+v", m)
+				}
+				if slow.Position() != (Position{"e1", 4}) {
+					t.Errorf("position = %v, want e1 4", slow.Position())
+				}
+				p.send(`["ok",3]`)
+				if m := received(t, slow); m.Position.Offset != 1 {
+					t.Errorf("got %+v, want message 1", m)
+				}
+				p.quiet() // half is not free yet
+				if m := received(t, slow); m.Position.Offset != 2 {
+					t.Errorf("got %+v, want message 2", m)
+				}
+				p.expect(`["join",4,"slow",{"since":["e1",4]}]`)
+				p.send(`["m","slow",7,7]`) // of the time before
+				p.send(`["joined",4,"slow",{"epoch":"e1","offset":4,"recovered":true}]`)
+				for i := 5; i <= 6; i++ {
+					p.sendf(`["m","slow",%d,%d]`, i, i)
+				}
+				for i := uint64(3); i <= 6; i++ {
+					if m := received(t, slow); m.Position.Offset != i {
+						t.Errorf("got %+v, want message %d", m, i)
+					}
+				}
+				p.quiet()
+			})
+		})
+	}
+}
+
+// TestRoom_slowReaderWhileCut holds that a room that waits for its reader is joined once somebody reads, whatever
+// becomes of the connection.
+func TestRoom_slowReaderWhileCut(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		t.Run(fmt.Sprint("read before the connection: ", early), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				c, p := s.dial(Config{Buffer: 1})
+				r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+				p.send(`["m","a",1,1]`)
+				p.send(`["m","a",2,2]`)
+				p.expect(`["leave",2,"a"]`)
+				p.cut()
+				<-p.gone
+				if early {
+					synctest.Wait()
+					received(t, r)
+				}
+				p = s.welcome()
+				if !early {
+					p.quiet()
+					received(t, r)
+				}
+				p.expect(`["join",3,"a",{"since":["e1",1]}]`)
+				p.send(`["joined",3,"a",{"epoch":"e1","offset":1,"recovered":true}]`)
+				p.send(`["m","a",2,2]`)
+				if m := received(t, r); m.Position.Offset != 2 {
+					t.Errorf("got %+v, want message 2", m)
+				}
+			})
+		})
+	}
+}
+
+// TestRoom_gap holds that what is missing is told, also if the connection breaks between the answer that says so and
+// the server's gap, or that never comes.
+func TestRoom_gap(t *testing.T) {
+	for name, tt := range map[string]struct {
+		frames []string // behind joined, over one connection after the other; "" cuts
+		want   []Message
+	}{
+		"told": {
+			[]string{`["gap","a",{"epoch":"e2","offset":5,"missed":3}]`, `["m","a",6,6]`},
+			[]Message{{Gap: &Gap{Position{"e1", 2}, Position{"e2", 5}, 3}}, {Position: Position{"e2", 6}}},
+		},
+		"cut before": {
+			[]string{"", `["gap","a",{"epoch":"e2","offset":5}]`, `["m","a",6,6]`},
+			[]Message{{Gap: &Gap{Position{"e1", 2}, Position{"e2", 5}, -1}}, {Position: Position{"e2", 6}}},
+		},
+		"not told": {
+			[]string{`["m","a",6,6]`},
+			[]Message{{Gap: &Gap{Position{"e1", 2}, Position{"e2", 4}, -1}}, {Position: Position{"e2", 6}}},
+		},
+		"later": {
+			[]string{`["gap","a",{"epoch":"e2","offset":5}]`, `["gap","a",{"epoch":"e3","offset":1}]`, `["m","a",2,2]`},
+			[]Message{
+				{Gap: &Gap{Position{"e1", 2}, Position{"e2", 5}, -1}}, {Gap: &Gap{Position{"e2", 5}, Position{"e3", 1}, -1}},
+				{Position: Position{"e3", 2}},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				c, p := s.dial(Config{})
+				r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+				p.send(`["m","a",2,2]`)
+				received(t, r)
+				p.cut()
+				ref := 2
+				again := func() {
+					p = s.welcome()
+					p.expect(fmt.Sprintf(`["join",%d,"a",{"since":["e1",2]}]`, ref))
+					p.sendf(`["joined",%d,"a",{"epoch":"e2","offset":4,"recovered":false}]`, ref)
+					ref++
+				}
+				again()
+				for _, f := range tt.frames {
+					if f == "" {
+						synctest.Wait()
+						p.cut()
+						again()
+						continue
+					}
+					p.send(f)
+				}
+				for _, want := range tt.want {
+					got := received(t, r)
+					if !reflect.DeepEqual(got.Gap, want.Gap) || want.Gap == nil && got.Position != want.Position {
+						t.Errorf("got %+v with gap %+v, want %+v with gap %+v", got, got.Gap, want, want.Gap)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestRoom_gapWithoutSpace holds that a gap is told even if there is no space for it when it comes.
+func TestRoom_gapWithoutSpace(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{Buffer: 1})
+		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		p.send(`["m","a",1,1]`)
+		p.send(`["gap","a",{"epoch":"e1","offset":9}]`)
+		p.expect(`["leave",2,"a"]`)
+		received(t, r)
+		p.expect(`["join",3,"a",{"since":["e1",1]}]`)
+		p.send(`["joined",3,"a",{"epoch":"e1","offset":9,"recovered":false}]`)
+		p.send(`["gap","a",{"epoch":"e1","offset":9}]`)
+		if m := received(t, r); m.Gap == nil || m.Gap.From != (Position{"e1", 1}) || m.Gap.To != (Position{"e1", 9}) {
+			t.Errorf("got %+v, want a gap from 1 to 9", m)
+		}
+	})
+}
+
+func TestRoom_dropsWhatItKnows(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		r := joined(t, c, p, "a", JoinOptions{Since: Position{"e1", 5}}, `["join",1,"a",{"since":["e1",5]}]`)
+		p.send(`["gap","a",{"epoch":"e1","offset":5}]`)
+		for _, offset := range []int{5, 4, 7, 7, 6, 9} {
+			p.sendf(`["m","a",%d,0]`, offset)
+		}
+		received(t, r)
+		for _, want := range []uint64{7, 9} {
+			if m := received(t, r); m.Position.Offset != want {
+				t.Errorf("got offset %d, want %d", m.Position.Offset, want)
+			}
+		}
+	})
+}
+
+func TestRoom_leave(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		if _, err := c.Join(t.Context(), "a", JoinOptions{}); !errors.Is(err, ErrAlreadyJoined) {
+			t.Errorf("Join: %v, want ErrAlreadyJoined", err)
+		}
+		p.send(`["m","a",1,1]`)
+		synctest.Wait()
+		left := make(chan error, 1)
+		go func() { left <- r.Leave(t.Context()) }()
+		p.expect(`["leave",2,"a"]`)
+		go p.send(`["m","a",2,"of the time before"]`)
+		next := joined(t, c, p, "a", JoinOptions{}, `["join",3,"a"]`)
+		p.send(`["ok",2]`)
+		p.send(`["m","a",3,3]`)
+		if err := <-left; err != nil {
+			t.Errorf("Leave: %v", err)
+		}
+		if m := received(t, r); m.Position.Offset != 1 {
+			t.Errorf("got %+v, want message 1", m)
+		}
+		if _, err := r.Receive(t.Context()); !errors.Is(err, ErrLeft) {
+			t.Errorf("Receive: %v, want ErrLeft", err)
+		}
+		if err := r.Leave(t.Context()); !errors.Is(err, ErrLeft) {
+			t.Errorf("Leave: %v, want ErrLeft", err)
+		}
+		if m := received(t, next); m.Position.Offset != 3 {
+			t.Errorf("got %+v, want message 3", m)
+		}
+		go func() { left <- next.Leave(t.Context()) }()
+		p.expect(`["leave",4,"a"]`)
+		p.cut() // the server takes who ends out of the rooms
+		if err := <-left; err != nil {
+			t.Errorf("Leave: %v", err)
+		}
+		s.welcome().quiet()
+	})
+}
+
+func TestRoom_left(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		p.send(`["m","a",1,1]`)
+		p.send(`["left","a","expired","the lease has ended"]`)
+		n := 0
+		for m, err := range r.Messages(t.Context()) {
+			if n++; n == 1 && (err != nil || m.Position.Offset != 1) {
+				t.Errorf("got %+v, %v, want message 1", m, err)
+			}
+			var e *Error
+			if n == 2 && (!errors.As(err, &e) || *e != Error{Code: "expired", Text: "the lease has ended"} || !errors.Is(err, ErrExpired)) {
+				t.Errorf("got %v, want expired", err)
+			}
+		}
+		if n != 2 {
+			t.Errorf("%d items, want 2", n)
+		}
+		p.cut()
+		s.welcome().quiet()
+	})
+}
+
+func TestRoom_presence(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		r := joined(t, c, p, "a", JoinOptions{Presence: true, Show: "me"}, `["join",1,"a",{"presence":true,"show":"me"}]`)
+		for _, tt := range []struct {
+			frame string
+			want  string
+			count int
+		}{
+			{`{"reset":true,"count":2,"joined":[{"conn":"c2","user":"bob"},{"conn":"c1","user":"ada","shown":"me"}]}`, "c1 ada \"me\", c2 bob , ", 2},
+			{`{"count":3,"joined":[{"conn":"c3"}],"updated":[{"conn":"c2","user":"bob","shown":2}],"left":["c1","c9"]}`, "c2 bob 2, c3  , ", 3},
+			{`{"reset":true,"count":5000,"joined":[{"conn":"c4"}]}`, "c4  , ", 5000},
+		} {
+			p.sendf(`["presence","a",%s]`, tt.frame)
+			if m := received(t, r); m.Presence == nil || m.Presence.Count != tt.count || m.Room != "a" {
+				t.Errorf("got %+v, want presence of %d", m, tt.count)
+			}
+			members, count := r.Members()
+			got := ""
+			for _, m := range members {
+				got += fmt.Sprintf("%s %s %s, ", m.Conn, m.User, m.Shown)
+			}
+			if got != tt.want || count != tt.count {
+				t.Errorf("members = %s and %d, want %s and %d", got, count, tt.want, tt.count)
+			}
+		}
+	})
+}
+
+// TestRoom_contexts holds what becomes of commands that nobody waits for any more.
+func TestRoom_contexts(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{MaxPending: 1})
+		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		publish := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := r.Publish(ctx, Message{Data: []byte("1")})
+			return err
+		}
+		if err := publish(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnknownOutcome) {
+			t.Errorf("Publish that was sent: %v, want DeadlineExceeded and ErrUnknownOutcome", err)
+		}
+		p.expect(`["pub",2,"a",1]`)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Join(ctx, "b", JoinOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Join: %v, want DeadlineExceeded", err)
+		}
+		p.expect(`["join",3,"b"]`)
+		p.expect(`["leave",4,"b"]`)
+		if _, err := r.Receive(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Receive: %v, want DeadlineExceeded", err)
+		}
+		p.send(`["m","a",1,1]`)
+		received(t, r)
+		p.send(`["bye","draining",{"retry":60000}]`)
+		p.end(1001)
+		synctest.Wait()
+		waiting := make(chan error, 1)
+		go func() { waiting <- publish() }()
+		synctest.Wait()
+		if err := publish(); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
+			t.Errorf("Publish beyond MaxPending: %v, want DeadlineExceeded alone", err)
+		}
+		if err := <-waiting; !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
+			t.Errorf("Publish that was not sent: %v, want DeadlineExceeded alone", err)
+		}
+		time.Sleep(time.Minute)
+		p = s.welcome()
+		p.expect(`["join",6,"a",{"since":["e1",1]}]`)
+		p.quiet()
+	})
+}
+
+func TestRoom_badMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		for _, m := range []Message{
+			{Data: []byte("{")},
+			{Data: []byte{}},
+			{Data: []byte{0xff}, Kind: Text},
+			{Kind: 7},
+			{Event: "\xff"},
+		} {
+			if _, err := r.Publish(t.Context(), m); !errors.Is(err, ErrMessage) {
+				t.Errorf("Publish of %+v: %v, want ErrMessage", m, err)
+			}
+		}
+		if err := r.Show(t.Context(), func() {}); !errors.Is(err, ErrMessage) {
+			t.Errorf("Show: %v, want ErrMessage", err)
+		}
+		if _, err := c.Join(t.Context(), "b", JoinOptions{Show: make(chan int)}); !errors.Is(err, ErrMessage) {
+			t.Errorf("Join: %v, want ErrMessage", err)
+		}
+		if _, err := c.Call(t.Context(), "f", []byte("{")); !errors.Is(err, ErrMessage) {
+			t.Errorf("Call: %v, want ErrMessage", err)
+		}
+		p.quiet()
+	})
+}
+
+func TestClient_direct(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{Buffer: 2})
+		for i := range 5 {
+			p.sendf(`["m","",0,%d,"","e"]`, i)
+		}
+		synctest.Wait()
+		for _, want := range []string{"0", "1", "gap"} {
+			m := received(t, c)
+			if want == "gap" {
+				if m.Gap == nil || m.Gap.Missed != 3 {
+					t.Errorf("got %+v, want a gap of 3", m)
+				}
+			} else if string(m.Data) != want || m.Event != "e" || !m.Position.IsZero() {
+				t.Errorf("got %+v, want %s", m, want)
+			}
+		}
+		p.send(`["t","",0,"after"]`)
+		for m, err := range c.Messages(t.Context()) {
+			if err != nil || string(m.Data) != "after" {
+				t.Errorf("got %+v, %v", m, err)
+			}
+			break
+		}
+	})
+}
+
+func TestClient_asks(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		release := make(chan struct{})
+		_, p := s.dial(Config{OnAsk: func(ctx context.Context, m Message) ([]byte, error) {
+			switch m.Event {
+			case "fail":
+				return nil, errors.New("no idea")
+			case "garbage":
+				return []byte("{"), nil
+			case "null":
+				return nil, nil
+			case "late":
+				<-ctx.Done()
+			case "block":
+				<-release
+			}
+			return m.Data, nil
+		}})
+		p.send(`["ask",1,{"q":1},"echo"]`)
+		p.expect(`["answer",1,{"q":1}]`)
+		p.send(`["ask",2,1,"fail"]`)
+		p.send(`["ask",3,1,"garbage"]`)
+		p.quiet()
+		p.send(`["ask",4,1,"null"]`)
+		p.expect(`["answer",4]`)
+		p.send(`["ask",5,1,"late"]`)
+		synctest.Wait()
+		p.cut()
+		p = s.welcome()
+		p.quiet()
+		for n := range maxAsks + 1 {
+			p.sendf(`["ask",%d,%d,"block"]`, n+6, n)
+		}
+		synctest.Wait()
+		close(release)
+		answers := 0
+		for range maxAsks {
+			if _, ok := p.receive(); ok {
+				answers++
+			}
+		}
+		p.quiet()
+		if answers != maxAsks {
+			t.Errorf("%d answers, want %d", answers, maxAsks)
+		}
+	})
+}
