@@ -102,4 +102,5 @@
 //	hub                  rooms for WebSockets and streams, with history and resume
 //	hub/hubtest          tests of what uses a hub, and of backplanes
 //	geisttest            tests of an application, in memory, without a port
+//	client/go            a client of rooms for services and tests; a module of its own
 package geist

@@ -14,8 +14,9 @@ import (
 
 var chaosSeed = flag.Uint64("chaosseed", 0, "the seed of TestClient_chaos; 0: any")
 
-// TestClient_chaos cuts connections at random bytes while clients publish and read: each message is published
-// once, in the order of its author, and each reader receives all of them once, in the order of the room.
+// TestClient_chaos cuts connections at random bytes while clients publish and read: each message is
+// published once, in the order of its author, and each reader receives all of them once, in the order
+// of the room.
 func TestClient_chaos(t *testing.T) {
 	for name, conf := range encodings {
 		for i := range uint64(4) {

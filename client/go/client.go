@@ -51,10 +51,10 @@ type Identity struct {
 	User string
 }
 
-// Dial connects to the server at a URL of ws, wss, http or https. It makes one attempt, bounded by ctx and
-// Config.ConnectTimeout; what comes later depends on neither. It returns an error of Config or the URL, one of the network, a *StatusError
-// if the server refuses the request, an *Error if it refuses the client, or the error of Config.Token. The
-// client must be closed in the end.
+// Dial connects to the server at a URL of ws, wss, http or https. It makes one attempt, bounded by ctx
+// and Config.ConnectTimeout; what comes later depends on neither. It returns an error of Config or the
+// URL, one of the network, a *StatusError if the server refuses the request, an *Error if it refuses
+// the client, or the error of Config.Token. The client must be closed in the end.
 func Dial(ctx context.Context, url string, conf Config) (*Client, error) {
 	c, err := newClient(url, conf)
 	if err != nil {
@@ -103,9 +103,10 @@ func (c *Client) Identity() Identity {
 	return c.identity
 }
 
-// Call asks the application on the server. data is JSON, nil is null; so is the result. While there is no
-// connection it waits for one. It returns the *Error of the application or the server, the error of ctx, ErrMessage,
-// or ErrClosed; with ErrUnknownOutcome beside it if the connection broke, or ctx ended, before the answer came.
+// Call asks the application on the server. data is JSON, nil is null; so is the result. While there is
+// no connection it waits for one. It returns the *Error of the application or the server, the error of
+// ctx, ErrMessage, or ErrClosed; with ErrUnknownOutcome beside it if the connection broke, or ctx
+// ended, before the answer came.
 func (c *Client) Call(ctx context.Context, name string, data []byte) ([]byte, error) {
 	arg, err := rawJSON(data)
 	if err != nil {
@@ -130,8 +131,8 @@ func rawJSON(data []byte) (json.RawMessage, error) {
 	return data, nil
 }
 
-// Publish is Room.Publish for a room that the client need not be in. Unless it is, the message cannot be sent again
-// if the connection breaks before the server's answer: that gives ErrUnknownOutcome.
+// Publish is Room.Publish for a room that the client need not be in. Unless it is, the message cannot
+// be sent again if the connection breaks before the server's answer: that gives ErrUnknownOutcome.
 func (c *Client) Publish(ctx context.Context, room string, m Message) (Position, error) {
 	c.mu.Lock()
 	r := c.rooms[room]
@@ -171,9 +172,9 @@ func (c *Client) publish(ctx context.Context, name string, r *Room, m Message) (
 	return pos, nil
 }
 
-// Receive waits for a message to the connection, the user or everybody. Such messages are not resumed: what is
-// sent while there is no connection is lost. If more wait than Config.Buffer allows, a Gap stands for those that were too many. The error
-// is that of ctx, or ErrClosed.
+// Receive waits for a message to the connection, the user or everybody. Such messages are not resumed:
+// what is sent while there is no connection is lost. If more wait than Config.Buffer allows, a Gap
+// stands for those that were too many. The error is that of ctx, or ErrClosed.
 func (c *Client) Receive(ctx context.Context) (Message, error) {
 	m, _, err := c.direct.receive(ctx)
 	return m, err
@@ -195,8 +196,9 @@ func each(ctx context.Context, receive func(context.Context) (Message, error)) i
 	}
 }
 
-// Close ends the connection, and everything that waits with ErrClosed; what was published and not acknowledged has
-// ErrUnknownOutcome beside it. It waits for the server to say goodbye, for a second at most. The error is nil.
+// Close ends the connection, and everything that waits with ErrClosed; what was published and not
+// acknowledged has ErrUnknownOutcome beside it. It waits for the server to say goodbye, for a second at
+// most. The error is nil.
 func (c *Client) Close() error {
 	c.cancel(ErrClosed)
 	<-c.done

@@ -152,8 +152,8 @@ func (c *Client) endLocked(d *command, result json.RawMessage, err error) {
 	close(d.done)
 }
 
-// refusedLocked takes an error for an answer. What the client repeats by itself it repeats later, if that may
-// help; anything else is up to whoever asked. c.mu must be held.
+// refusedLocked takes an error for an answer. What the client repeats by itself it repeats later, if
+// that may help; anything else is up to whoever asked. c.mu must be held.
 func (c *Client) refusedLocked(l *link, d *command, e *Error) {
 	again := d.kind == kindJoin && d.room.wasJoinedLocked() || d.attempted(l)
 	if !again || !e.temporary() {

@@ -17,7 +17,7 @@ type Transport string
 
 // The transports.
 const (
-	WebSocket   Transport = "ws"
+	WebSocket   Transport = "ws"   // the default
 	EventStream Transport = "sse"  // a stream of events, and POST for what is sent
 	Auto        Transport = "auto" // WebSocket, and where that does not get through, EventStream
 )
@@ -37,29 +37,31 @@ type Config struct {
 	Token func(ctx context.Context) (string, error)
 	// Transport is WebSocket, EventStream or Auto. Empty means WebSocket.
 	Transport Transport
-	// Binary asks for the compact encoding, in which data is not written as JSON or base64. A server that does
-	// not know it, and event streams, are spoken to in JSON.
+	// Binary asks for the compact encoding, in which data is not written as JSON or base64. A server
+	// that does not know it, and event streams, are spoken to in JSON.
 	Binary bool
 
-	// MinDelay bounds the time before the first attempt to connect again, MaxDelay that before any. The bound
-	// doubles with each attempt, the time is chosen at random below it. Zero means 200 ms and 20 s.
+	// MinDelay bounds the time before the first attempt to connect again, MaxDelay that before any. The
+	// bound doubles with each attempt, the time is chosen at random below it. Zero means 200 ms and 20
+	// s.
 	MinDelay, MaxDelay time.Duration
 	// ConnectTimeout bounds each attempt to connect, up to the server's welcome. Zero means 10 s.
 	ConnectTimeout time.Duration
-	// Watchdog is how long the server may be silent, without a message or a heartbeat. Then
-	// it is asked, and if nothing comes for 10 s more, the client connects again. Zero means 25 s, negative waits for ever.
+	// Watchdog is how long the server may be silent, without a message or a heartbeat. Then it is
+	// asked, and if nothing comes for 10 s more, the client connects again. Zero means 25 s, negative
+	// waits for ever.
 	Watchdog time.Duration
-	// MaxPending bounds the messages that are published and not yet acknowledged, in all rooms. Publish waits
-	// when there are more. Zero means 100.
+	// MaxPending bounds the messages that are published and not yet acknowledged, in all rooms. Publish
+	// waits when there are more. Zero means 100.
 	MaxPending int
 	// Buffer is how many messages wait in each room, and outside of rooms, for somebody to
 	// receive them. Zero means 1,024. See "Slow readers" in the documentation of the package.
 	Buffer int
 	// MaxFrame bounds what is received at once, in bytes. Zero means 16 MiB. Longer ends the connection.
 	MaxFrame int
-	// Session is the secret by which the server recognises the client after it has connected again: 16 to 64 characters
-	// from A-Z a-z 0-9 _ -. Empty means one made at random, as it should be outside of tests: two clients with one session
-	// put each other out, and their messages have the same ids.
+	// Session is the secret by which the server recognises the client after it has connected again: 16
+	// to 64 characters from A-Z a-z 0-9 _ -. Empty means one made at random, as it should be outside of
+	// tests: two clients with one session put each other out, and their messages have the same ids.
 	Session string
 
 	// Logger is told of lost connections and of what cannot be returned to anybody. Nil logs nothing.
@@ -67,9 +69,10 @@ type Config struct {
 	// OnState, if set, is told each change of the state, in order, with the error that led to it, or
 	// nil. It runs in a goroutine of its own and may call everything.
 	OnState func(s State, err error)
-	// OnAsk, if set, answers what the application on the server asks this client, in JSON. Of m there is Event and Data. An
-	// error is logged, and the server waits until its time has passed; so it does if OnAsk is nil. OnAsk is called by several
-	// goroutines, 64 at most; what is more is logged and not answered. ctx ends with the connection, by which the answer goes.
+	// OnAsk, if set, answers what the application on the server asks this client, in JSON. Of m there
+	// is Event and Data. An error is logged, and the server waits until its time has passed; so it does
+	// if OnAsk is nil. OnAsk is called by several goroutines, 64 at most; what is more is logged and
+	// not answered. ctx ends with the connection, by which the answer goes.
 	OnAsk func(ctx context.Context, m Message) ([]byte, error)
 }
 

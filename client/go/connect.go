@@ -79,7 +79,8 @@ func (e *refusedError) Error() string { return e.err.Error() }
 // Unwrap returns it.
 func (e *refusedError) Unwrap() error { return e.err }
 
-// run keeps a connection until the client is closed or the server ends it for good. It owns the connections and ends last.
+// run keeps a connection until the client is closed or the server ends it for good. It owns the
+// connections and ends last.
 func (c *Client) run(l *link) {
 	for attempt := 0; ; {
 		opened := time.Now()
@@ -113,10 +114,14 @@ func (c *Client) run(l *link) {
 func (c *Client) rest(attempt int, end ending) {
 	wait := end.wait
 	if !end.timed {
-		bound := c.conf.MaxDelay
-		if attempt < 30 && c.conf.MinDelay<<attempt < bound {
-			bound = max(c.conf.MinDelay<<attempt, 1)
+		bound := c.conf.MinDelay
+		for range attempt {
+			if bound >= c.conf.MaxDelay {
+				break
+			}
+			bound *= 2
 		}
+		bound = min(bound, c.conf.MaxDelay)
 		wait += rand.N(bound)
 	}
 	c.setState(Waiting, end.err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestClient_malformed holds that a server that breaks the protocol loses the connection, and nothing else, and that
-// what a later version may say is passed over.
+// TestClient_malformed holds that a server that breaks the protocol loses the connection, and nothing
+// else, and that what a later version may say is passed over.
 func TestClient_malformed(t *testing.T) {
 	for frame, ends := range map[string]bool{
 		``: true, `{}`: true, `[]`: true, `[1]`: true, `["m"`: true, `["m",1,2]`: true, `["m","a",-1,1]`: true,

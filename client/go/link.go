@@ -21,7 +21,8 @@ var (
 	errBye    = errors.New("geistclient: the server has said goodbye and not closed the connection")
 )
 
-// link is one connection of a client, from dial to its end. Its reader, its writer and its watch end with it.
+// link is one connection of a client, from dial to its end. Its reader, its writer and its watch end
+// with it.
 type link struct {
 	client    *Client
 	transport transport

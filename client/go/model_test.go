@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// model is a slow, obvious server of rooms. It keeps everything, so that clients that resume miss nothing, and
-// notices what a client must not do.
+// model is a slow, obvious server of rooms. It keeps everything, so that clients that resume miss
+// nothing, and notices what a client must not do.
 type model struct {
 	t  *testing.T
 	mu sync.Mutex
 	r  *rand.Rand // guarded by mu, like what follows
 
+	calm     bool // nothing is refused, and nothing is sent twice
 	rooms    map[string]*modelRoom
 	sessions map[string]*modelConn
 	repeated int // pubs that were known already
@@ -133,7 +134,7 @@ func (m *model) receive(x *modelConn, f []any) {
 		return
 	}
 	ref, _ := f[1].(json.Number).Int64()
-	if name != "leave" && m.r.IntN(50) == 0 {
+	if !m.calm && name != "leave" && m.r.IntN(50) == 0 {
 		m.rated++
 		m.say(x, `["error",%d,"rate","",{"retry":%d}]`, ref, m.r.IntN(200))
 		return
@@ -201,7 +202,7 @@ func (m *model) join(x *modelConn, ref int64, name string, o map[string]any) {
 func (m *model) deliver(x *modelConn, name string, i int) {
 	r := m.rooms[name]
 	m.say(x, `["m",%q,%d,%s,%q]`, name, 2*(i+1), r.data[i], r.ids[i])
-	if m.r.IntN(20) == 0 {
+	if !m.calm && m.r.IntN(20) == 0 {
 		m.say(x, `["m",%q,%d,%s,%q]`, name, 2*(i+1), r.data[i], r.ids[i]) // to be dropped
 	}
 }
@@ -241,8 +242,8 @@ func (m *model) publish(x *modelConn, ref uint64, name string, data any, o map[s
 	}
 }
 
-// cutter makes connections that break after some bytes, in the middle of whatever is under way, and that are
-// slow at times.
+// cutter makes connections that break after some bytes, in the middle of whatever is under way, and
+// that are slow at times.
 type cutter struct {
 	mu    sync.Mutex
 	r     *rand.Rand // guarded by mu

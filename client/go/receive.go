@@ -11,8 +11,8 @@ import (
 // maxAsks is how many calls of OnAsk run at a time.
 const maxAsks = 64
 
-// handle does what a frame says. An error means that the frame breaks the protocol. Long on purpose: one case for each
-// frame.
+// handle does what a frame says. An error means that the frame breaks the protocol. Long on purpose:
+// one case for each frame.
 func (c *Client) handle(l *link, f frame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

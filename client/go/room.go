@@ -53,9 +53,9 @@ type joinFrame struct {
 	Show     json.RawMessage `json:"show,omitempty"`
 }
 
-// Join joins a room. While there is no connection it waits for one. If it returns an error, the client is not in
-// the room: ErrAlreadyJoined, ErrMessage if Show cannot be marshalled, ErrClosed, the *Error of the server, or that of ctx.
-// ctx is of no meaning afterwards.
+// Join joins a room. While there is no connection it waits for one. If it returns an error, the client
+// is not in the room: ErrAlreadyJoined, ErrMessage if Show cannot be marshalled, ErrClosed, the *Error
+// of the server, or that of ctx. ctx is of no meaning afterwards.
 func (c *Client) Join(ctx context.Context, room string, options JoinOptions) (*Room, error) {
 	shown, err := marshal(options.Show)
 	if err != nil {
@@ -248,8 +248,9 @@ func (r *Room) leaveLocked() *command {
 	return d
 }
 
-// Leave leaves the room, and waits for the server to know. What was received before can still be read. The error is
-// that of ctx, of the server, or why the room has ended before; the room is left in any case.
+// Leave leaves the room, and waits for the server to know. What was received before can still be read.
+// The error is that of ctx, of the server, or why the room has ended before; the room is left in any
+// case.
 func (r *Room) Leave(ctx context.Context) error {
 	c := r.client
 	c.mu.Lock()
@@ -269,8 +270,9 @@ func (r *Room) Leave(ctx context.Context) error {
 // Name returns the name of the room.
 func (r *Room) Name() string { return r.name }
 
-// Position returns where the room stands: nothing behind it was received by the client. Whoever wants to go on there
-// later, by JoinOptions.Since, takes Message.Position of the last message that was dealt with.
+// Position returns where the room stands: nothing behind it was received by the client. Whoever wants
+// to go on there later, by JoinOptions.Since, takes Message.Position of the last message that was dealt
+// with.
 func (r *Room) Position() Position {
 	r.client.mu.Lock()
 	defer r.client.mu.Unlock()
@@ -286,9 +288,10 @@ func (r *Room) Members() (members []Member, count int) {
 	return members, r.count
 }
 
-// Receive waits for the next message, gap or change of presence. Several goroutines that call it share what comes. What
-// was received before the end of the room comes first. Then the error is ErrLeft, ErrClosed, or the *Error with which the server has
-// taken the client out of the room. An error of ctx ends nothing.
+// Receive waits for the next message, gap or change of presence. Several goroutines that call it share
+// what comes. What was received before the end of the room comes first. Then the error is ErrLeft,
+// ErrClosed, or the *Error with which the server has taken the client out of the room. An error of ctx
+// ends nothing.
 func (r *Room) Receive(ctx context.Context) (Message, error) {
 	m, low, err := r.inbox.receive(ctx)
 	if low {
@@ -321,9 +324,10 @@ func (r *Room) resume() {
 	}
 }
 
-// Publish sends a message to all in the room and waits until the server has it. While there is no connection it waits for
-// one; if the connection breaks, the message is sent again over the next, in such a way that the server publishes it once. It returns
-// the message's position, which is zero if nobody was there and nothing is kept, or an error:
+// Publish sends a message to all in the room and waits until the server has it. While there is no
+// connection it waits for one; if the connection breaks, the message is sent again over the next, in
+// such a way that the server publishes it once. It returns the message's position, which is zero if
+// nobody was there and nothing is kept, or an error:
 //
 //   - *Error if the server refuses. ErrUnknownOutcome is one of them: the server no longer knows whether it has published the message.
 //   - ErrMessage if it cannot be sent, ErrLeft or another reason if the room has ended.
@@ -344,8 +348,8 @@ func (r *Room) failure() error {
 	return r.err
 }
 
-// Show changes what the others may know of this connection; see JoinOptions.Show. It returns ErrMessage if v cannot
-// be marshalled, the *Error of the server, why the room has ended, or the error of ctx.
+// Show changes what the others may know of this connection; see JoinOptions.Show. It returns ErrMessage
+// if v cannot be marshalled, the *Error of the server, why the room has ended, or the error of ctx.
 func (r *Room) Show(ctx context.Context, v any) error {
 	shown, err := marshal(v)
 	if err != nil {

@@ -10,87 +10,8 @@ import (
 	"time"
 )
 
-// TestRoom_slowReader holds that a room that nobody reads is left, and joined again where it was, and that
-// everything else goes on meanwhile.
-func TestRoom_slowReader(t *testing.T) {
-	for name, conf := range encodings {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *server) {
-				conf.Buffer = 4
-				c, p := s.dial(conf)
-				slow := joined(t, c, p, "slow", JoinOptions{}, `["join",1,"slow"]`)
-				quick := joined(t, c, p, "quick", JoinOptions{}, `["join",2,"quick"]`)
-				for i := 1; i <= 6; i++ {
-					p.sendf(`["m","slow",%d,%d]`, i, i)
-				}
-				p.expect(`["leave",3,"slow"]`)
-				p.send(`["m","quick",1,1]`)
-				if m := received(t, quick); m.Position.Offset != 1 {
-					t.Errorf("got %+v", m)
-				}
-				if slow.Position() != (Position{"e1", 4}) {
-					t.Errorf("position = %v, want e1 4", slow.Position())
-				}
-				p.send(`["ok",3]`)
-				if m := received(t, slow); m.Position.Offset != 1 {
-					t.Errorf("got %+v, want message 1", m)
-				}
-				p.quiet() // half is not free yet
-				if m := received(t, slow); m.Position.Offset != 2 {
-					t.Errorf("got %+v, want message 2", m)
-				}
-				p.expect(`["join",4,"slow",{"since":["e1",4]}]`)
-				p.send(`["m","slow",7,7]`) // of the time before
-				p.send(`["joined",4,"slow",{"epoch":"e1","offset":4,"recovered":true}]`)
-				for i := 5; i <= 6; i++ {
-					p.sendf(`["m","slow",%d,%d]`, i, i)
-				}
-				for i := uint64(3); i <= 6; i++ {
-					if m := received(t, slow); m.Position.Offset != i {
-						t.Errorf("got %+v, want message %d", m, i)
-					}
-				}
-				p.quiet()
-			})
-		})
-	}
-}
-
-// TestRoom_slowReaderWhileCut holds that a room that waits for its reader is joined once somebody reads, whatever
-// becomes of the connection.
-func TestRoom_slowReaderWhileCut(t *testing.T) {
-	for _, early := range []bool{false, true} {
-		t.Run(fmt.Sprint("read before the connection: ", early), func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *server) {
-				c, p := s.dial(Config{Buffer: 1})
-				r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
-				p.send(`["m","a",1,1]`)
-				p.send(`["m","a",2,2]`)
-				p.expect(`["leave",2,"a"]`)
-				p.cut()
-				<-p.gone
-				if early {
-					synctest.Wait()
-					received(t, r)
-				}
-				p = s.welcome()
-				if !early {
-					p.quiet()
-					received(t, r)
-				}
-				p.expect(`["join",3,"a",{"since":["e1",1]}]`)
-				p.send(`["joined",3,"a",{"epoch":"e1","offset":1,"recovered":true}]`)
-				p.send(`["m","a",2,2]`)
-				if m := received(t, r); m.Position.Offset != 2 {
-					t.Errorf("got %+v, want message 2", m)
-				}
-			})
-		})
-	}
-}
-
-// TestRoom_gap holds that what is missing is told, also if the connection breaks between the answer that says so and
-// the server's gap, or that never comes.
+// TestRoom_gap holds that what is missing is told, also if the connection breaks between the answer
+// that says so and the server's gap, or that never comes.
 func TestRoom_gap(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frames []string // behind joined, over one connection after the other; "" cuts
@@ -149,24 +70,6 @@ func TestRoom_gap(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestRoom_gapWithoutSpace holds that a gap is told even if there is no space for it when it comes.
-func TestRoom_gapWithoutSpace(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *server) {
-		c, p := s.dial(Config{Buffer: 1})
-		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
-		p.send(`["m","a",1,1]`)
-		p.send(`["gap","a",{"epoch":"e1","offset":9}]`)
-		p.expect(`["leave",2,"a"]`)
-		received(t, r)
-		p.expect(`["join",3,"a",{"since":["e1",1]}]`)
-		p.send(`["joined",3,"a",{"epoch":"e1","offset":9,"recovered":false}]`)
-		p.send(`["gap","a",{"epoch":"e1","offset":9}]`)
-		if m := received(t, r); m.Gap == nil || m.Gap.From != (Position{"e1", 1}) || m.Gap.To != (Position{"e1", 9}) {
-			t.Errorf("got %+v, want a gap from 1 to 9", m)
-		}
-	})
 }
 
 func TestRoom_dropsWhatItKnows(t *testing.T) {
@@ -351,80 +254,5 @@ func TestRoom_badMessages(t *testing.T) {
 			t.Errorf("Call: %v, want ErrMessage", err)
 		}
 		p.quiet()
-	})
-}
-
-func TestClient_direct(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *server) {
-		c, p := s.dial(Config{Buffer: 2})
-		for i := range 5 {
-			p.sendf(`["m","",0,%d,"","e"]`, i)
-		}
-		synctest.Wait()
-		for _, want := range []string{"0", "1", "gap"} {
-			m := received(t, c)
-			if want == "gap" {
-				if m.Gap == nil || m.Gap.Missed != 3 {
-					t.Errorf("got %+v, want a gap of 3", m)
-				}
-			} else if string(m.Data) != want || m.Event != "e" || !m.Position.IsZero() {
-				t.Errorf("got %+v, want %s", m, want)
-			}
-		}
-		p.send(`["t","",0,"after"]`)
-		for m, err := range c.Messages(t.Context()) {
-			if err != nil || string(m.Data) != "after" {
-				t.Errorf("got %+v, %v", m, err)
-			}
-			break
-		}
-	})
-}
-
-func TestClient_asks(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *server) {
-		release := make(chan struct{})
-		_, p := s.dial(Config{OnAsk: func(ctx context.Context, m Message) ([]byte, error) {
-			switch m.Event {
-			case "fail":
-				return nil, errors.New("no idea")
-			case "garbage":
-				return []byte("{"), nil
-			case "null":
-				return nil, nil
-			case "late":
-				<-ctx.Done()
-			case "block":
-				<-release
-			}
-			return m.Data, nil
-		}})
-		p.send(`["ask",1,{"q":1},"echo"]`)
-		p.expect(`["answer",1,{"q":1}]`)
-		p.send(`["ask",2,1,"fail"]`)
-		p.send(`["ask",3,1,"garbage"]`)
-		p.quiet()
-		p.send(`["ask",4,1,"null"]`)
-		p.expect(`["answer",4]`)
-		p.send(`["ask",5,1,"late"]`)
-		synctest.Wait()
-		p.cut()
-		p = s.welcome()
-		p.quiet()
-		for n := range maxAsks + 1 {
-			p.sendf(`["ask",%d,%d,"block"]`, n+6, n)
-		}
-		synctest.Wait()
-		close(release)
-		answers := 0
-		for range maxAsks {
-			if _, ok := p.receive(); ok {
-				answers++
-			}
-		}
-		p.quiet()
-		if answers != maxAsks {
-			t.Errorf("%d answers, want %d", answers, maxAsks)
-		}
 	})
 }

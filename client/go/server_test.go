@@ -72,7 +72,8 @@ func (s *server) stop() {
 	time.Sleep(time.Minute) // of the bubble: what sleeps in it ends
 }
 
-// dial makes a client, which is closed when the test ends, and returns both sides, behind hello and welcome.
+// dial makes a client, which is closed when the test ends, and returns both sides, behind hello and
+// welcome.
 func (s *server) dial(conf Config) (*Client, *conn) {
 	s.t.Helper()
 	if conf.HTTPClient == nil {

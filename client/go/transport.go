@@ -29,8 +29,8 @@ type transport interface {
 	abort()
 }
 
-// dialer makes connections of one kind. heard is called by transports whenever the server gives a sign of life
-// that is no frame.
+// dialer makes connections of one kind. heard is called by transports whenever the server gives a sign
+// of life that is no frame.
 type dialer func(ctx context.Context, heard func()) (transport, error)
 
 // dialers returns how to connect, what is to be tried first in front.

@@ -18,8 +18,8 @@ const (
 	messages   = 150
 )
 
-// TestServer_exactlyOnce cuts all connections again and again while clients publish and read: each message is
-// published once, and each reader receives all of them once, in one order.
+// TestServer_exactlyOnce cuts all connections again and again while clients publish and read: each
+// message is published once, and each reader receives all of them once, in one order.
 func TestServer_exactlyOnce(t *testing.T) {
 	for name, conf := range ways {
 		t.Run(name, func(t *testing.T) { exactlyOnce(t, conf) })

@@ -36,7 +36,8 @@ func wait(end time.Time) []string {
 	}
 }
 
-// leftovers returns the stacks of the goroutines that belong to neither the runtime nor the testing package.
+// leftovers returns the stacks of the goroutines that belong to neither the runtime nor the testing
+// package.
 func leftovers() []string {
 	buf := make([]byte, 1<<20)
 	stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
