@@ -182,7 +182,7 @@ type (
 // millis returns a number of milliseconds as a duration, between 0 and a year.
 func millis(ms float64) time.Duration {
 	const most = 365 * 24 * time.Hour
-	if !(ms > 0) { //nolint:staticcheck // so that it is false for NaN
+	if ms <= 0 {
 		return 0
 	}
 	return time.Duration(min(ms, float64(most/time.Millisecond)) * float64(time.Millisecond))

@@ -349,7 +349,7 @@ type pipeListener struct {
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	near, far := net.Pipe()
-	var served net.Conn = far
+	served := far
 	if l.wrap != nil {
 		served = l.wrap(far)
 	}

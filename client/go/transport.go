@@ -55,7 +55,7 @@ func (c *Client) dialSocket(ctx context.Context, heard func()) (transport, error
 	if c.conf.Binary {
 		offers = []string{protocolBinary, protocolJSON}
 	}
-	conn, resp, err := websocket.Dial(ctx, c.url.String(), &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, c.url.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial says that there is no need
 		HTTPClient:   c.conf.HTTPClient,
 		HTTPHeader:   c.conf.Header,
 		Subprotocols: offers,

@@ -33,7 +33,10 @@ type events struct {
 func (c *Client) dialEvents(ctx context.Context, heard func()) (transport, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, stop) // until the stream has begun
-	s := &events{client: c.conf.HTTPClient, header: c.conf.Header, url: withProtocol(c.url), limit: c.conf.MaxFrame, heard: heard, stop: stop}
+	s := &events{
+		client: c.conf.HTTPClient, header: c.conf.Header, url: withProtocol(c.url),
+		limit: c.conf.MaxFrame, heard: heard, stop: stop,
+	}
 	err := s.open(life)
 	if !detach() && err == nil {
 		err = context.Cause(ctx)
@@ -58,7 +61,7 @@ func (s *events) open(life context.Context) error {
 	req.Header.Set("Cache-Control", "no-store")
 	endless := *s.client
 	endless.Timeout = 0
-	resp, err := endless.Do(req)
+	resp, err := endless.Do(req) //nolint:bodyclose // abort does
 	if err != nil {
 		return err
 	}
