@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"time"
 )
 
 // Client is a connection to a server that is made again when it breaks, until Close or until the server
@@ -37,8 +38,9 @@ type Client struct {
 	rooms    map[string]*Room // by name
 	number   uint64           // of the last room
 	identity Identity
-	changes  []change // of state, for OnState
-	telling  bool     // a goroutine tells them
+	stray    time.Time // when the last connection ended that had said hello and got no welcome
+	changes  []change  // of state, for OnState
+	telling  bool      // a goroutine tells them
 }
 
 // Identity is who the server says that a connection is.

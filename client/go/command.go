@@ -197,8 +197,11 @@ func (c *Client) wait(ctx context.Context, d *command) (json.RawMessage, error) 
 // unknown returns an error that is both err and ErrUnknownOutcome.
 func unknown(err error) error { return fmt.Errorf("%w: %w", ErrUnknownOutcome, err) }
 
-// do sends a command and waits for its result.
+// do sends a command and waits for its result. A ctx that has ended sends nothing.
 func (c *Client) do(ctx context.Context, d command) (json.RawMessage, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()

@@ -183,6 +183,9 @@ func (c *Client) lost(l *link) ending {
 		l.release.Stop()
 	}
 	end := l.endingLocked()
+	if !l.open {
+		c.stray = time.Now()
+	}
 	if d := l.largestLocked(); l.tooLong() && d != nil {
 		c.refusedLocked(l, d, &Error{Code: codeTooLarge, Text: "the server takes no frame that long"})
 	}

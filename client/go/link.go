@@ -16,6 +16,9 @@ const grace = 10 * time.Second
 // goodbye is how long the server has to close the connection after its bye or the client's.
 const goodbye = time.Second
 
+// strayFor is how long a hello may be under way that was sent over a connection that has broken since.
+const strayFor = 2 * time.Minute
+
 var (
 	errSilent = errors.New("geistclient: the server is silent")
 	errBye    = errors.New("geistclient: the server has said goodbye and not closed the connection")
@@ -249,8 +252,13 @@ func (l *link) endingLocked() ending {
 		end.wait, end.timed, e.Retry = l.bye.retry, l.bye.timed, l.bye.retry
 	}
 	switch code {
-	case codeBadFrame, codeDenied, codeVersion, codeReplaced:
+	case codeBadFrame, codeDenied, codeVersion:
 		end.fatal = true
+	case codeReplaced:
+		// The server may have come to a hello of our own only now that it got over a connection
+		// that was broken before its welcome.
+		stray := l.client.stray
+		end.fatal = stray.IsZero() || time.Since(stray) > strayFor
 	case codeExpired, codeUnauthorized:
 		end.fatal = l.client.conf.Token == nil // there is no other to be had
 	}

@@ -137,6 +137,33 @@ func TestClient_backsOff(t *testing.T) {
 	})
 }
 
+// TestClient_replacedByItself holds that a hello that the server comes to late, over a connection that has broken since,
+// does not end the client.
+func TestClient_replacedByItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{Watchdog: -1})
+		p.cut()
+		p = s.next()
+		p.expect(`["hello",{"session":"vectors-session-1"}]`)
+		p.cut()
+		for range 2 {
+			p = s.welcome()
+			p.send(`["bye","replaced"]`)
+			p.end(4409)
+		}
+		p = s.welcome()
+		time.Sleep(strayFor)
+		if c.State() != Open {
+			t.Fatalf("state = %v, want Open", c.State())
+		}
+		p.send(`["bye","replaced"]`)
+		p.end(4409)
+		if _, err := c.Receive(t.Context()); !errors.Is(err, ErrReplaced) {
+			t.Errorf("Receive: %v, want ErrReplaced", err)
+		}
+	})
+}
+
 // TestClient_repeats holds what is sent again when a connection breaks, and what is not.
 func TestClient_repeats(t *testing.T) {
 	for name, conf := range encodings {

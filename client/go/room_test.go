@@ -101,9 +101,16 @@ func TestRoom_leave(t *testing.T) {
 		left := make(chan error, 1)
 		go func() { left <- r.Leave(t.Context()) }()
 		p.expect(`["leave",2,"a"]`)
-		go p.send(`["m","a",2,"of the time before"]`)
-		next := joined(t, c, p, "a", JoinOptions{}, `["join",3,"a"]`)
-		p.send(`["ok",2]`)
+		go func() {
+			p.expect(`["join",3,"a"]`)
+			p.send(`["m","a",2,"of the time before"]`)
+			p.send(`["ok",2]`)
+			p.send(`["joined",3,"a",{"epoch":"e1","offset":0}]`)
+		}()
+		next, err := c.Join(t.Context(), "a", JoinOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		p.send(`["m","a",3,3]`)
 		if err := <-left; err != nil {
 			t.Errorf("Leave: %v", err)
@@ -188,13 +195,13 @@ func TestRoom_contexts(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		c, p := s.dial(Config{MaxPending: 1})
 		r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
-		publish := func() error {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		publish := func(limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			_, err := r.Publish(ctx, Message{Data: []byte("1")})
 			return err
 		}
-		if err := publish(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnknownOutcome) {
+		if err := publish(time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnknownOutcome) {
 			t.Errorf("Publish that was sent: %v, want DeadlineExceeded and ErrUnknownOutcome", err)
 		}
 		p.expect(`["pub",2,"a",1]`)
@@ -214,9 +221,9 @@ func TestRoom_contexts(t *testing.T) {
 		p.end(1001)
 		synctest.Wait()
 		waiting := make(chan error, 1)
-		go func() { waiting <- publish() }()
+		go func() { waiting <- publish(time.Second) }()
 		synctest.Wait()
-		if err := publish(); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
+		if err := publish(time.Second / 2); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
 			t.Errorf("Publish beyond MaxPending: %v, want DeadlineExceeded alone", err)
 		}
 		if err := <-waiting; !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
