@@ -28,12 +28,11 @@ type Config struct {
 	// Header is sent with each request of the client. It is not changed, and must not be changed.
 	Header http.Header
 	// HTTPClient makes the connections. Nil means http.DefaultClient. Its Timeout bounds the beginning of a
-	// WebSocket and each POST; it must not be shorter than a stream of events is to last, so it is
-	// ignored for that.
+	// WebSocket and each POST; for a stream of events it is ignored.
 	HTTPClient *http.Client
 	// Token, if set, returns the credentials. It is called before each connection, and when 80 % of
 	// the time for which the server holds them good have passed. An error fails the attempt, which is
-	// made again later. ctx ends with the attempt.
+	// made again later. ctx ends with the attempt, and Token must heed that: the client waits for it.
 	Token func(ctx context.Context) (string, error)
 	// Transport is WebSocket, EventStream or Auto. Empty means WebSocket.
 	Transport Transport
@@ -42,8 +41,8 @@ type Config struct {
 	Binary bool
 
 	// MinDelay bounds the time before the first attempt to connect again, MaxDelay that before any. The
-	// bound doubles with each attempt, the time is chosen at random below it. Zero means 200 ms and 20
-	// s.
+	// bound doubles with each attempt, the time is chosen at random below it. Zero means 200 ms and
+	// 20 s.
 	MinDelay, MaxDelay time.Duration
 	// ConnectTimeout bounds each attempt to connect, up to the server's welcome. Zero means 10 s.
 	ConnectTimeout time.Duration
@@ -64,7 +63,8 @@ type Config struct {
 	// tests: two clients with one session put each other out, and their messages have the same ids.
 	Session string
 
-	// Logger is told of lost connections and of what cannot be returned to anybody. Nil logs nothing.
+	// Logger is told of lost connections and of what cannot be returned to anybody. It is called under
+	// a lock: its handler must not use the client. Nil logs nothing.
 	Logger *slog.Logger
 	// OnState, if set, is told each change of the state, in order, with the error that led to it, or
 	// nil. It runs in a goroutine of its own and may call everything.

@@ -280,7 +280,8 @@ func (r *Room) Position() Position {
 }
 
 // Members returns who is there, by connection, and how many are: more than are returned if the room is
-// too large to be listed whole. It is for rooms joined with JoinOptions.Presence.
+// too large to be listed whole. While the client is not connected they are those who were there last. It
+// is for rooms joined with JoinOptions.Presence.
 func (r *Room) Members() (members []Member, count int) {
 	r.client.mu.Lock()
 	defer r.client.mu.Unlock()
@@ -329,9 +330,11 @@ func (r *Room) resume() {
 // such a way that the server publishes it once. It returns the message's position, which is zero if
 // nobody was there and nothing is kept, or an error:
 //
-//   - *Error if the server refuses. ErrUnknownOutcome is one of them: the server no longer knows whether it has published the message.
+//   - *Error if the server refuses. ErrUnknownOutcome is one of them: the server no longer knows
+//     whether it has published the message.
 //   - ErrMessage if it cannot be sent, ErrLeft or another reason if the room has ended.
-//   - That of ctx, or ErrClosed; with ErrUnknownOutcome beside it if the message was sent already, and may be published.
+//   - That of ctx, or ErrClosed; with ErrUnknownOutcome beside it if the message was sent already,
+//     and may be published.
 //
 // In which order messages are published that are under way at the same time is not defined.
 func (r *Room) Publish(ctx context.Context, m Message) (Position, error) {
