@@ -159,8 +159,10 @@ func (c *chaos) read(room *Room) {
 			return
 		}
 		c.model.mu.Lock()
-		log := c.model.rooms[room.name]
-		id, data := log.ids[i], log.data[i]
+		log, id, data := c.model.rooms[room.name], "", ""
+		if i < len(log.ids) {
+			id, data = log.ids[i], log.data[i]
+		}
 		c.model.mu.Unlock()
 		if m.ID != id || string(m.Data) != data || m.Position != (Position{modelEpoch, uint64(2 * (i + 1))}) {
 			c.t.Errorf("room %s, message %d: got %s %s at %v, want %s %s", room.name, i, m.ID, m.Data, m.Position, id, data)

@@ -164,12 +164,10 @@ func (r *Room) joinedLocked(j joinedFrame) {
 
 // messageLocked takes a message, unless it is known already. client.mu must be held.
 func (r *Room) messageLocked(m Message) {
-	if !r.in {
-		return // of the time before a join that is under way, or it would have been too much
-	}
-	if r.owed != nil {
+	if r.in && r.owed != nil {
 		r.gapLocked(*r.owed, -1) // the server has not told it
 	}
+	// Not in is of the time before a join that is under way, or would have been too much.
 	if !r.in || m.Position.Offset <= r.pos.Offset {
 		return
 	}

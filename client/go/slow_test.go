@@ -1,9 +1,12 @@
 package geistclient
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestRoom_slowReader holds that a room that nobody reads is left, and joined again where it was, and that
@@ -101,4 +104,39 @@ func TestRoom_gapWithoutSpace(t *testing.T) {
 			t.Errorf("got %+v, want a gap from 1 to 9", m)
 		}
 	})
+}
+
+// TestRoom_slowReaderTakenOut holds that the server's word counts that it has taken the client out of a room that
+// waits for its reader, unless the client has asked to be let in again since.
+func TestRoom_slowReaderTakenOut(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		t.Run(fmt.Sprint("asked again: ", asked), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				c, p := s.dial(Config{Buffer: 1})
+				r := joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+				p.send(`["m","a",1,1]`)
+				p.send(`["m","a",2,2]`)
+				p.expect(`["leave",2,"a"]`)
+				if asked {
+					received(t, r)
+					p.expect(`["join",3,"a",{"since":["e1",1]}]`)
+				}
+				p.send(`["left","a","denied"]`)
+				p.send(`["error",2,"not_joined"]`)
+				if asked {
+					p.send(`["joined",3,"a",{"epoch":"e1","offset":1,"recovered":true}]`)
+					p.send(`["m","a",2,2]`)
+				}
+				if m := received(t, r); m.Position.IsZero() {
+					t.Errorf("got %+v, want a message", m)
+				}
+				p.quiet()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := r.Receive(ctx); errors.Is(err, ErrDenied) == asked {
+					t.Errorf("Receive: %v", err)
+				}
+			})
+		})
+	}
 }
