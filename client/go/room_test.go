@@ -215,6 +215,12 @@ func TestRoom_contexts(t *testing.T) {
 		if _, err := r.Receive(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Receive: %v, want DeadlineExceeded", err)
 		}
+		for range 20 { // space and the end of ctx are both there
+			if _, err := c.Publish(ctx, "c", Message{}); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnknownOutcome) {
+				t.Errorf("Publish with a ctx that has ended: %v, want DeadlineExceeded alone", err)
+			}
+		}
+		p.quiet()
 		p.send(`["m","a",1,1]`)
 		received(t, r)
 		p.send(`["bye","draining",{"retry":60000}]`)
@@ -260,6 +266,31 @@ func TestRoom_badMessages(t *testing.T) {
 		if _, err := c.Call(t.Context(), "f", []byte("{")); !errors.Is(err, ErrMessage) {
 			t.Errorf("Call: %v, want ErrMessage", err)
 		}
+		p.quiet()
+	})
+}
+
+// TestRoom_leaveThatWaits holds that a connection that breaks has left for who still waits to say so.
+func TestRoom_leaveThatWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		c, p := s.dial(Config{})
+		joined(t, c, p, "a", JoinOptions{}, `["join",1,"a"]`)
+		r := joined(t, c, p, "b", JoinOptions{}, `["join",2,"b"]`)
+		p.cut()
+		p = s.welcome()
+		p.expect(`["join",3,"a",{"since":["e1",0]}]`)
+		p.expect(`["join",4,"b",{"since":["e1",0]}]`)
+		p.send(`["error",3,"rate","",{"retry":60000}]`)
+		synctest.Wait()
+		left := make(chan error, 1)
+		go func() { left <- r.Leave(t.Context()) }()
+		p.quiet()
+		p.cut()
+		if err := <-left; err != nil {
+			t.Errorf("Leave: %v", err)
+		}
+		p = s.welcome()
+		p.expect(`["join",6,"a",{"since":["e1",0]}]`)
 		p.quiet()
 	})
 }
