@@ -108,4 +108,5 @@
 //	store/sqlite         a store in an SQLite file, a module of its own
 //	store/storetest      tests that every store passes
 //	geisttest            tests of an application, in memory, without a port
+//	client/go            a client of rooms for services and tests; a module of its own
 package geist
