@@ -1,158 +1,103 @@
 // The client of geist.v1: rooms over a WebSocket, or over server-sent events and POST where
-// WebSockets do not get through. It needs no build step and nothing else; README.md has its
-// API. Fields that begin with an underscore are the module's own.
+// WebSockets do not get through. It needs no build step and nothing else. README.md has its API.
 
 const PATIENCE = 10_000; // ms that an opening, a POST and the answer to a ping may take
 const RETURN = 60_000; // ms after which WebSockets are tried again, having failed
 const LASTING = 5_000; // ms after which a connection starts the back-off anew
 const SAVING = 200; // ms that the storage may be behind
-const WINDOW = 64; // commands under way at once; the server bounds their rate
+const WINDOW = 64; // commands under way at once, as the server bounds their rate
 const BATCH = 32_768; // characters of a POST
 
-// What closes of a WebSocket mean, and statuses of HTTP with 4000 added, if no bye says it.
-const REASONS = { 1001: "draining", 1009: "too_large", 1013: "lagging", 4400: "bad_frame", 4401: "unauthorized", 4403: "denied",
-  4406: "version", 4409: "replaced", 4413: "too_large", 4429: "rate" };
+// What the ends of a WebSocket mean, and statuses of HTTP with 4000 added, if there was no bye.
+const REASONS = {
+  1009: "too_large", 4413: "too_large", 4400: "bad_frame", 4401: "unauthorized", 4403: "denied", 4406: "version", 4409: "replaced",
+};
 const FINAL = ["bad_frame", "denied", "version"];
-const CUT = "cut"; // the code of commands whose connection ended before their answer
 
-/** What a promise is rejected with, and an error event has. retry is in ms, if the command may be repeated then. */
+/** What promises are rejected with and error events have. retry is in ms, if repeating may help then. */
 export class GeistError extends Error {
-  constructor(code, text, more) {
-    super(text || code);
-    Object.assign(this, { name: "GeistError", code }, more);
+  name = "GeistError";
+  constructor(code, text = code, retry) {
+    super(text);
+    Object.assign(this, { code, retry });
   }
 }
+
+const CUT = new GeistError("unknown_outcome", "the connection ended before the answer");
+const AGAIN = new GeistError("again"); // the server has not done it, and says when to come again
 
 /** A storage that lasts as long as the page. */
 export function memoryStore() {
   const items = new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-  };
+  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value), removeItem: (key) => void items.delete(key) };
 }
 
-/** Opens a client at once, and keeps it open until close(). */
-export function connect(url, options) {
-  return new Client(url, options);
-}
-
-const utf8 = new TextEncoder(), text = new TextDecoder();
+const utf8 = new TextEncoder();
+const text = new TextDecoder();
 const base64 = (bytes) => btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
 const base64url = (bytes) => base64(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 const unbase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+const some = (object) => (JSON.stringify(object) === "{}" ? undefined : object);
 
-// The first 8 characters of the session's SHA-256, in base64url: its messages' ids begin so.
-// The browser's own digest comes too late for them, and only over HTTPS. One block is enough.
-function author(session) {
-  const first = [], sums = [], keys = [];
-  const fraction = (x) => ((x % 1) * 2 ** 32) | 0;
-  for (let n = 2; keys.length < 64; n++) {
-    if (!first.every((p) => n % p)) continue;
-    first.push(n);
-    sums.push(fraction(Math.sqrt(n)));
-    keys.push(fraction(Math.cbrt(n)));
-  }
-  const w = new Int32Array(64), bytes = [...utf8.encode(session), 128];
-  bytes.forEach((b, i) => (w[i >> 2] |= b << (24 - 8 * (i & 3))));
-  w[15] = 8 * session.length;
-  const turn = (x, ...by) => by.reduce((sum, n) => sum ^ ((x >>> n) | (x << (32 - n))), 0);
-  let [a, b, c, d, e, f, g, h] = sums;
-  for (let i = 0; i < 64; i++) {
-    if (i > 15) {
-      const x = w[i - 15], y = w[i - 2];
-      w[i] = w[i - 16] + (turn(x, 7, 18) ^ (x >>> 3)) + w[i - 7] + (turn(y, 17, 19) ^ (y >>> 10));
-    }
-    const t = h + turn(e, 6, 11, 25) + ((e & f) ^ (~e & g)) + keys[i] + w[i];
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + t) | 0, c, b, a, (t + turn(a, 2, 13, 22) + ((a & b) ^ (a & c) ^ (b & c))) | 0];
-  }
-  const [x, y] = [sums[0] + a, sums[1] + b];
-  return base64url([x >> 24, x >> 16, x >> 8, x, y >> 24, y >> 16].map((n) => n & 255));
-}
-
-// The compact encoding, of frames in both directions.
+// The compact encoding: encode for what goes to the server, decode for what comes.
 function encode(frame) {
-  const [name, ref, room, data, { as, event, since, log, echo } = {}] = frame;
-  const out = [];
-  const num = (n) => {
-    for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128);
-    out.push(n);
-  };
-  const str = (s = "") => {
-    const bytes = utf8.encode(s);
-    num(bytes.length);
-    out.push(...bytes);
-  };
-  let body;
-  if (name === "pub") {
-    out.push(as === "base64" ? 3 : as === "text" ? 2 : 1);
-    num(ref);
-    str(room);
-    out.push((log === false) | ((echo === false) << 1) | (!!since << 2));
-    str(event);
-    if (since) str(since[0]), num(since[1]);
-    body = as === "base64" ? unbase64(data) : utf8.encode(as === "text" ? data : JSON.stringify(data));
-  } else {
-    out.push(0);
-    body = utf8.encode(JSON.stringify(frame));
-  }
-  const message = new Uint8Array(out.length + body.length);
-  message.set(out);
-  message.set(body, out.length);
-  return message;
+  const [name, ref, room, data, { as, event = "", since, log, echo } = {}] = frame;
+  if (name !== "pub") return Uint8Array.from([0, ...utf8.encode(JSON.stringify(frame))]);
+  const num = (n) => (n < 128 ? [n] : [(n % 128) | 128, ...num(Math.floor(n / 128))]);
+  const str = (s, bytes = utf8.encode(s)) => [...num(bytes.length), ...bytes];
+  const flags = (log === false) | ((echo === false) << 1) | (!!since << 2);
+  const place = since ? [...str(since[0]), ...num(since[1])] : [];
+  const kind = as === "base64" ? 3 : as === "text" ? 2 : 1;
+  const body = kind > 2 ? unbase64(data) : utf8.encode(kind > 1 ? data : JSON.stringify(data));
+  return Uint8Array.from([kind, ...num(ref), ...str(room), flags, ...str(event), ...place, ...body]);
 }
 
 function decode(buffer) {
   const bytes = new Uint8Array(buffer);
   let at = 1;
   const num = () => {
-    let n = 0;
-    for (let unit = 1; ; unit *= 128) {
-      n += (bytes[at] & 127) * unit;
-      if (!(bytes[at++] > 127)) return n;
-    }
+    const b = bytes[at++];
+    return b > 127 ? b - 128 + 128 * num() : b;
   };
   const str = (length = num()) => text.decode(bytes.subarray(at, (at += length)));
   const kind = bytes[0];
   if (!kind) return JSON.parse(str(bytes.length));
   const [room, offset, id, event] = [str(), num(), str(), str()];
-  const data = kind === 3 ? bytes.slice(at) : str(bytes.length);
-  return ["-mtb"[kind], room, offset, kind === 1 ? JSON.parse(data) : data, id, event];
+  const data = kind > 2 ? bytes.slice(at) : str(bytes.length);
+  return ["-mtb"[kind], room, offset, kind > 1 ? data : JSON.parse(data), id, event];
 }
 
-// A transport calls up once, got with each frame, alive at any other sign of life and down at its end.
+// A transport calls up when it is open, got with what parses a frame, alive at any other sign
+// of life, and down at its end.
 
 function openSocket({ WebSocket, url, binary }, { up, got, down }) {
-  const ws = new WebSocket(url.href.replace(/^http/, "ws"), binary ? ["geist.v1.bin", "geist.v1"] : ["geist.v1"]);
+  const ws = new WebSocket(url.href.replace("http", "ws"), binary ? ["geist.v1.bin", "geist.v1"] : ["geist.v1"]);
   ws.binaryType = "arraybuffer";
   ws.onopen = up;
-  ws.onmessage = ({ data }) => got(() => (typeof data === "string" ? JSON.parse(data) : decode(data)));
+  ws.onmessage = ({ data }) => got(() => (data.at ? JSON.parse(data) : decode(data)));
+  ws.onclose = ({ code }) => down(REASONS[code]);
   ws.onerror = () => {}; // a close follows
-  ws.onclose = (e) => down(REASONS[e.code]);
   return {
-    send: (frame) => ws.send(ws.protocol === "geist.v1.bin" ? encode(frame) : JSON.stringify(frame)),
+    send: (frame) => ws.send(ws.protocol === "geist.v1" ? JSON.stringify(frame) : encode(frame)),
     close: () => ws.close(),
   };
 }
 
 function openStream({ fetch, url }, { up, got, alive, down }) {
-  const abort = new AbortController(), { signal } = abort;
+  const abort = new AbortController();
   const queue = [];
   let key, posting, timer;
   const request = async (init) => {
-    const answer = await fetch(url.href, { ...init, signal, cache: "no-store" });
-    if (answer.ok) return answer;
-    const wait = answer.headers.get("Retry-After") * 1000;
-    down(REASONS[4000 + answer.status], wait || 0);
-    throw answer.status;
+    const answer = await fetch(url.href, { ...init, signal: abort.signal, cache: "no-store" });
+    if (!answer.ok) down(REASONS[4000 + answer.status]);
+    return answer;
   };
   const post = async () => {
     posting = true;
-    await null; // what is sent at once goes at once
+    await null; // what is sent at once travels together
     while (queue.length) {
-      let n = 1, size = queue[0].length;
-      while (n < queue.length && (size += queue[n].length) < BATCH) n++;
+      let n = 1;
+      for (let size = queue[0].length; n < queue.length && (size += queue[n].length) < BATCH; ) n++;
       timer = setTimeout(down, PATIENCE);
       const headers = { "Content-Type": "application/json", "Geist-Stream": key };
       await request({ method: "POST", headers, body: `[${queue.splice(0, n)}]` });
@@ -160,28 +105,28 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
     }
     posting = false;
   };
-  const read = async () => {
-    const answer = await request({ headers: { Accept: "text/event-stream" } });
-    if (!/^text\/event-stream/.test(answer.headers.get("Content-Type"))) return;
-    const reader = answer.body.getReader(), decoder = new TextDecoder();
-    for (let rest = "", data = []; ; ) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      alive();
-      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
-      rest = lines.pop();
-      for (const line of lines) {
-        if (line.startsWith("data:")) data.push(line.slice(5));
-        else if (data.length && !line.trim()) event(data.splice(0).join("\n"));
-      }
-    }
-  };
   const event = (json) => {
     if (key) return got(() => JSON.parse(json));
     key = JSON.parse(json)[1];
     up();
   };
-  read().catch(() => {}).then(() => down());
+  const read = async () => {
+    const { ok, body } = await request({ headers: { Accept: "text/event-stream" } });
+    if (!ok) return;
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = ""; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (key) alive();
+      const events = (rest + value).split(/\r?\n\r?\n/);
+      rest = events.pop();
+      for (const lines of events) {
+        const data = lines.match(/^data:[^\n]*/gm);
+        if (data) event(data.map((line) => line.slice(5)).join(""));
+      }
+    }
+  };
+  read().finally(down).catch(() => {});
   return {
     send(frame) {
       queue.push(JSON.stringify(frame));
@@ -194,536 +139,504 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
   };
 }
 
-class Emitter {
-  _handlers = new Map();
-
-  /** Calls handler at each event of that name, until the function that is returned is called. */
-  on(event, handler) {
-    const all = this._handlers.get(event) ?? new Set();
-    this._handlers.set(event, all.add(handler));
-    return () => void all.delete(handler);
-  }
-
-  // Says whether anybody heard it. What handlers throw is theirs.
-  _emit(event, ...args) {
-    const all = this._handlers.get(event) ?? new Set();
-    for (const handler of [...all]) {
-      try {
-        handler(...args);
-      } catch (err) {
-        (globalThis.reportError ?? console.error)(err);
-      }
-    }
-    return all.size > 0;
-  }
-}
-
-class Client extends Emitter {
-  state = "connecting";
-  _rooms = new Map();
-  _outbox = new Map(); // publishes by ref, until they are answered
-  _tasks = new Set(); // shows and calls that wait for a connection
-  _failures = 0; // to connect, one after another
-  _misses = 0; // of WebSockets to open
-
-  constructor(url, { token, transports = ["ws", "sse"], binary = false, storage, key = "geist", maxPending = 100, minDelay = 200,
-    maxDelay = 20_000, watchdog = 25_000, random = Math.random, WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = {}) {
-    super();
-    url = new URL(url, globalThis.location?.href);
-    url.protocol = url.protocol.replace("ws", "http");
-    Object.assign(this, { _token: token, _transports: transports, _storage: storage, _key: key, _maxPending: maxPending, _minDelay: minDelay,
-      _maxDelay: maxDelay, _watchdog: watchdog, _random: random, _means: { url, binary, WebSocket, fetch } });
-    this._load();
-    this._start();
-  }
-
-  /** Enters a room, now and after each reconnect. A room that one is in already is the same. */
-  join(name, options) {
-    const room = this._rooms.get(name) ?? new Room(this, name, options, this._places[name]);
-    this._rooms.set(name, room);
-    this._soon();
-    return room;
-  }
-
-  /** Asks the application. What was under way when the connection broke is not repeated: unknown_outcome. */
-  call(name, data) {
-    return this._ask(false, "call", name, data);
-  }
-
-  /** Connects anew, at once. */
-  reconnect() {
-    this._drop();
-    this._start();
-  }
-
-  /** Ends the connection, and with closed or unknown_outcome what waits. */
-  close() {
-    this._end("closed");
-  }
-
-  _start() {
-    if (!this._events) {
-      this._events = new AbortController();
-      const on = (target, name, f) => target?.addEventListener?.(name, f, { signal: this._events.signal });
-      on(globalThis, "online", () => this._nudge());
-      on(globalThis, "pagehide", () => this._save());
-      on(globalThis.document, "visibilitychange", () => document.hidden || this._nudge());
-    }
-    this._connect();
-  }
-
-  async _connect() {
-    const link = (this._link = { waiting: new Map(), timers: new Set(), top: 0 });
-    clearTimeout(this._timer);
-    this._turn("connecting");
-    let token;
-    try {
-      token = await this._token?.();
-    } catch (err) {
-      if (link !== this._link) return;
-      this._fail(err);
-      this._lost(link);
-    }
-    if (link !== this._link) return;
-    link.ws = this._socketIsNext();
-    link.dog = this._later(link, PATIENCE, () => this._lost(link));
-    const mine = (f) => (...args) => link === this._link && f(...args);
-    const hooks = {
-      up: mine(() => {
-        link.send(["hello", { session: this._session, token }]);
-        link.up = true;
-        this._flush();
-      }),
-      alive: mine(() => this._beat(link)),
-      got: mine((parse) => {
-        this._beat(link);
-        if (link.ws) this._worked = true;
-        link.heard = true;
+function emitter() {
+  const handlers = new Map();
+  return {
+    on(event, handler) {
+      const all = handlers.get(event) ?? new Set();
+      handlers.set(event, all.add(handler));
+      return () => void all.delete(handler);
+    },
+    // Returns what the handlers do. What they throw is theirs.
+    emit: (event, ...args) =>
+      [...(handlers.get(event) ?? [])].map((handler) => {
         try {
-          this._receive(link, parse());
+          return handler(...args);
         } catch (err) {
-          this._fail(new GeistError("bad_frame", `the server sent what is no frame: ${err}`));
+          (globalThis.reportError ?? console.error)(err);
         }
       }),
-      down: mine((reason, retry) => this._lost(link, reason, retry)),
-    };
+  };
+}
+
+/** Opens a client at once, and keeps it open until close(). */
+export function connect(url, options = {}) {
+  const { token, transports = ["ws", "sse"], binary, storage, key = "geist", maxPending = 100, watchdog = 25_000 } = options;
+  const { minDelay = 200, maxDelay = 20_000, random = Math.random } = options;
+  const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = options;
+  const { on, emit } = emitter();
+  const rooms = new Map(); // by name
+  const outbox = new Map(); // publishes by ref, until they are answered
+  const tasks = new Set(); // calls and shows that wait to be sent
+  let state = "connecting";
+  let session, places, saver, unsaved, planned;
+  let ref = 0;
+  let link = null; // the connection
+  let timer; // of the link, or of the wait for the next
+  let events; // what ends the page's listeners
+  let failures = 0; // to connect, one after another
+  let misses = 0; // of WebSockets to open
+  let worked, again, held, me;
+
+  url = new URL(url, globalThis.location?.href);
+  url.protocol = url.protocol.replace("ws", "http");
+
+  // ---- the connection
+
+  const arm = (ms, f) => {
+    clearTimeout(timer);
+    timer = setTimeout(f, ms);
+  };
+  const beat = () => state === "open" && arm(watchdog, probe);
+  const probe = () => {
+    command(() => {}, "ping");
+    arm(PATIENCE, lost);
+  };
+  const backoff = (n) => random() * Math.min(maxDelay, minDelay * 2 ** n); // full jitter
+  const turn = (to, reason = "") => {
+    const news = state !== to;
+    state = to;
+    if (news) emit("state", to, reason);
+  };
+  const fail = (err) => void (emit("error", err).length || console.error(err));
+
+  // Somebody looks, or the net is back: a wait that the server has not asked for is over.
+  const nudge = () => {
+    if (state === "waiting" && !held) open();
+    else if (state === "open") probe();
+  };
+
+  function start() {
+    if (!events) {
+      events = new AbortController();
+      const listen = (target, name, f) => target?.addEventListener?.(name, f, events);
+      listen(globalThis, "online", nudge);
+      listen(globalThis, "pagehide", save);
+      listen(globalThis.document, "visibilitychange", () => document.hidden || nudge());
+    }
+    open();
+  }
+
+  async function open() {
+    clearTimeout(timer);
+    const mine = (link = { waiting: new Map(), timers: new Set(), top: 0 });
+    const own = (f) => (...args) => mine === link && f(...args);
+    turn("connecting");
     try {
-      Object.assign(link, (link.ws ? openSocket : openStream)(this._means, hooks));
+      const secret = await token?.();
+      if (mine !== link) return;
+      // WebSockets that failed twice without ever having worked are given up for a while.
+      const both = transports.length > 1;
+      mine.ws = both ? WebSocket && (misses < 2 || Date.now() > again) : transports[0] === "ws";
+      arm(PATIENCE, lost);
+      const hooks = {
+        up: own(() => {
+          mine.up = true;
+          mine.send(["hello", { session: session.secret, token: secret }]);
+          flush();
+        }),
+        alive: own(beat),
+        got: own((parse) => {
+          mine.heard = true;
+          worked ||= mine.ws;
+          beat();
+          try {
+            const [name, ...rest] = parse();
+            take[name]?.(...rest);
+          } catch (err) {
+            fail(new GeistError("bad_frame", `the server has sent no frame: ${err}`));
+          }
+        }),
+        down: own(lost),
+      };
+      Object.assign(mine, (mine.ws ? openSocket : openStream)({ url, binary, WebSocket, fetch }, hooks));
     } catch (err) {
-      this._fail(err);
-      this._lost(link);
+      own(fail)(err);
+      own(lost)();
     }
   }
 
-  // WebSockets that failed twice without ever having worked are given up for a while.
-  _socketIsNext() {
-    const [ws, sse] = ["ws", "sse"].map((name) => this._transports.includes(name));
-    return ws && (!sse || (!!this._means.WebSocket && (this._misses < 2 || Date.now() > this._again)));
+  // Ends the connection, and says so to the commands that it leaves unanswered.
+  function drop() {
+    const { waiting = new Map(), timers = [], close } = link ?? {};
+    link = null;
+    clearTimeout(timer);
+    timers.forEach(clearTimeout);
+    close?.();
+    for (const room of rooms.values()) room.ref = room.in = 0;
+    for (const { done } of waiting.values()) done(CUT);
   }
 
-  // Ends the connection; what it leaves unanswered is told so.
-  _drop(code = CUT) {
-    const link = this._link;
-    if (!link) return;
-    this._link = null;
-    link.timers.forEach(clearTimeout);
-    link.close?.();
-    for (const room of this._rooms.values()) room._ref = room._in = 0;
-    for (const { done } of link.waiting.values()) done(new GeistError(code));
+  function lost(reason, retry = 0) {
+    const { ws, heard, since, waiting } = link;
+    if (reason === "too_large") {
+      // It can only have been the largest, which must not be sent again.
+      const size = ({ frame }) => JSON.stringify(frame).length;
+      const [largest] = [...waiting.values()].sort((a, b) => size(b) - size(a));
+      if (largest) waiting.delete(largest.frame[1]), largest.done(new GeistError(reason));
+    }
+    drop();
+    if (FINAL.includes(reason)) return end(reason);
+    if (reason === "replaced") {
+      // By a duplicate of this tab, which has its outbox, too: nobody knows what becomes of it.
+      for (const { settle } of outbox.values()) settle(new GeistError("unknown_outcome", "another page has the session"));
+      begin();
+      save();
+    }
+    if (ws && !worked && ++misses > 1) again = Date.now() + RETURN;
+    if (ws === false && !heard) misses = 0; // it is the server that is away
+    if (Date.now() - since > LASTING) failures = 0;
+    held = retry > 0;
+    arm(Math.max(retry, backoff(failures++)), open);
+    turn("waiting", reason);
   }
 
-  _lost(link, reason, retry = 0) {
-    if (link !== this._link) return;
-    if (reason === "too_large") this._largest(link);
-    this._drop();
-    if (FINAL.includes(reason)) return this._end(reason);
-    if (reason === "replaced") this._renew();
-    if (link.ws && !this._worked && ++this._misses > 1) this._again = Date.now() + RETURN;
-    if (!link.ws && !link.heard) this._misses = 0; // it is the server that is away
-    if (Date.now() - link.since > LASTING) this._failures = 0;
-    const most = Math.min(this._maxDelay, this._minDelay * 2 ** this._failures++);
-    this._held = retry > 0;
-    this._timer = setTimeout(() => this._connect(), Math.max(retry, this._random() * most));
-    this._turn("waiting", reason);
+  function end(reason) {
+    drop();
+    events?.abort();
+    events = null;
+    for (const { since, settle } of outbox.values()) settle(since ? CUT : new GeistError(reason));
+    for (const { reject } of tasks) reject(new GeistError(reason));
+    tasks.clear();
+    save();
+    turn("closed", reason);
   }
 
-  // Of what is under way only the largest can have been too large: it must not be sent again.
-  _largest(link) {
-    const size = ({ frame }) => JSON.stringify(frame).length;
-    const [ref, { done }] = [...link.waiting].reduce((a, b) => (size(b[1]) > size(a[1]) ? b : a), [0, { frame: [], done() {} }]);
+  // ---- commands
+
+  // Sends a command, and calls done(error, result) with its answer or CUT.
+  function command(done, name, ...args) {
+    send([name, ++ref, ...args], done);
+    return ref;
+  }
+
+  function send(frame, done) {
+    while (frame.at(-1) === undefined) frame.pop();
+    link.waiting.set(frame[1], { frame, done });
+    link.send(frame);
+  }
+
+  function answer(ref, err, result = undefined) {
+    const { done, frame } = link.waiting.get(ref) ?? {};
     link.waiting.delete(ref);
-    done(new GeistError("too_large", "longer than the server takes"));
+    if (err?.code === "rate" || (err?.retry && frame?.[0] === "join")) {
+      clearTimeout(link.paused);
+      link.paused = later(err.retry || 1000, () => {
+        link.paused = 0;
+        flush();
+      });
+      err = AGAIN;
+    }
+    if (done) done(err, result);
+    else if (err) fail(err);
+    flush();
   }
 
-  // Another page has this session: a duplicate of this tab, which has its outbox, too.
-  _renew() {
-    for (const post of this._outbox.values()) post.settle(new GeistError("unknown_outcome", "another page has taken over the session"));
-    this._begin();
-    this._save();
-  }
-
-  _end(reason) {
-    this._drop();
-    clearTimeout(this._timer);
-    this._events?.abort();
-    this._events = null;
-    for (const post of this._outbox.values()) post.settle(new GeistError(post.since ? "unknown_outcome" : reason));
-    for (const task of this._tasks) task.reject(new GeistError(reason));
-    this._tasks.clear();
-    this._save();
-    this._turn("closed", reason);
-  }
-
-  _turn(state, reason = "") {
-    if (this.state === state) return;
-    this.state = state;
-    this._emit("state", state, reason);
-  }
-
-  // Somebody looks, or the net is back: a wait that the server has not asked for is over.
-  _nudge() {
-    if (this.state === "waiting" && !this._held) this._connect();
-    if (this.state === "open") this._probe(this._link);
-  }
-
-  _beat(link) {
-    this._cancel(link, link.dog);
-    link.dog = this._later(link, this._watchdog, () => this._probe(link));
-  }
-
-  _probe(link) {
-    this._cancel(link, link.dog);
-    link.dog = this._later(link, PATIENCE, () => this._lost(link));
-    this._command(() => {}, "ping");
-  }
-
-  _later(link, ms, f) {
-    const timer = setTimeout(() => {
-      link.timers.delete(timer);
-      f();
-    }, ms);
-    link.timers.add(timer);
+  // Does something later, unless the connection ends before.
+  function later(ms, f) {
+    const { timers } = link;
+    const timer = setTimeout(() => timers.delete(timer) && f(), ms);
+    timers.add(timer);
     return timer;
   }
 
-  _cancel(link, timer) {
-    clearTimeout(timer);
-    link.timers.delete(timer);
-  }
-
-  _fail(err) {
-    if (!this._emit("error", err)) console.error(err);
-  }
-
-  // Sends a command, which calls done(error, result) once.
-  _command(done, name, ...args) {
-    const frame = [name, ++this._ref, ...args];
-    this._send(frame, done);
-    return this._ref;
-  }
-
-  _send(frame, done) {
-    while (frame.at(-1) === undefined) frame.pop();
-    this._link.waiting.set(frame[1], { frame, done });
-    this._link.send(frame);
-  }
-
-  _ask(again, ...command) {
-    return new Promise((resolve, reject) => {
-      if (this.state === "closed") throw new GeistError("closed");
-      if (this._tasks.size >= this._maxPending) throw new GeistError("queue_full");
+  // Sends a command when that is possible. If the connection ends before the answer, it is
+  // sent again or has failed.
+  const ask = (repeat, ...args) =>
+    new Promise((resolve, reject) => {
+      if (state === "closed") throw new GeistError(state);
+      if (tasks.size >= maxPending) throw new GeistError("queue_full");
       const done = (err, result) => {
-        if (err?.code !== CUT) return err ? reject(err) : resolve(result);
-        if (again) this._tasks.add(task);
-        else reject(new GeistError("unknown_outcome", "the connection ended before the answer"));
+        if (err === AGAIN || (repeat && err === CUT)) tasks.add(task);
+        else if (err) reject(err);
+        else resolve(result);
       };
-      const task = { reject, send: () => this._command(done, ...command) };
-      this._tasks.add(task);
-      this._soon();
+      const task = { reject, send: () => command(done, ...args) };
+      tasks.add(task);
+      soon();
     });
+
+  function soon() {
+    if (!planned) queueMicrotask(() => {
+      planned = false;
+      flush();
+      if (unsaved) save();
+    });
+    planned = true;
   }
 
-  _soon() {
-    this._pending ??= Promise.resolve().then(() => {
-      this._pending = null;
-      if (this._unsaved) this._save();
-      this._flush();
-    });
-  }
-
-  // Sends what waits: first the rooms, for publishes rest on where one stands in them.
-  _flush() {
-    const link = this._link;
-    const free = () => link === this._link && link?.up && !link.paused && link.waiting.size < WINDOW;
-    for (const room of this._rooms.values()) if (free() && !room._ref) room._enter(link);
-    for (const post of this._outbox.values()) if (free() && post.link !== link) this._post(link, post);
-    for (const task of this._tasks) {
-      if (!free() || this.state !== "open") return;
-      this._tasks.delete(task);
+  // Sends what waits: rooms first, for publishes rest on where one stands in them.
+  function flush() {
+    const free = () => link?.up && !link.paused && link.waiting.size < WINDOW;
+    for (const room of rooms.values()) if (free() && !room.ref) enter(room);
+    const ready = free() ? [...outbox.values()].filter(isReady).slice(0, WINDOW - link.waiting.size) : [];
+    const frames = ready.map(prepare);
+    if (frames.length) save(); // before it is sent, since who forgets it would publish it twice
+    ready.forEach((post, i) => send(frames[i], post.done));
+    for (const task of tasks) {
+      if (!free() || state !== "open") return;
+      tasks.delete(task);
       task.send();
     }
   }
 
-  // A first publish waits until it is known where one stands in the room: behind that place the
-  // server looks for it when it is repeated. So does one that a later has overtaken.
-  _post(link, post) {
-    const room = this._rooms.get(post.frame[2]), options = post.frame[4];
-    if (!room?._ref || !(post.since || room._in)) return;
-    if (post.since || post.frame[1] < link.top) options.since = post.since ?? room._place;
-    post.since ??= room._place;
-    post.link = link;
-    link.top = Math.max(link.top, post.frame[1]);
-    this._send(post.frame, (err, result) => {
-      if (err?.code === CUT && !post.orphan && options.log !== false) return;
-      if (err?.code === "rate") return this._pause(link, err.retry), (post.link = null);
-      post.settle(err?.code === CUT ? new GeistError("unknown_outcome", "the connection ended before the answer") : err, result);
-    });
+  // ---- publishes
+
+  // A publish waits until it is known where one stands in the room: from there on the server
+  // looks for it if it comes again.
+  function isReady({ on, since, frame }) {
+    const room = rooms.get(frame[2]);
+    return on !== link && room?.ref && (since || room.in);
   }
 
-  _pause(link, ms = 1000) {
-    link.paused = true;
-    this._later(link, ms, () => {
-      link.paused = false;
-      this._flush();
-    });
+  // Returns the frame to send. One that a later has overtaken counts as sent before.
+  function prepare(post) {
+    const [name, ref, room, data, more] = post.frame;
+    const again = post.since || ref < link.top;
+    post.since ??= rooms.get(room).position;
+    post.on = link;
+    link.top = Math.max(link.top, ref);
+    return [name, ref, room, data, some({ ...more, since: again ? post.since : undefined })];
   }
 
-  // Makes a publish of a frame, a new one or, without timeout and promise, one that a reload has left over.
-  _add(frame, since, timeout, resolve, reject) {
-    const ref = frame[1];
-    const post = { frame, since };
-    post.settle = (err, result) => {
-      if (!this._outbox.delete(ref)) return;
+  const idOf = ({ session, frame }) => session.author && `${session.author}.${frame[1]}`;
+
+  // Takes a publish into the outbox. One that was left by a reload has no promise any more.
+  function put(frame, since, timeout, resolve, reject) {
+    const [, ref, room, , { log }] = frame;
+    const settle = (err, result) => {
+      if (!outbox.delete(ref)) return;
       clearTimeout(timer);
-      this._saveSoon();
-      if (err) Object.assign(err, { id: this._id(ref), room: frame[2] });
-      if (!err) resolve?.(result);
-      else if (reject) reject(err);
-      else this._fail(err);
+      saveSoon();
+      if (err) (reject ?? fail)(Object.assign(new GeistError(err.code, err.message, err.retry), { room, id: idOf(post) }));
+      else resolve?.(result);
     };
-    const late = () => post.settle(post.since ? new GeistError("unknown_outcome", "no answer in time") : new GeistError("timeout", "not sent in time"));
+    const done = (err, result) => {
+      if (err === AGAIN) post.on = null;
+      else if (err !== CUT || post.once) settle(err, result);
+    };
+    const late = () => settle(post.since ? CUT : new GeistError("timeout", "not sent in time"));
     const timer = timeout && setTimeout(late, timeout);
-    this._outbox.set(ref, post);
-    this._unsaved = true;
+    const post = { frame, since, settle, done, session, once: log === false };
+    outbox.set(ref, post);
+    unsaved = true;
+    return post;
   }
 
-  _id(ref) {
-    return `${this._author}.${ref}`;
+  // ---- what the server says
+
+  const inside = (f) => (name, ...rest) => {
+    const room = rooms.get(name);
+    if (room?.in) f(room, ...rest);
+  };
+
+  const message = (name, offset, data, id, event) => {
+    const room = rooms.get(name);
+    const it = { room: name, offset, data, id: id ?? "", event: event ?? "", mine: id?.split(".")[0] === session.author };
+    if (!name) return emit("message", it);
+    if (!room?.in || offset <= room.position[1]) return;
+    move(room, room.position[0], offset);
+    room.emit("message", it);
+  };
+
+  const take = {
+    __proto__: null,
+    ok: (ref, result) => answer(ref, null, result ?? undefined),
+    joined: (ref, name, at) => answer(ref, null, at),
+    error: (ref, code, text, more) => answer(ref, new GeistError(code, text, more?.retry)),
+    bye: (code, more) => lost(code, more?.retry),
+    m: message,
+    t: message,
+    b: (name, offset, data, ...more) => message(name, offset, data.at ? data : unbase64(data), ...more),
+    welcome(it) {
+      me = it;
+      session.author = me.author;
+      link.since = Date.now();
+      expire(me.ttl);
+      turn("open");
+      beat();
+      flush();
+    },
+    ask(n, data, event) {
+      const mine = link;
+      const [value] = emit("ask", data, event);
+      const tell = (answer) => answer !== undefined && mine === link && link.send(["answer", n, answer]);
+      Promise.resolve(value).then(tell).catch(fail);
+    },
+    gap: inside((room, at) => {
+      move(room, at.epoch, at.offset);
+      room.emit("gap", at);
+    }),
+    presence: inside((room, change) => {
+      const { reset, joined = [], updated = [], left = [], count } = change;
+      const { members } = room;
+      if (reset) members.clear();
+      for (const member of [...joined, ...updated]) members.set(member.conn, member);
+      for (const conn of left) members.delete(conn);
+      room.emit("presence", members, change, count);
+    }),
+    left: inside((room, code, text) => {
+      out(room, new GeistError(code, text));
+      room.emit("left", code, text);
+    }),
+  };
+
+  // Gets a new token before the old one expires. If that fails, the server ends the connection.
+  function expire(ttl, tries = 0) {
+    if (!ttl || !token) return;
+    const mine = link;
+    const again = (err) => {
+      if (mine !== link) return;
+      fail(err);
+      expire(ttl, tries + 1);
+    };
+    const renew = async () => {
+      const secret = await token();
+      if (mine === link) command((err, result) => (err ? again(err) : expire(result?.ttl)), "auth", secret);
+    };
+    later(tries ? backoff(tries) : Math.min(ttl * 0.8, 2 ** 31 - 1), () => renew().catch(again));
   }
 
-  // One is out of a room: what was not sent to it will not be, what was is not repeated.
-  _leave(room, err) {
-    this._rooms.delete(room.name);
-    room._ref = room._in = 0;
-    delete this._places[room.name];
-    for (const post of this._outbox.values()) {
-      if (post.frame[2] !== room.name) continue;
-      if (post.since) post.orphan = true;
+  // ---- rooms
+
+  function enter(room) {
+    const { name, position, options } = room;
+    const { last, presence, show } = options;
+    const done = (err, at) => {
+      if (room.ref !== mine) return;
+      if (err === AGAIN) room.ref = 0;
+      else if (err) {
+        out(room, err);
+        room.emit("error", err).length || fail(err);
+      } else {
+        room.in = true;
+        move(room, at.epoch, at.offset);
+        room.emit("joined", at);
+      }
+    };
+    const more = { since: position, last: position ? undefined : last, presence, show };
+    const mine = (room.ref = command(done, "join", name, some(more)));
+  }
+
+  function move(room, ...position) {
+    room.position = places[room.name] = position;
+    saveSoon();
+  }
+
+  // Forgets a room. What was not sent to it will not be; what was is not repeated.
+  function out(room, err) {
+    const { name } = room;
+    rooms.delete(name);
+    room.ref = room.in = 0;
+    delete places[name];
+    for (const post of outbox.values()) {
+      if (post.frame[2] !== name) continue;
+      if (post.since) post.once = true;
       else post.settle(err);
     }
-    this._saveSoon();
+    saveSoon();
   }
 
-  _receive(link, frame) {
-    const [kind, a, b, c, d, e] = frame;
-    const room = this._rooms.get(a);
-    if (kind === "ok" || kind === "joined") this._answer(link, a, null, kind === "ok" ? b : c);
-    else if (kind === "error") this._answer(link, a, new GeistError(b, c, d));
-    else if (kind === "m" || kind === "t" || kind === "b") this._message(room, ...frame);
-    else if (kind === "welcome") this._welcome(link, a ?? {});
-    else if (kind === "bye") this._lost(link, a, b?.retry);
-    else if (kind === "ask") this._asked(link, a, b, c);
-    else if (!room?._in) return;
-    else if (kind === "gap") room._gap(b);
-    else if (kind === "presence") room._presence(b);
-    else if (kind === "left") {
-      this._leave(room, new GeistError(b, c));
-      room._emit("left", b, c);
-    }
-  }
-
-  _answer(link, ref, err, result) {
-    const command = link.waiting.get(ref);
-    link.waiting.delete(ref);
-    if (command) command.done(err, result ?? undefined);
-    else if (err) this._fail(err);
-    this._flush();
-  }
-
-  _message(room, kind, name, offset, data, id = "", event = "") {
-    if (kind === "b" && typeof data === "string") data = unbase64(data);
-    const message = { room: name, offset, data, id: id ?? "", event: event ?? "", mine: !!id && id.startsWith(`${this._author}.`) };
-    if (!name) return void this._emit("message", message);
-    if (!room?._in || offset <= room._place[1]) return;
-    room._move([room._place[0], offset]);
-    room._emit("message", message);
-  }
-
-  _welcome(link, { conn, user, ttl }) {
-    Object.assign(this, { conn, user });
-    link.since = Date.now();
-    this._expire(link, ttl);
-    this._turn("open");
-    this._flush();
-  }
-
-  // Gets a new token before the old one expires. Without, the server ends the connection.
-  _expire(link, ttl, failures = 0) {
-    if (!ttl || !this._token) return;
-    this._later(link, Math.min(ttl * 0.8, 2 ** 31 - 1), async () => {
-      const again = (err) => {
-        if (link !== this._link || err.code === CUT) return;
-        this._fail(err);
-        this._expire(link, (Math.min(this._maxDelay, this._minDelay * 2 ** failures) * this._random()) / 0.8, failures + 1);
-      };
-      try {
-        const token = await this._token();
-        if (link === this._link) this._command((err, result) => (err ? again(err) : this._expire(link, result?.ttl)), "auth", token);
-      } catch (err) {
-        again(err);
-      }
-    });
-  }
-
-  async _asked(link, n, data, event) {
-    const [handler] = this._handlers.get("ask") ?? [];
-    if (!handler) return;
-    try {
-      const answer = await handler(data, event);
-      if (link === this._link) link.send(["answer", n, answer]);
-    } catch (err) {
-      this._fail(err);
-    }
-  }
-
-  _begin() {
-    this._session = base64url(crypto.getRandomValues(new Uint8Array(16)));
-    this._author = author(this._session);
-  }
-
-  _load() {
-    let saved = {};
-    try {
-      saved = JSON.parse(this._storage?.getItem(this._key)) ?? {};
-    } catch {} // not ours, or not to be read
-    this._places = saved.places ?? {};
-    this._ref = saved.ref ?? 0;
-    this._begin();
-    if (!/^[\w-]{16,55}$/.test(saved.session)) return;
-    this._session = saved.session;
-    this._author = author(saved.session);
-    for (const [frame, since] of saved.outbox ?? []) this._add(frame, since);
-  }
-
-  _saveSoon() {
-    if (this._storage) this._saver ??= setTimeout(() => this._save(), SAVING);
-  }
-
-  // Where the storage is full, what is unsent does not survive a reload; where nothing can be
-  // written, the session does not, for its refs would be used twice.
-  _save() {
-    clearTimeout(this._saver);
-    this._saver = null;
-    this._unsaved = false;
-    const { _session: session, _ref: ref, _places: places } = this;
-    for (const outbox of [[...this._outbox.values()].map(({ frame, since }) => [frame, since]), []]) {
-      try {
-        return this._storage?.setItem(this._key, JSON.stringify({ session, ref, places, outbox }));
-      } catch {} // next
-    }
-    try {
-      this._storage.removeItem(this._key);
-    } catch {} // there is no storage at all
-  }
-}
-
-class Room extends Emitter {
-  members = new Map();
-  _ref = 0; // of the join on this connection
-  _in = 0; // 1 after its answer
-
-  constructor(client, name, options = {}, place) {
-    super();
+  function join(name, options = {}) {
+    const was = rooms.get(name);
+    if (was) return was;
     const { since, last } = options;
-    Object.assign(this, { name, _client: client, _options: { ...options } });
-    this._place = since ? (Array.isArray(since) ? since : [since.epoch, since.offset]) : since === undefined && !last ? place : undefined;
-  }
-
-  /** Where one stands, as { epoch, offset }, or null before the first answer. */
-  get position() {
-    return this._place ? { epoch: this._place[0], offset: this._place[1] } : null;
-  }
-
-  /** Publishes once. The promise has the id that the message will have. */
-  publish(data, { event, log, echo, as, timeout } = {}) {
-    const c = this._client;
-    if (ArrayBuffer.isView(data)) data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const bytes = data instanceof ArrayBuffer || data instanceof Uint8Array;
-    const body = bytes ? base64(new Uint8Array(data)) : as === "text" ? String(data) : JSON.parse(JSON.stringify(data));
-    const no = (flag) => (flag === false ? false : undefined);
-    const options = { event, as: bytes ? "base64" : as, log: no(log), echo: no(echo) };
-    let id = "";
-    const promise = new Promise((resolve, reject) => {
-      if (c.state === "closed") throw new GeistError("closed");
-      if (c._rooms.get(this.name) !== this) throw new GeistError("not_joined");
-      if (c._outbox.size >= c._maxPending) throw new GeistError("queue_full");
-      id = c._id(++c._ref);
-      c._add(["pub", c._ref, this.name, body, options], undefined, timeout, resolve, reject);
-      c._soon();
-    });
-    return Object.assign(promise, { id });
-  }
-
-  /** Changes what others see of this member. */
-  show(value) {
-    this._options.show = value;
-    return this._client._ask(true, "show", this.name, value);
-  }
-
-  /** Goes out of the room. Nothing of it comes any more. */
-  leave() {
-    const there = this._ref;
-    if (this._client._rooms.get(this.name) !== this) return Promise.resolve();
-    this._client._leave(this, new GeistError("not_joined", "left before it was sent"));
-    return new Promise((resolve) => (there ? this._client._command(() => resolve(), "leave", this.name) : resolve()));
-  }
-
-  _enter(link) {
-    const c = this._client, { last, presence, show } = this._options;
-    const done = (err, result) => {
-      if (this._ref !== ref || err?.code === CUT) return;
-      if (!err) return this._joined(result ?? {});
-      if (err.code === "rate") return c._pause(link, err.retry), (this._ref = 0);
-      if (err.retry) return void c._later(link, err.retry, () => ((this._ref = 0), c._flush()));
-      c._leave(this, err);
-      this._emit("error", err) || c._fail(err);
+    const room = {
+      ...emitter(),
+      name,
+      options: { ...options },
+      position: since === undefined && !last ? places[name] : since,
+      members: new Map(),
+      ref: 0, // of the join on this connection
+      in: false, // whether that has been answered
+      publish(data, { timeout, as, ...more } = {}) {
+        if (data instanceof ArrayBuffer) data = new Uint8Array(data);
+        const bytes = data instanceof Uint8Array;
+        data = bytes ? base64(data) : JSON.parse(JSON.stringify(data));
+        let post;
+        const promise = new Promise((resolve, reject) => {
+          if (state === "closed") throw new GeistError(state);
+          if (rooms.get(name) !== room) throw new GeistError("not_joined");
+          if (outbox.size >= maxPending) throw new GeistError("queue_full");
+          post = put(["pub", ++ref, name, data, { as: bytes ? "base64" : as, ...more }], undefined, timeout, resolve, reject);
+          soon();
+        });
+        return Object.defineProperty(promise, "id", { get: () => post && idOf(post) });
+      },
+      show(value) {
+        room.options.show = value;
+        return ask(true, "show", name, value);
+      },
+      leave: () =>
+        new Promise((resolve) => {
+          if (rooms.get(name) !== room) return resolve();
+          const there = room.ref;
+          out(room, new GeistError("not_joined"));
+          if (!there) return resolve();
+          // The room must not go on behind one's back: it ends with the connection, at the latest.
+          command((err) => resolve(err === AGAIN && lost()), "leave", name);
+        }),
     };
-    const options = { since: this._place, last: this._place ? undefined : last, presence, show };
-    const some = Object.values(options).some((v) => v !== undefined);
-    const ref = (this._ref = c._command(done, "join", this.name, some ? options : undefined));
+    rooms.set(name, room);
+    soon();
+    return room;
   }
 
-  _joined(at) {
-    this._in = 1;
-    this._move([at.epoch, at.offset]);
-    this._emit("joined", at);
+  // ---- what survives a reload
+
+  // Takes a session. Its author is known in a moment, and without HTTPS from the first welcome on.
+  function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)))) {
+    const mine = (session = { secret });
+    const know = (sum) => (mine.author = base64url(new Uint8Array(sum)).slice(0, 8));
+    crypto.subtle?.digest("SHA-256", utf8.encode(secret)).then(know);
   }
 
-  _gap(at) {
-    this._move([at.epoch, at.offset]);
-    this._emit("gap", at);
+  function load() {
+    let saved;
+    try {
+      saved = JSON.parse(storage.getItem(key));
+    } catch {} // there is no storage, or it is not to be read
+    ({ places = {}, ref = 0 } = saved ?? {});
+    begin(saved?.session);
+    for (const post of saved?.outbox ?? []) put(...post);
   }
 
-  _move(place) {
-    this._place = this._client._places[this.name] = place;
-    this._client._saveSoon();
+  // Where the storage is full, what is unsent does not survive; where nothing can be written
+  // the session must not, or its refs would be used twice.
+  function save() {
+    clearTimeout(saver);
+    saver = unsaved = 0;
+    for (const posts of [[...outbox.values()], []]) {
+      try {
+        const saved = { session: session.secret, ref, places, outbox: posts.map(({ frame, since }) => [frame, since]) };
+        return storage?.setItem(key, JSON.stringify(saved));
+      } catch {} // smaller
+    }
+    try {
+      storage.removeItem(key);
+    } catch {} // it cannot have been written before
   }
 
-  _presence(change) {
-    const { reset, count, joined = [], updated = [], left = [] } = change;
-    if (reset) this.members.clear();
-    for (const member of [...joined, ...updated]) this.members.set(member.conn, member);
-    for (const conn of left) this.members.delete(conn);
-    this._emit("presence", this.members, change, count);
+  function saveSoon() {
+    if (storage && state !== "closed") saver ||= setTimeout(save, SAVING);
   }
+
+  load();
+  start();
+  return {
+    on,
+    join,
+    call: (name, data) => ask(false, "call", name, data),
+    reconnect() {
+      drop();
+      start();
+    },
+    close: () => end("closed"),
+    get state() {
+      return state;
+    },
+    get me() {
+      return me;
+    },
+  };
 }
