@@ -40,6 +40,7 @@ type Conn struct {
 	hub   *Hub  // guarded by mu; set once
 	user  string
 	meta  any
+	peer  hubwire.Peer   // guarded by mu; nil unless the client speaks a protocol
 	all   *sub           // guarded by mu; in the room that everybody is in
 	subs  []*sub         // guarded by mu; in the order of joining if the encoding needs vectors
 	rooms map[*room]*sub // guarded by mu; the same, if they are many

@@ -88,7 +88,7 @@ package hub
 //
 //	Conn.mu  →  shard.mu, stripe.mu or userStripe.mu  →  room.mu  →  Hub.mu
 //
-// and never two of one kind. flushers.mu, and the lock of an Outlet, are held for a few
+// and never two of one kind. flushers.mu, flights.mu, and the lock of an Outlet, are held for a few
 // instructions and nothing is locked under them. No function of a user or a backplane is
 // called under any of them: not Config.Room, not Backplane.Unsubscribe. Nor is one of a
 // transport that could come back: not Conn.close, not Outlet.Wake. Encodings are called

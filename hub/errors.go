@@ -27,6 +27,11 @@ var (
 	// ErrMessage means that a message breaks a rule that is written at Message, or is
 	// longer than Config.MaxMessage.
 	ErrMessage = errors.New("hub: bad message")
+	// ErrTooManyConns means that Config.MaxConnsPerUser is reached.
+	ErrTooManyConns = errors.New("hub: too many connections of one user")
+	// ErrUnknownOutcome means that the history of a room does not reach back to where Once
+	// has to look: the message may have been published before, or not.
+	ErrUnknownOutcome = errors.New("hub: the message may have been published or not")
 	// ErrNotJoined means that the connection is not in the room.
 	ErrNotJoined = errors.New("hub: not in the room")
 	// ErrNoPresence means that RoomConfig.Presence is not set for the room.

@@ -33,7 +33,8 @@ func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 	if l.full {
 		dst = append(append(dst, e.Room...), '\t')
 		dst = append(hubwire.AppendPos(dst, e.Epoch, e.Offset), '\t')
-		return append(append(dst, e.Data...), '\n')
+		dst = append(append(dst, e.Data...), '\t')
+		return append(append(dst, e.ID...), '\n')
 	}
 	name := e.Room
 	if e.Epoch == 0 {
@@ -41,6 +42,9 @@ func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 	}
 	if e.Event != "" {
 		name += "/" + e.Event
+	}
+	if e.ID != "" {
+		name += "#" + e.ID
 	}
 	dst = append(append(dst, name...), ' ')
 	dst = append(strconv.AppendUint(dst, e.Offset, 10), ' ')
@@ -61,6 +65,8 @@ func (l lines) AppendPositions(dst []byte, places []hubwire.Place) []byte {
 	dst = append(dst, "id "...)
 	return append(hubwire.AppendVector(dst, places), '\n')
 }
+
+func (l lines) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
 
 func (l lines) Traits() hubwire.Traits {
 	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: l.rooms}
