@@ -5,7 +5,7 @@ const PATIENCE = 10_000; // ms that an opening, a POST and the answer to a ping 
 const RETURN = 60_000; // ms after which WebSockets are tried again, having failed
 const LASTING = 5_000; // ms after which a connection starts the back-off anew
 const SAVING = 200; // ms that the storage may be behind
-const WINDOW = 64; // commands under way at once, as the server bounds their rate
+const WINDOW = 32; // commands under way at once, as the server bounds their rate
 const BATCH = 32_768; // characters of a POST
 
 // What the ends of a WebSocket mean, and statuses of HTTP with 4000 added, if there was no bye.
@@ -447,7 +447,7 @@ export function connect(url, options = {}) {
     bye: (code, more) => lost(code, more?.retry),
     m: message,
     t: message,
-    b: (name, offset, data, ...more) => message(name, offset, data.at ? data : unbase64(data), ...more),
+    b: (name, offset, data, ...more) => message(name, offset, typeof data === "string" ? unbase64(data) : data, ...more),
     welcome(it) {
       me = it;
       session.author = me.author;
@@ -574,7 +574,7 @@ export function connect(url, options = {}) {
           out(room, new GeistError("not_joined"));
           if (!there) return resolve();
           // The room must not go on behind one's back: it ends with the connection, at the latest.
-          command((err) => resolve(err === AGAIN && lost()), "leave", name);
+          command((err) => resolve(err === AGAIN ? lost() : undefined), "leave", name);
         }),
     };
     rooms.set(name, room);

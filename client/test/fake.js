@@ -7,12 +7,6 @@ import { connect } from "../geist.js";
 /** Lets everything happen that waits for no timer. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Stops the clock for a test. */
-export function stopClock(t) {
-  mock.timers.enable({ apis: ["setTimeout", "Date"] });
-  t.after(() => mock.timers.reset());
-}
-
 /** Moves the clock, step by step, so that what timers start can start timers. */
 export async function pass(ms, step = 50) {
   await settle();
@@ -20,6 +14,19 @@ export async function pass(ms, step = 50) {
     mock.timers.tick(Math.min(step, ms));
     await settle();
   }
+}
+
+let stopped = false;
+
+/** Stops the clock until the test ends. */
+export function stopClock(t) {
+  if (stopped) return;
+  stopped = true;
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  t.after(() => {
+    mock.timers.reset();
+    stopped = false;
+  });
 }
 
 /** A network that keeps every socket that a client opens in sockets. */
@@ -42,8 +49,9 @@ export class Net {
         assert.ok(!this.gone, "sent on a socket that has ended");
         this.sent.push(typeof message === "string" ? JSON.parse(message) : message);
       }
+      /** Sends frames, or messages as they are, to the client. */
       say(...frames) {
-        for (const frame of frames) this.onmessage({ data: frame instanceof Uint8Array ? frame.buffer : JSON.stringify(frame) });
+        for (const frame of frames) this.onmessage({ data: Array.isArray(frame) ? JSON.stringify(frame) : frame });
       }
       cut(code = 1006) {
         this.gone = true;
@@ -65,44 +73,69 @@ export class Net {
   }
 }
 
-/** A client on a network of its own, which is closed with the test. random is 1: every wait is the longest. */
+/** Opens a client on a network of its own, which is closed with the test. random is 1: every wait is the longest. */
 export function open(t, options) {
   stopClock(t);
   const net = new Net();
   const client = connect("http://example.test/rt", { WebSocket: net.WebSocket, random: () => 1, transports: ["ws"], ...options });
   t.after(() => client.close());
   const errors = [];
-  client.on("error", (err) => errors.push(err.code));
-  return { client, net, errors };
+  const states = [];
+  client.on("error", (err) => errors.push(err.code ?? err.message));
+  client.on("state", (state, reason) => states.push(reason ? `${state} ${reason}` : state));
+  return { client, net, errors, states };
 }
 
-/** The same, open and in the room a, at offset 5 of epoch e. */
-export async function enter(t, { room: options, ...more } = {}) {
-  const opened = open(t, more);
+export const welcome = ["welcome", { conn: "c1", author: "me", user: "ada" }];
+
+/** The same, open and in a room, with ref 1, at an offset of epoch e. */
+export async function enter(t, options, join, { name = "a", offset = 5 } = {}) {
+  const opened = open(t, options);
+  const room = opened.client.join(name, join);
   await settle();
   const socket = opened.net.last.accept();
-  const room = opened.client.join("a", options);
-  await settle();
-  socket.say(["welcome", { conn: "c1", author: "x" }], ["joined", 1, "a", { epoch: "e", offset: 5, head: 5, recovered: false }]);
+  const first = (await socket.take()).map(read);
+  const joined = [];
+  room.on("joined", (at) => joined.push(at.recovered));
   const heard = [];
   room.on("message", ({ data }) => heard.push(data));
-  socket.first = await socket.take();
-  return { ...opened, socket, room, heard };
+  socket.say(welcome, ["joined", first.find(([kind]) => kind === "join")[1], name, { epoch: "e", offset, head: offset, recovered: true }]);
+  return { ...opened, socket, room, heard, joined, first };
 }
 
-/** Opens the next connection after a wait, and answers its hello and its join of a, recovered. */
+// Messages in the compact encoding that begin with 0 are JSON.
+const read = (message) => (message[0] === 0 ? JSON.parse(new TextDecoder().decode(message.subarray(1))) : message);
+
+/** Waits for the next connection, and answers its hello and its joins, recovered. */
 export async function again(net, ms = 200) {
   const before = net.sockets.length;
   await pass(ms);
   assert.equal(net.sockets.length, before + 1, "connections");
   const socket = net.last.accept();
   const sent = await socket.take();
-  socket.say(["welcome", { conn: "c2", author: "x" }]);
-  for (const [name, ref, room, at] of sent) {
-    if (name === "join") socket.say(["joined", ref, room, { epoch: at.since[0], offset: at.since[1], head: 9, recovered: true }]);
+  socket.say(welcome);
+  for (const [name, ref, room, options] of sent) {
+    if (name !== "join") continue;
+    const [epoch, offset] = options?.since ?? ["e", 5];
+    socket.say(["joined", ref, room, { epoch, offset, head: 9, recovered: true }]);
   }
   return { socket, sent };
 }
 
 /** What a promise comes to: its value, or the code of its error. */
 export const outcome = (promise) => promise.then((value) => value ?? "done", (err) => err.code);
+
+/** A storage that has a limit of characters, and that a test can look into. */
+export class Store {
+  items = {};
+  limit = Infinity;
+  getItem = (key) => this.items[key] ?? null;
+  removeItem = (key) => void delete this.items[key];
+  setItem(key, value) {
+    if (value.length > this.limit) throw new DOMException("full", "QuotaExceededError");
+    this.items[key] = value;
+  }
+  get saved() {
+    return this.items.geist && JSON.parse(this.items.geist);
+  }
+}
