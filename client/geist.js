@@ -587,7 +587,7 @@ export function connect(url, options = {}) {
   // Takes a session. Its author is known in a moment, and without HTTPS from the first welcome on.
   function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)))) {
     const mine = (session = { secret });
-    const know = (sum) => (mine.author = base64url(new Uint8Array(sum)).slice(0, 8));
+    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum)).slice(0, 8));
     crypto.subtle?.digest("SHA-256", utf8.encode(secret)).then(know);
   }
 
