@@ -545,7 +545,7 @@ export function connect(url, options = {}) {
       ...emitter(),
       name,
       options: { ...options },
-      position: since === undefined && !last ? places[name] : since,
+      position: since === undefined && !last ? places[name] : since ?? undefined,
       members: new Map(),
       ref: 0, // of the join on this connection
       in: false, // whether that has been answered

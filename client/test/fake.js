@@ -74,10 +74,10 @@ export class Net {
 }
 
 /** Opens a client on a network of its own, which is closed with the test. random is 1: every wait is the longest. */
-export function open(t, options) {
+export function open(t, { url = "http://example.test/rt", ...options } = {}) {
   stopClock(t);
   const net = new Net();
-  const client = connect("http://example.test/rt", { WebSocket: net.WebSocket, random: () => 1, transports: ["ws"], ...options });
+  const client = connect(url, { WebSocket: net.WebSocket, random: () => 1, transports: ["ws"], ...options });
   t.after(() => client.close());
   const errors = [];
   const states = [];
