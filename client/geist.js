@@ -17,9 +17,9 @@ const FINAL = ["bad_frame", "denied", "version"];
 /** What promises are rejected with and error events have. retry is in ms, if repeating may help then. */
 export class GeistError extends Error {
   name = "GeistError";
-  constructor(code, text = code, retry) {
+  constructor(code, text = code, more) {
     super(text);
-    Object.assign(this, { code, retry });
+    Object.assign(this, { code }, more);
   }
 }
 
@@ -35,7 +35,7 @@ export function memoryStore() {
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 const base64 = (bytes) => btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
-const base64url = (bytes) => base64(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+const base64url = (bytes, length) => base64(bytes).slice(0, length).replace(/\+/g, "-").replace(/\//g, "_");
 const unbase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
 const some = (object) => (JSON.stringify(object) === "{}" ? undefined : object);
 
@@ -160,10 +160,10 @@ function emitter() {
 }
 
 /** Opens a client at once, and keeps it open until close(). */
-export function connect(url, options = {}) {
-  const { token, transports = ["ws", "sse"], binary, storage, key = "geist", maxPending = 100, watchdog = 25_000 } = options;
-  const { minDelay = 200, maxDelay = 20_000, random = Math.random } = options;
-  const { WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = options;
+export function connect(url, {
+  token, transports = ["ws", "sse"], binary, storage, key = "geist", maxPending = 100, minDelay = 200, maxDelay = 20_000,
+  watchdog = 25_000, random = Math.random, WebSocket = globalThis.WebSocket, fetch = globalThis.fetch,
+} = {}) {
   const { on, emit } = emitter();
   const rooms = new Map(); // by name
   const outbox = new Map(); // publishes by ref, until they are answered
@@ -193,11 +193,7 @@ export function connect(url, options = {}) {
     arm(PATIENCE, lost);
   };
   const backoff = (n) => random() * Math.min(maxDelay, minDelay * 2 ** n); // full jitter
-  const turn = (to, reason = "") => {
-    const news = state !== to;
-    state = to;
-    if (news) emit("state", to, reason);
-  };
+  const turn = (to, reason = "") => state !== to && emit("state", (state = to), reason);
   const fail = (err) => void (emit("error", err).length || console.error(err));
 
   // Somebody looks, or the net is back: a wait that the server has not asked for is over.
@@ -218,16 +214,15 @@ export function connect(url, options = {}) {
   }
 
   async function open() {
-    clearTimeout(timer);
-    const mine = (link = { waiting: new Map(), timers: new Set(), top: 0 });
+    drop();
+    const mine = (link = { waiting: new Map(), top: 0 });
     const own = (f) => (...args) => mine === link && f(...args);
     turn("connecting");
     try {
       const secret = await token?.();
       if (mine !== link) return;
       // WebSockets that failed twice without ever having worked are given up for a while.
-      const both = transports.length > 1;
-      mine.ws = both ? WebSocket && (misses < 2 || Date.now() > again) : transports[0] === "ws";
+      mine.ws = transports.length > 1 ? WebSocket && (misses < 2 || Date.now() > again) : transports[0] === "ws";
       arm(PATIENCE, lost);
       const hooks = {
         up: own(() => {
@@ -244,7 +239,7 @@ export function connect(url, options = {}) {
             const [name, ...rest] = parse();
             take[name]?.(...rest);
           } catch (err) {
-            fail(new GeistError("bad_frame", `the server has sent no frame: ${err}`));
+            fail(new GeistError("bad_frame", String(err)));
           }
         }),
         down: own(lost),
@@ -258,10 +253,9 @@ export function connect(url, options = {}) {
 
   // Ends the connection, and says so to the commands that it leaves unanswered.
   function drop() {
-    const { waiting = new Map(), timers = [], close } = link ?? {};
+    const { waiting = new Map(), paused, renewal, close } = link ?? {};
     link = null;
-    clearTimeout(timer);
-    timers.forEach(clearTimeout);
+    for (const id of [timer, paused, renewal]) clearTimeout(id);
     close?.();
     for (const room of rooms.values()) room.ref = room.in = 0;
     for (const { done } of waiting.values()) done(CUT);
@@ -279,13 +273,14 @@ export function connect(url, options = {}) {
     if (FINAL.includes(reason)) return end(reason);
     if (reason === "replaced") {
       // By a duplicate of this tab, which has its outbox, too: nobody knows what becomes of it.
-      for (const { settle } of outbox.values()) settle(new GeistError("unknown_outcome", "another page has the session"));
+      for (const { settle } of outbox.values()) settle(CUT);
       begin();
       save();
     }
     if (ws && !worked && ++misses > 1) again = Date.now() + RETURN;
     if (ws === false && !heard) misses = 0; // it is the server that is away
     if (Date.now() - since > LASTING) failures = 0;
+    if (link || state === "closed") return; // a handler has decided so
     held = retry > 0;
     arm(Math.max(retry, backoff(failures++)), open);
     turn("waiting", reason);
@@ -318,26 +313,18 @@ export function connect(url, options = {}) {
 
   function answer(ref, err, result = undefined) {
     const { done, frame } = link.waiting.get(ref) ?? {};
+    if (!done) return err && fail(err);
     link.waiting.delete(ref);
-    if (err?.code === "rate" || (err?.retry && frame?.[0] === "join")) {
+    if (err?.code === "rate" || (err?.retry && frame[0] === "join")) {
       clearTimeout(link.paused);
-      link.paused = later(err.retry || 1000, () => {
+      link.paused = setTimeout(() => {
         link.paused = 0;
         flush();
-      });
+      }, err.retry || 1000);
       err = AGAIN;
     }
-    if (done) done(err, result);
-    else if (err) fail(err);
+    done(err, result);
     flush();
-  }
-
-  // Does something later, unless the connection ends before.
-  function later(ms, f) {
-    const { timers } = link;
-    const timer = setTimeout(() => timers.delete(timer) && f(), ms);
-    timers.add(timer);
-    return timer;
   }
 
   // Sends a command when that is possible. If the connection ends before the answer, it is
@@ -357,12 +344,11 @@ export function connect(url, options = {}) {
     });
 
   function soon() {
-    if (!planned) queueMicrotask(() => {
+    planned ||= !queueMicrotask(() => {
       planned = false;
       flush();
       if (unsaved) save();
     });
-    planned = true;
   }
 
   // Sends what waits: rooms first, for publishes rest on where one stands in them.
@@ -408,15 +394,14 @@ export function connect(url, options = {}) {
       if (!outbox.delete(ref)) return;
       clearTimeout(timer);
       saveSoon();
-      if (err) (reject ?? fail)(Object.assign(new GeistError(err.code, err.message, err.retry), { room, id: idOf(post) }));
+      if (err) (reject ?? fail)(new GeistError(err.code, err.message, { ...err, room, id: idOf(post) }));
       else resolve?.(result);
     };
     const done = (err, result) => {
       if (err === AGAIN) post.on = null;
       else if (err !== CUT || post.once) settle(err, result);
     };
-    const late = () => settle(post.since ? CUT : new GeistError("timeout", "not sent in time"));
-    const timer = timeout && setTimeout(late, timeout);
+    const timer = timeout && setTimeout(() => settle(post.since ? CUT : new GeistError("timeout")), timeout);
     const post = { frame, since, settle, done, session, once: log === false };
     outbox.set(ref, post);
     unsaved = true;
@@ -443,7 +428,7 @@ export function connect(url, options = {}) {
     __proto__: null,
     ok: (ref, result) => answer(ref, null, result ?? undefined),
     joined: (ref, name, at) => answer(ref, null, at),
-    error: (ref, code, text, more) => answer(ref, new GeistError(code, text, more?.retry)),
+    error: (ref, code, text, more) => answer(ref, new GeistError(code, text, { retry: more?.retry })),
     bye: (code, more) => lost(code, more?.retry),
     m: message,
     t: message,
@@ -494,7 +479,7 @@ export function connect(url, options = {}) {
       const secret = await token();
       if (mine === link) command((err, result) => (err ? again(err) : expire(result?.ttl)), "auth", secret);
     };
-    later(tries ? backoff(tries) : Math.min(ttl * 0.8, 2 ** 31 - 1), () => renew().catch(again));
+    link.renewal = setTimeout(() => renew().catch(again), tries ? backoff(tries) : Math.min(ttl * 0.8, 2 ** 31 - 1));
   }
 
   // ---- rooms
@@ -585,9 +570,9 @@ export function connect(url, options = {}) {
   // ---- what survives a reload
 
   // Takes a session. Its author is known in a moment, and without HTTPS from the first welcome on.
-  function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)))) {
+  function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)), 22)) {
     const mine = (session = { secret });
-    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum)).slice(0, 8));
+    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum), 8));
     crypto.subtle?.digest("SHA-256", utf8.encode(secret)).then(know);
   }
 
@@ -627,10 +612,7 @@ export function connect(url, options = {}) {
     on,
     join,
     call: (name, data) => ask(false, "call", name, data),
-    reconnect() {
-      drop();
-      start();
-    },
+    reconnect: start,
     close: () => end("closed"),
     get state() {
       return state;
