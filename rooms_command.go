@@ -22,6 +22,16 @@ import (
 // authorLength is how many characters of a hash name an author.
 const authorLength = 8
 
+// handle takes the turn for a frame of the client. If the connection is ending, who reads
+// from it is told why.
+func (s *session) handle(c roomwire.Command, bad *roomwire.Error) {
+	if s.enter(context.Background()) != nil {
+		return
+	}
+	defer s.leave()
+	s.receive(c, bad)
+}
+
 // receive does what a frame of the client asks for. The caller has the turn.
 func (s *session) receive(c roomwire.Command, bad *roomwire.Error) {
 	if bad == nil && c.Name == roomwire.Answer && s.answered(c.Ref, c.Data) {
@@ -37,6 +47,8 @@ func (s *session) receive(c roomwire.Command, bad *roomwire.Error) {
 		return
 	}
 	switch {
+	case s.expires != 0 && s.now() >= s.expires: // the timer is a little late
+		s.end(roomwire.CloseUnauthorized, roomwire.CodeExpired, roomwire.Never, nil)
 	case bad != nil && bad.Code == roomwire.CodeBadFrame:
 		if s.bad++; s.bad >= maxBadFrames {
 			s.end(roomwire.CloseBadFrame, roomwire.CodeBadFrame, roomwire.Never, bad)

@@ -84,12 +84,12 @@ func (s *Stream) goodbye() []byte {
 		unit = frameChunk(unit, 0)
 	}
 	s.mu.Lock()
-	x := s.session
+	x, conn := s.session, s.conn
 	s.mu.Unlock()
 	if x == nil {
 		return unit
 	}
-	return x.enc.appendUnit(unit, func(dst []byte) []byte { return roomwire.AppendBye(dst, roomwire.CodeDraining, retry) })
+	return x.enc.appendUnit(append(unsent(conn), unit...), func(dst []byte) []byte { return roomwire.AppendBye(dst, roomwire.CodeDraining, retry) })
 }
 
 // roomStream is a Stream as its session sees it.
@@ -111,6 +111,6 @@ func (x *roomStream) context() context.Context { return x.ctx }
 func (x *roomStream) say(unit []byte) error { return x.out.Send(unit) }
 
 func (x *roomStream) end(e *roomEnd) {
-	x.out.Finish(e.last)
+	x.out.Finish(append(unsent((*Stream)(x).HubConn()), e.last...))
 	(*Stream)(x).stop(e)
 }

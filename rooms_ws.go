@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/hubwire"
 	"github.com/gogeist/geist/internal/roomwire"
 	"github.com/gogeist/geist/internal/wsproto"
 )
@@ -27,7 +28,7 @@ func (w *Conn) Serve(h *hub.Hub, p hub.Policy) error {
 	if h == nil {
 		return errNilHub
 	}
-	if err := w.speak(); err != nil {
+	if err := w.speak(true); err != nil {
 		return err
 	}
 	link := (*roomSocket)(w)
@@ -46,11 +47,7 @@ func (w *Conn) Serve(h *hub.Hub, p hub.Policy) error {
 		if err != nil {
 			return err
 		}
-		if s.enter(context.Background()) != nil {
-			continue // the connection is ending: Read tells why
-		}
-		s.receive(link.parse(m))
-		s.leave()
+		s.handle(link.parse(m))
 	}
 }
 
@@ -59,10 +56,11 @@ var (
 	errServedTwice = errors.New("geist: Serve was called twice on one connection")
 )
 
-// speak is use, for which the client may choose one of geist's protocols.
-func (w *Conn) speak() error {
+// speak is use, before which the client may choose one of geist's protocols: in the place
+// of a route's own, if it must be one.
+func (w *Conn) speak(must bool) error {
 	w.once.Do(func() {
-		if w.protocol == "" {
+		if w.protocol == "" || must && roomEncodingOf(w.protocol) == 0 {
 			w.offer()
 		}
 		w.take()
@@ -100,17 +98,18 @@ func (w *Conn) serveBy(s *session) error {
 	return nil
 }
 
-// goodbye returns the last frame of geist.v1 before the close frame of an end, if it is
-// spoken and the end is ours.
+// goodbye returns what goes before the close frame if geist.v1 is spoken and the end is
+// ours: answers that wait, and bye.
 func (w *Conn) goodbye(e *CloseError) []byte {
 	w.mu.Lock()
-	s := w.session
+	s, conn := w.session, w.hub
 	w.mu.Unlock()
-	switch {
-	case s == nil || errors.Is(e.err, ErrClientGone):
+	if s == nil || errors.Is(e.err, ErrClientGone) {
 		return nil
-	case e.last != nil:
-		return e.last
+	}
+	units := unsent(conn)
+	if e.last != nil {
+		return append(units, e.last...)
 	}
 	code, retry := "", roomwire.Never
 	switch e.Code {
@@ -119,9 +118,17 @@ func (w *Conn) goodbye(e *CloseError) []byte {
 	case CloseTryLater:
 		code = roomwire.CodeLagging
 	default:
+		return units
+	}
+	return s.enc.appendUnit(units, func(dst []byte) []byte { return roomwire.AppendBye(dst, code, retry) })
+}
+
+// unsent returns the answers that wait, which nobody sends once the end has begun.
+func unsent(conn *hub.Conn) []byte {
+	if conn == nil {
 		return nil
 	}
-	return s.enc.unit(func(dst []byte) []byte { return roomwire.AppendBye(dst, code, retry) })
+	return conn.TakeUnits(hubwire.Key{})
 }
 
 // roomSocket is a Conn as its session sees it.

@@ -17,7 +17,7 @@ var _ hub.Subscriber = (*Conn)(nil)
 // uses the connection, see [Conn], and agrees on the subprotocol geist.v1 if the client
 // offers it, see [Conn.Serve].
 func (w *Conn) HubConn() *hub.Conn {
-	refused := w.speak() != nil
+	refused := w.speak(false) != nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.hub != nil {

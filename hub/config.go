@@ -78,8 +78,8 @@ type RoomConfig struct {
 	// write in any case. More than a second makes New panic.
 	Coalesce time.Duration
 
-	// Presence keeps who is in the room, for Hub.Presence and Hub.Watch: at most a KiB for each.
-	// Rooms without it pay nothing.
+	// Presence keeps who is in the room, for Hub.Presence, Hub.Watch and Observe: at most a KiB
+	// for each. Rooms without it pay nothing.
 	Presence bool
 }
 

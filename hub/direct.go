@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/gogeist/geist/internal/hubwire"
@@ -115,6 +116,16 @@ func (c *Conn) reachableLocked() error {
 		return ErrNoConn
 	}
 	return nil
+}
+
+// TakeUnits is for transports that are about to end the connection: it returns what is
+// queued for it alone and not handed out yet, as units that the transport sends itself.
+func (c *Conn) TakeUnits(hubwire.Key) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	units := bytes.Join(c.direct, nil)
+	c.direct, c.directBytes = nil, 0
+	return units
 }
 
 // queueLocked adds a unit for this connection alone, and reports whether there are too

@@ -14,7 +14,7 @@ type JoinOption struct {
 	shown json.RawMessage
 	err   error // why there is nothing to show
 	reply joinReply
-	most  int // members that are told, if positive
+	most  int // members that are told, at most; 0: it does not observe
 }
 
 // joinReply appends a unit that answers a Join.
@@ -177,7 +177,7 @@ type vector struct {
 	places []Pos
 	shown  json.RawMessage // in each room, not nil only if that keeps presence
 	reply  joinReply       // for each room, unless nil
-	most   int             // members of each room that are told, if positive
+	most   int             // members of each room that are told, at most; 0: it does not observe
 }
 
 // apply notes what an option asks for.
@@ -279,7 +279,7 @@ func (h *Hub) maxRoomsOf(c *Conn) int {
 // joinPinned does the joining: what can fail first, then the rest.
 func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) error {
 	c.mu.Lock()
-	if err := h.mayJoinLocked(c, rooms, from.shown != nil); err != nil {
+	if err := h.mayJoinLocked(c, rooms, from); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -289,12 +289,15 @@ func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) 
 		r.mu.Lock()
 		joined[i] = r.joinLocked(s, from.sinceLocked(r))
 		r.arriveLocked(s, from.shown)
+		if from.most > 0 {
+			r.observeLocked(s, from.most)
+		}
 		r.mu.Unlock()
 		if from.reply != nil {
 			over = c.queueLocked(from.reply(nil, joined[i]))
 		}
 		c.addLocked(s)
-		if s.waitsLocked() {
+		if s.waitsLocked() || s.tellsLocked() {
 			c.readyLocked(s)
 		}
 	}
@@ -306,7 +309,7 @@ func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) 
 	return nil
 }
 
-func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, shows bool) error {
+func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, from *vector) error {
 	if err := h.attachLocked(c); err != nil {
 		return err
 	}
@@ -322,11 +325,14 @@ func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, shows bool) error {
 				return ErrJoined
 			}
 		}
-		if shows && r.presence == nil {
+		if (from.shown != nil || from.most > 0) && r.presence == nil {
 			return ErrNoPresence
 		}
+		if from.most > 0 && !c.can.Presence {
+			return fmt.Errorf("%w who is there", ErrCannotTell)
+		}
 		if r.conf.OnLag != Disconnect && !c.can.Gaps {
-			return fmt.Errorf("%w: %v", ErrCannotTell, r.conf.OnLag)
+			return fmt.Errorf("%w of gaps, which the policy %v makes", ErrCannotTell, r.conf.OnLag)
 		}
 	}
 	return nil

@@ -9,21 +9,21 @@ import (
 // Once makes Publish safe to repeat, for who does not know whether it has worked before. The
 // message must have an ID. If the room's history has one of that ID behind since already,
 // nothing is published, and the position of that is returned. Since is where the room was
-// when the message was sent first, or earlier. It looks through the history: it is for the
-// rare repetition, a first attempt does without.
+// when the message was sent first, or earlier. The history is looked through: a first
+// attempt does without.
 //
-// If the history does not have everything behind since, and not the message, Publish returns
-// ErrUnknownOutcome and publishes nothing: the epoch is another one, or too little is kept.
-// The zero Pos stands for the beginning, for rooms that had no message then, or if that is not
-// known: all of the history is looked through, and it must begin with the first message of
-// its epoch. A room that has been forgotten meanwhile cannot be told from a new one by that, but
-// by a Pos without an Offset it can. With NoLog, or without an ID, the error is ErrMessage.
+// If the message is not there, but the history does not have everything behind since, Publish
+// returns ErrUnknownOutcome and publishes nothing: the epoch is another one, or too little
+// is kept. The zero Pos is for who does not know where the room was. Then the history must
+// begin with the first message of its epoch, in a room that keeps messages; but a room that
+// was forgotten meanwhile looks like a new one, which a Pos with an Epoch, and maybe no
+// Offset, tells apart. With NoLog, or without an ID, the error is ErrMessage.
 //
 // Of several calls at a time with one ID one publishes. With a Backplane that holds for the
-// calls on this node; two nodes may both publish what neither had when it looked. With
-// Caps.Ordered, or a Journal, the history is that of the backplane, and who has published on another
-// node may repeat it here. Without it each node has its own, so that a since of another
-// node, like the zero Pos, gives ErrUnknownOutcome unless the message is found.
+// calls on one node; two nodes may both publish what neither had when it looked. With
+// Caps.Ordered, as with a Journal, the history is that of the backplane, and a message may be
+// repeated on any node. Otherwise each node has its own, so that a since of another node,
+// and the zero Pos, give ErrUnknownOutcome unless the message is found.
 func Once(since Pos) PublishOption { return PublishOption{once: true, since: since} }
 
 // checkOnce refuses what no history could tell.
@@ -51,7 +51,7 @@ func (r *room) publishedLocked(p *post) (Pos, error) {
 			return Pos{Epoch: r.head.Epoch, Offset: k.offset}, nil
 		}
 	}
-	if p.since.IsZero() && r.hub.clustered() || !p.since.within(r.hist.floor, r.head) {
+	if p.since.IsZero() && (r.hub.clustered() || !r.conf.keeps()) || !p.since.within(r.hist.floor, r.head) {
 		return Pos{}, ErrUnknownOutcome
 	}
 	return Pos{}, nil

@@ -114,6 +114,18 @@ func TestOnce_noRoom(t *testing.T) {
 		wantError(t, "Publish to it again", err, ErrUnknownOutcome)
 		_, err = once(t, h, "y", first)
 		wantError(t, "Publish to it when nothing has come since", err, nil)
+		_, err = h.Publish(t.Context(), "b", Message{ID: "x"}, Once(Pos{}))
+		wantError(t, "Publish to another, where nobody is", err, ErrUnknownOutcome)
+	})
+	bubble(t, Config{Rooms: RoomConfig{KeepBytes: 1}}, func(t *testing.T, h *Hub) {
+		for _, want := range []error{nil, ErrUnknownOutcome} {
+			_, err := once(t, h, "too long to be kept", Pos{})
+			wantError(t, "Publish", err, want)
+		}
+		time.Sleep(time.Hour)
+		if n := h.Stats().Rooms; n != 0 {
+			t.Errorf("%d rooms, want none to be left", n)
+		}
 	})
 }
 

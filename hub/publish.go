@@ -150,6 +150,7 @@ func (r *room) acceptLocked(p *post, c *Conn) (Pos, bool) {
 			p.failed = err
 			return pos, true
 		}
+		r.idle = nanos() // even if it is not kept, the room has to know of it for a while
 	}
 	if c != nil {
 		if s := c.subLocked(r); s != nil {

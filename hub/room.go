@@ -224,6 +224,7 @@ func (r *room) skipOwnLocked(s *sub, begin int) {
 func (r *room) leaveLocked(s *sub) {
 	r.members.remove(s)
 	r.departLocked(s.conn)
+	r.unobserveLocked(s)
 	if s.tape.subs--; s.tape.subs == 0 {
 		r.tapes = slices.DeleteFunc(r.tapes, func(t *tape) bool { return t == s.tape })
 	}
