@@ -24,7 +24,7 @@ export class GeistError extends Error {
 }
 
 const CUT = new GeistError("unknown_outcome", "the connection ended before the answer");
-const AGAIN = new GeistError("again"); // the server has not done it, and says when to come again
+const AGAIN = {}; // the server has not done it, and says when to come again
 
 /** A storage that lasts as long as the page. */
 export function memoryStore() {
@@ -239,7 +239,7 @@ export function connect(url, {
             const [name, ...rest] = parse();
             take[name]?.(...rest);
           } catch (err) {
-            fail(new GeistError("bad_frame", String(err)));
+            fail(err);
           }
         }),
         down: own(lost),
