@@ -29,7 +29,7 @@ export interface Store {
 export interface Options {
   /** Returns the token for hello, at each connection and before the old one ends. Default: none is sent. */
   token?: () => string | undefined | Promise<string | undefined>;
-  /** Which to use, the better first. Default: ["ws", "sse"]. */
+  /** Which may be used. Of both, WebSockets come first. Default: ["ws", "sse"]. */
   transports?: readonly ("ws" | "sse")[];
   /** Offers the compact encoding to a WebSocket. Default: false. */
   binary?: boolean;

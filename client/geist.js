@@ -23,18 +23,22 @@ export class GeistError extends Error {
   }
 }
 
-const CUT = new GeistError("unknown_outcome", "the connection ended before the answer");
-const AGAIN = {}; // the server has not done it, and says when to come again
+const CUT = new GeistError("unknown_outcome"); // the connection ended before the answer
+const AGAIN = new GeistError("rate"); // not done: it is sent again when the server says so
 
 /** A storage that lasts as long as the page. */
 export function memoryStore() {
   const items = new Map();
-  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value), removeItem: (key) => void items.delete(key) };
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
 }
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
-const base64 = (bytes) => btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
+const base64 = (bytes) => btoa(bytes.reduce((s, b) => s + String.fromCharCode(b), ""));
 const base64url = (bytes, length) => base64(bytes).slice(0, length).replace(/\+/g, "-").replace(/\//g, "_");
 const unbase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
 const some = (object) => (JSON.stringify(object) === "{}" ? undefined : object);
@@ -99,8 +103,8 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
       let n = 1;
       for (let size = queue[0].length; n < queue.length && (size += queue[n].length) < BATCH; ) n++;
       timer = setTimeout(down, PATIENCE);
-      const headers = { "Content-Type": "application/json", "Geist-Stream": key };
-      await request({ method: "POST", headers, body: `[${queue.splice(0, n)}]` });
+      const body = `[${queue.splice(0, n)}]`;
+      await request({ method: "POST", body, headers: { "Content-Type": "application/json", "Geist-Stream": key } });
       clearTimeout(timer);
     }
     posting = false;
@@ -253,7 +257,7 @@ export function connect(url, {
 
   // Ends the connection, and says so to the commands that it leaves unanswered.
   function drop() {
-    const { waiting = new Map(), paused, renewal, close } = link ?? {};
+    const { waiting = [], paused, renewal, close } = link ?? {};
     link = null;
     for (const id of [timer, paused, renewal]) clearTimeout(id);
     close?.();
@@ -267,7 +271,8 @@ export function connect(url, {
       // It can only have been the largest, which must not be sent again.
       const size = ({ frame }) => JSON.stringify(frame).length;
       const [largest] = [...waiting.values()].sort((a, b) => size(b) - size(a));
-      if (largest) waiting.delete(largest.frame[1]), largest.done(new GeistError(reason));
+      waiting.delete(largest?.frame[1]);
+      largest?.done(new GeistError(reason));
     }
     drop();
     if (FINAL.includes(reason)) return end(reason);
@@ -311,7 +316,7 @@ export function connect(url, {
     link.send(frame);
   }
 
-  function answer(ref, err, result = undefined) {
+  function answer(ref, err, result) {
     const { done, frame } = link.waiting.get(ref) ?? {};
     if (!done) return err && fail(err);
     link.waiting.delete(ref);
@@ -385,16 +390,16 @@ export function connect(url, {
     return [name, ref, room, data, some({ ...more, since: again ? post.since : undefined })];
   }
 
-  const idOf = ({ session, frame }) => session.author && `${session.author}.${frame[1]}`;
-
   // Takes a publish into the outbox. One that was left by a reload has no promise any more.
   function put(frame, since, timeout, resolve, reject) {
     const [, ref, room, , { log }] = frame;
+    const mine = session;
+    const id = () => mine.author && `${mine.author}.${ref}`;
     const settle = (err, result) => {
       if (!outbox.delete(ref)) return;
       clearTimeout(timer);
       saveSoon();
-      if (err) (reject ?? fail)(new GeistError(err.code, err.message, { ...err, room, id: idOf(post) }));
+      if (err) (reject ?? fail)(new GeistError(err.code, err.message, { ...err, room, id: id() }));
       else resolve?.(result);
     };
     const done = (err, result) => {
@@ -402,7 +407,7 @@ export function connect(url, {
       else if (err !== CUT || post.once) settle(err, result);
     };
     const timer = timeout && setTimeout(() => settle(post.since ? CUT : new GeistError("timeout")), timeout);
-    const post = { frame, since, settle, done, session, once: log === false };
+    const post = { frame, since, settle, done, id, once: log === false };
     outbox.set(ref, post);
     unsaved = true;
     return post;
@@ -426,7 +431,7 @@ export function connect(url, {
 
   const take = {
     __proto__: null,
-    ok: (ref, result) => answer(ref, null, result ?? undefined),
+    ok: (ref, result) => answer(ref, null, result),
     joined: (ref, name, at) => answer(ref, null, at),
     error: (ref, code, text, more) => answer(ref, new GeistError(code, text, { retry: more?.retry })),
     bye: (code, more) => lost(code, more?.retry),
@@ -453,12 +458,12 @@ export function connect(url, {
       room.emit("gap", at);
     }),
     presence: inside((room, change) => {
-      const { reset, joined = [], updated = [], left = [], count } = change;
+      const { reset, joined = [], updated = [], left = [] } = change;
       const { members } = room;
       if (reset) members.clear();
       for (const member of [...joined, ...updated]) members.set(member.conn, member);
       for (const conn of left) members.delete(conn);
-      room.emit("presence", members, change, count);
+      room.emit("presence", members, change, change.count);
     }),
     left: inside((room, code, text) => {
       out(room, new GeistError(code, text));
@@ -508,7 +513,7 @@ export function connect(url, {
     saveSoon();
   }
 
-  // Forgets a room. What was not sent to it will not be; what was is not repeated.
+  // Forgets a room. What was sent to it may be answered still, but nothing is sent any more.
   function out(room, err) {
     const { name } = room;
     rooms.delete(name);
@@ -516,8 +521,8 @@ export function connect(url, {
     delete places[name];
     for (const post of outbox.values()) {
       if (post.frame[2] !== name) continue;
-      if (post.since) post.once = true;
-      else post.settle(err);
+      if (link && post.on === link) post.once = true;
+      else post.settle(post.since ? CUT : err);
     }
     saveSoon();
   }
@@ -537,7 +542,7 @@ export function connect(url, {
       publish(data, { timeout, as, ...more } = {}) {
         if (data instanceof ArrayBuffer) data = new Uint8Array(data);
         const bytes = data instanceof Uint8Array;
-        data = bytes ? base64(data) : JSON.parse(JSON.stringify(data));
+        data = bytes ? base64(data) : as ? String(data) : JSON.parse(JSON.stringify(data));
         let post;
         const promise = new Promise((resolve, reject) => {
           if (state === "closed") throw new GeistError(state);
@@ -546,7 +551,7 @@ export function connect(url, {
           post = put(["pub", ++ref, name, data, { as: bytes ? "base64" : as, ...more }], undefined, timeout, resolve, reject);
           soon();
         });
-        return Object.defineProperty(promise, "id", { get: () => post && idOf(post) });
+        return Object.defineProperty(promise, "id", { get: () => post?.id() });
       },
       show(value) {
         room.options.show = value;
@@ -577,29 +582,29 @@ export function connect(url, {
   }
 
   function load() {
-    let saved;
+    let old = {};
     try {
-      saved = JSON.parse(storage.getItem(key));
-    } catch {} // there is no storage, or it is not to be read
-    ({ places = {}, ref = 0 } = saved ?? {});
-    begin(saved?.session);
-    for (const post of saved?.outbox ?? []) put(...post);
+      old = JSON.parse(storage.getItem(key)) ?? old;
+    } catch {} // there is none, or it is not to be read
+    ({ ref = 0 } = old);
+    places = { __proto__: null, ...old.places };
+    begin(old.session);
+    for (const post of old.outbox ?? []) put(...post);
   }
 
-  // Where the storage is full, what is unsent does not survive; where nothing can be written
-  // the session must not, or its refs would be used twice.
+  // What does not fit is not kept in part: refs that are older than the outbox would be used twice.
   function save() {
     clearTimeout(saver);
     saver = unsaved = 0;
-    for (const posts of [[...outbox.values()], []]) {
-      try {
-        const saved = { session: session.secret, ref, places, outbox: posts.map(({ frame, since }) => [frame, since]) };
-        return storage?.setItem(key, JSON.stringify(saved));
-      } catch {} // smaller
-    }
+    const posts = [...outbox.values()].filter(({ once, since }) => !once || !since);
+    const saved = { session: session.secret, ref, places, outbox: posts.map(({ frame, since }) => [frame, since]) };
     try {
-      storage.removeItem(key);
-    } catch {} // it cannot have been written before
+      storage?.setItem(key, JSON.stringify(saved));
+    } catch {
+      try {
+        storage.removeItem(key);
+      } catch {} // nothing has ever been written
+    }
   }
 
   function saveSoon() {

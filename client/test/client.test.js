@@ -37,6 +37,15 @@ test("nothing of an ended connection is heard any more", async (t) => {
   assert.deepEqual(heard, ["six"]);
 });
 
+test("a room may have any name", async (t) => {
+  for (const name of ["__proto__", "constructor", "größe 🎉", '"\\\n']) {
+    const { first, socket, heard } = await enter(t, {}, {}, { name });
+    assert.deepEqual(first[1], ["join", 1, name]);
+    socket.say(["m", name, 6, "six"]);
+    assert.deepEqual(heard, ["six"]);
+  }
+});
+
 test("options of join are said, and last only without a place", async (t) => {
   const { net, socket, first } = await enter(t, {}, { last: 3, presence: true, show: { name: "Ada" } });
   assert.deepEqual(first[1], ["join", 1, "a", { last: 3, presence: true, show: { name: "Ada" } }]);
@@ -95,6 +104,24 @@ test("who is taken out of a room learns why, and stays out", async (t) => {
   assert.equal((await again(net)).sent.length, 1);
 });
 
+test("of a room that is over nothing is sent again, and every publish comes to something", async (t) => {
+  const { net, room, socket } = await enter(t, { maxPending: 100 });
+  const all = Array.from({ length: 40 }, (_, n) => outcome(room.publish(n)));
+  await settle();
+  socket.cut();
+  await pass(200);
+  const next = net.last.accept();
+  const sent = await next.take();
+  assert.equal(sent.length, 2 + 31, "the window's worth, join included");
+  next.say(welcome, ["error", sent[1][1], "denied", ""], ["ok", 2, "done"]);
+  assert.deepEqual(await next.take(), []);
+  next.cut();
+  const outcomes = await Promise.all(all);
+  assert.equal(outcomes[0], "done");
+  assert.deepEqual(outcomes.slice(1, 32), Array(31).fill("unknown_outcome"));
+  assert.deepEqual(outcomes.slice(32), Array(8).fill("denied"));
+});
+
 test("leave is answered, and nothing of the room is heard behind it", async (t) => {
   const { net, client, room, socket, heard } = await enter(t);
   const leaving = outcome(room.leave());
@@ -141,14 +168,15 @@ test("a message says what it is", async (t) => {
 test("data is published as what it is", async (t) => {
   const { room, socket } = await enter(t);
   const mutable = { x: 1 };
-  for (const [data, options] of [[mutable], ["text", { as: "text", event: "said" }], [Uint8Array.of(0, 1, 255)], [Uint8Array.of(9, 8).buffer, { log: false, echo: false }], [null]]) outcome(room.publish(data, options));
+  for (const [data, options] of [[mutable], ["text", { as: "text", event: "said" }], [7, { as: "text" }], [Uint8Array.of(0, 1, 255)], [Uint8Array.of(9, 8).buffer, { log: false, echo: false }], [null]]) outcome(room.publish(data, options));
   mutable.x = 2;
   assert.deepEqual(await socket.take(), [
     ["pub", 2, "a", { x: 1 }],
     ["pub", 3, "a", "text", { as: "text", event: "said" }],
-    ["pub", 4, "a", "AAH/", { as: "base64" }],
-    ["pub", 5, "a", "CQg=", { as: "base64", log: false, echo: false }],
-    ["pub", 6, "a", null],
+    ["pub", 4, "a", "7", { as: "text" }],
+    ["pub", 5, "a", "AAH/", { as: "base64" }],
+    ["pub", 6, "a", "CQg=", { as: "base64", log: false, echo: false }],
+    ["pub", 7, "a", null],
   ]);
   assert.throws(() => room.publish(undefined));
 });

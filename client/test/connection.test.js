@@ -181,12 +181,15 @@ test("a new token is sent before the old one ends", async (t) => {
   await pass(400);
   const [renewed] = (await socket.take()).filter(([name]) => name === "auth");
   assert.equal(renewed[2], "token 4");
-  socket.say(["error", renewed[1], "unauthorized", ""]);
-  assert.deepEqual(errors, ["hiccup", "unauthorized"]);
+  socket.say(["error", renewed[1], "rate", "", { retry: 100 }]);
+  await pass(800);
+  const [third] = (await socket.take()).filter(([name]) => name === "auth");
+  socket.say(["error", third[1], "unauthorized", ""]);
+  assert.deepEqual(errors, ["hiccup", "rate", "unauthorized"]);
   socket.say(["bye", "expired"]);
   assert.equal(client.state, "waiting");
   await wait(net);
-  assert.equal(count, 5);
+  assert.equal(count, 6);
 });
 
 test("credentials that hold for ever are not renewed, and a century is no overflow", async (t) => {

@@ -56,18 +56,19 @@ test("a place is written rarely, and when the page goes", async (t) => {
 test("what was not answered is repeated by the next page", async (t) => {
   const storage = new Store();
   const { room, socket } = await enter(t, { storage });
+  outcome(room.publish("passing", { log: false }));
   outcome(room.publish("answered"));
   outcome(room.publish("sent", { event: "x" }));
   await settle();
-  socket.say(["ok", 2, {}]);
+  socket.say(["ok", 3, {}]);
   await pass(200);
   socket.cut();
   outcome(room.publish(Uint8Array.of(1, 2)));
   await settle();
   const next = await reload(t, storage);
-  assert.deepEqual(next.first[2], ["pub", 3, "a", "sent", { event: "x", since: ["e", 5] }]);
-  assert.deepEqual(await next.socket.take(), [["pub", 4, "a", "AQI=", { as: "base64" }]]);
-  next.socket.say(["error", 3, "unknown_outcome", ""], ["ok", 4, {}]);
+  assert.deepEqual(next.first[2], ["pub", 4, "a", "sent", { event: "x", since: ["e", 5] }]);
+  assert.deepEqual(await next.socket.take(), [["pub", 5, "a", "AQI=", { as: "base64" }]]);
+  next.socket.say(["error", 4, "unknown_outcome", ""], ["ok", 5, {}]);
   assert.deepEqual(next.errors, ["unknown_outcome"], "there is no promise to tell");
 });
 
@@ -107,18 +108,19 @@ test("what is left over waits for its room, and counts", async (t) => {
   assert.deepEqual((await net.last.take()).map((f) => [f[0], f[3]]), [["pub", 1], ["pub", 2]]);
 });
 
-test("a full storage keeps the refs, if not the outbox; one that takes nothing has no session", async (t) => {
+test("a full storage is left alone until there is room again", async (t) => {
   const storage = new Store();
-  const { socket, room, errors } = await enter(t, { storage });
+  const { socket, room, errors, first } = await enter(t, { storage });
   await pass(200);
-  storage.limit = 200;
-  outcome(room.publish("x".repeat(300)));
+  assert.equal(storage.saved.session, first[0][1].session);
+  storage.limit = 300;
+  const large = room.publish("x".repeat(300));
   assert.equal((await socket.take()).length, 1, "it goes, all the same");
-  assert.deepEqual([storage.saved.ref, storage.saved.outbox], [2, []]);
-  storage.limit = 0;
-  outcome(room.publish(2));
-  assert.equal((await socket.take()).length, 1);
-  assert.equal(storage.saved, undefined);
+  assert.equal(storage.saved, undefined, "old refs must not be used again");
+  socket.say(["ok", 2, {}]);
+  await large;
+  await pass(200);
+  assert.deepEqual([storage.saved.session, storage.saved.ref], [first[0][1].session, 2]);
   assert.deepEqual(errors, []);
 });
 
