@@ -58,7 +58,8 @@
 // [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
 // request becomes a connection when the handler first uses the Conn, which is also a
 // subscriber of package hub. When the handler returns, the connection is closed, unless
-// [Conn.Follow] has left it to a hub.
+// [Conn.Follow] has left it to a hub. On a route of [Engine.Rooms] clients speak a protocol
+// in which they join rooms and publish themselves, as far as a [hub.Policy] lets them.
 //
 // # Beside net/http
 //

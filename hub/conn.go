@@ -121,7 +121,9 @@ func (c *Conn) end(state uint8) (h *Hub, first bool) {
 		c.mu.Unlock()
 		return nil, false
 	}
-	c.state, h = state, c.hub
+	if c.state, h = state, c.hub; h != nil {
+		h.dropUserLocked(c) // at once: it counts no more, though it still says whose it was
+	}
 	var useless []*room
 	for _, s := range append(c.subs, c.all) {
 		if s != nil && s.leaveLocked() {

@@ -57,11 +57,9 @@ func (h *Hub) register(c *Conn) bool {
 	return true
 }
 
-// forget is called once, when a registered connection has ended.
+// forget is called once, when a registered connection has ended; its user has lost it
+// before, see Conn.end.
 func (h *Hub) forget(c *Conn) {
-	c.mu.Lock()
-	h.dropUserLocked(c) // the Conn still says whose it was
-	c.mu.Unlock()
 	p := h.stripeOf(c.id)
 	p.mu.Lock()
 	if p.m[c.id] == c {
