@@ -41,7 +41,7 @@ test("a place is written rarely, and when the page goes", async (t) => {
   let writes = 0;
   const { setItem } = storage;
   storage.setItem = (...args) => (writes++, setItem.apply(storage, args));
-  const { socket } = await enter(t, { storage });
+  const { socket, client } = await enter(t, { storage });
   await pass(200);
   writes = 0;
   for (let n = 6; n < 1006; n++) socket.say(["m", "a", n, n]);
@@ -51,6 +51,10 @@ test("a place is written rarely, and when the page goes", async (t) => {
   socket.say(["m", "a", 1006, 1]);
   target.dispatchEvent(new Event("pagehide"));
   assert.deepEqual(storage.saved.places.a, ["e", 1006]);
+  client.close();
+  writes = 0;
+  target.dispatchEvent(new Event("pagehide"));
+  assert.equal(writes, 0, "nobody listens any more");
 });
 
 test("what was not answered is repeated by the next page", async (t) => {
