@@ -76,6 +76,16 @@ test("what was not answered is repeated by the next page", async (t) => {
   assert.deepEqual(next.errors, ["unknown_outcome"], "there is no promise to tell");
 });
 
+test("what is in no history does not survive, once it was sent", async (t) => {
+  const storage = new Store();
+  const { room } = await enter(t, { storage });
+  outcome(room.publish("passing", { log: false }));
+  await settle();
+  const next = await reload(t, storage);
+  assert.equal(next.first.length, 2);
+  assert.deepEqual(await next.socket.take(), []);
+});
+
 test("what is published is written before it is sent, and where one stood with it", async (t) => {
   const storage = new Store();
   const { room, socket } = await enter(t, { storage });
