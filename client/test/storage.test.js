@@ -178,6 +178,24 @@ test("of two tabs with one session the older takes another, once", async (t) => 
   assert.equal(published.id.split(".")[1], "2", "an id remains what it was");
 });
 
+test("a client that is replaced by a hello of its own, which the server came to late, keeps its session", async (t) => {
+  const { net, room, socket, first } = await enter(t);
+  socket.cut();
+  await pass(200);
+  await net.last.accept().take();
+  net.last.cut(); // nobody knows whether this hello has arrived
+  const { socket: next } = await again(net, 400);
+  const published = outcome(room.publish(1));
+  await settle();
+  next.say(["bye", "replaced"]);
+  const { socket: last, sent } = await again(net, 800);
+  assert.deepEqual(sent[0], first[0]);
+  last.say(["ok", sent[2][1], "done"]);
+  assert.equal(await published, "done");
+  last.say(["bye", "replaced"]);
+  assert.notEqual((await again(net, 1600)).sent[0][1].session, first[0][1].session, "but only once");
+});
+
 test("a close with 4409 is the same, if its bye got lost", async (t) => {
   const { net, socket, first } = await enter(t);
   socket.cut(4409);
