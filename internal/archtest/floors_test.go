@@ -17,7 +17,7 @@ type floor struct {
 
 // The floors of everything but middleware, cluster, cmd and internal, by first directory.
 var floorByDir = map[string]int{
-	".": 2, "hub": 1, "store": 1,
+	".": 2, "hub": 1, "store": 1, "client": 1,
 	"swagger": 3, "geisttest": 3, "view": 3, "validate": 3, "otel": 3, "prometheus": 3,
 	"bench": 4, "examples": 4,
 }
@@ -79,7 +79,7 @@ func forbidden(from floor, test bool, target string) string {
 	case from.number < 2 && isFasthttp(target), strings.HasPrefix(from.unit, "cluster/") && isFasthttp(target) && !test:
 		return "only the root and what stands above it see fasthttp"
 	case from.number < 2 && !std && !from.apart:
-		return "floors 0 and 1 (internal, hub, store) import the standard library only"
+		return "floors 0 and 1 (internal, hub, store, client) import the standard library only"
 	case strings.HasPrefix(from.unit, "cmd/") && !std:
 		return "commands use the standard library only"
 	}
