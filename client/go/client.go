@@ -133,8 +133,9 @@ func rawJSON(data []byte) (json.RawMessage, error) {
 	return data, nil
 }
 
-// Publish is Room.Publish for a room that the client need not be in. Unless it is, the message cannot
-// be sent again if the connection breaks before the server's answer: that gives ErrUnknownOutcome.
+// Publish is Room.Publish for a room that the client need not be in. Unless it is, and the connection
+// breaks before the server's answer, ErrUnknownOutcome comes sooner: when the room's history does not
+// reach back to its beginning.
 func (c *Client) Publish(ctx context.Context, room string, m Message) (Position, error) {
 	c.mu.Lock()
 	r := c.rooms[room]

@@ -12,7 +12,7 @@ import (
 // when the connection breaks depends on its kind:
 //
 //	pub, show        sent again over the next connection, with the same ref
-//	call, other pub  sent then, unless it was sent already: that is an unknown outcome
+//	call, pub NoLog  sent then, unless it was sent already: that is an unknown outcome
 //	leave            done: the server has taken a connection that ends out of its rooms
 //	join             forgotten: rooms are joined anew, with new refs
 //	auth, ping       forgotten
@@ -58,9 +58,9 @@ const pause = time.Second
 func (k commandKind) lasting() bool { return k == kindPub || k == kindShow || k == kindCall }
 
 // repeats reports whether it may be sent again over another connection. The server recognises a pub by
-// looking into the log, behind the place where the client stood.
+// looking into the log, behind the place where the client stood, or at all of it.
 func (d *command) repeats() bool {
-	return d.kind == kindShow || d.kind == kindPub && !d.msg.NoLog && d.room != nil
+	return d.kind == kindShow || d.kind == kindPub && !d.msg.NoLog
 }
 
 // encode returns the frame. Client.mu must be held.
@@ -71,7 +71,7 @@ func (d *command) encode(compact bool) []byte {
 	case kindLeave:
 		return encode(compact, "leave", d.ref, d.name)
 	case kindPub:
-		p := pub{ref: d.ref, room: d.name, msg: &d.msg, since: d.since}
+		p := pub{ref: d.ref, room: d.name, msg: &d.msg, again: d.first != nil, since: d.since}
 		return p.encode(compact)
 	case kindShow:
 		return encode(compact, "show", d.ref, d.name, d.arg)

@@ -212,11 +212,13 @@ func encode(compact bool, elements ...any) []byte {
 	return p
 }
 
-// pub is a publish as it is sent. since is the zero Position in a first attempt.
+// pub is a publish as it is sent. since is of a repeated attempt: where the client stood at the first
+// one, zero if it was not in the room.
 type pub struct {
 	ref   uint64
 	room  string
 	msg   *Message
+	again bool
 	since Position
 }
 
@@ -242,7 +244,7 @@ func (p *pub) encode(compact bool) []byte {
 	case p.msg.Data == nil:
 		data = json.RawMessage("null")
 	}
-	if !p.since.IsZero() {
+	if p.again {
 		options.Since = p.since.pair()
 	}
 	if p.msg.NoLog {
@@ -251,7 +253,7 @@ func (p *pub) encode(compact bool) []byte {
 	if p.msg.NoEcho {
 		options.Echo = no
 	}
-	if p.since.IsZero() && p.msg.Event == "" && p.msg.Kind == JSON && !p.msg.NoLog && !p.msg.NoEcho {
+	if !p.again && p.msg.Event == "" && p.msg.Kind == JSON && !p.msg.NoLog && !p.msg.NoEcho {
 		return array("pub", p.ref, p.room, data)
 	}
 	return array("pub", p.ref, p.room, data, options)
@@ -267,7 +269,7 @@ func (p *pub) binary() []byte {
 	if p.msg.NoEcho {
 		flags |= flagNoEcho
 	}
-	if !p.since.IsZero() {
+	if p.again {
 		flags |= flagSince
 	}
 	dst = append(dst, flags)

@@ -106,8 +106,8 @@ func TestRoom_gapWithoutSpace(t *testing.T) {
 	})
 }
 
-// TestRoom_slowReaderTakenOut holds that the server's word counts that it has taken the client out of a room that
-// waits for its reader, unless the client has asked to be let in again since.
+// TestRoom_slowReaderTakenOut holds that the server's word counts that it has taken the client out of a
+// room that waits for its reader, unless the client has asked to be let in again since.
 func TestRoom_slowReaderTakenOut(t *testing.T) {
 	for _, asked := range []bool{false, true} {
 		t.Run(fmt.Sprint("asked again: ", asked), func(t *testing.T) {

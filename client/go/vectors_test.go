@@ -123,7 +123,7 @@ func reencode(t *testing.T, frame string) []byte {
 	p.msg.NoLog, p.msg.NoEcho = o["log"] == false, o["echo"] == false
 	if since, ok := o["since"].([]any); ok {
 		offset, _ := since[1].(json.Number).Int64()
-		p.since = Position{since[0].(string), uint64(offset)}
+		p.again, p.since = true, Position{since[0].(string), uint64(offset)}
 	}
 	plain, compact := p.encode(false), p.encode(true)
 	if !sameFrame(string(plain), frame) {
