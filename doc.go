@@ -102,5 +102,6 @@
 //
 //	hub                  rooms for WebSockets and streams, with history and resume
 //	hub/hubtest          tests of what uses a hub, and of backplanes
+//	client               the client of rooms for browsers, to be served
 //	geisttest            tests of an application, in memory, without a port
 package geist
