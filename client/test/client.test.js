@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GeistError } from "../geist.js";
-import { again, enter, open, outcome, pass, settle, Store, welcome } from "./fake.js";
+import { connect, GeistError } from "../geist.js";
+import { again, enter, Net, open, outcome, pass, settle, stopClock, Store, welcome } from "./fake.js";
 
 test("a room resumes where it stood, and drops what it has had", async (t) => {
   const { net, room, socket, heard, joined } = await enter(t);
@@ -484,17 +484,18 @@ test("fragile input is told of or ignored, and breaks nothing", async (t) => {
 });
 
 test("an error that nobody hears goes to the console", async (t) => {
-  const { socket } = await enter(t);
-  const { error } = console;
-  const said = [];
-  console.error = (err) => said.push(err.code);
-  t.after(() => (console.error = error));
-  const silent = await enter(t);
-  silent.client.on("error", () => {})();
-  socket.say(["error", 0, "internal", ""]);
-  assert.deepEqual(said, [], "the first client's is heard");
-  const { client, net } = silent;
-  assert.ok(client && net);
+  const said = t.mock.method(console, "error", () => {}).mock;
+  stopClock(t);
+  const net = new Net();
+  const client = connect("http://example.test/rt", { WebSocket: net.WebSocket, transports: ["ws"] });
+  t.after(() => client.close());
+  await settle();
+  net.last.accept().say(["error", 0, "internal", "one"]);
+  const off = client.on("error", () => {});
+  net.last.say(["error", 0, "internal", "two"]);
+  off();
+  net.last.say(["error", 0, "internal", "three"]);
+  assert.deepEqual(said.calls.map(({ arguments: [err] }) => err.message), ["one", "three"]);
 });
 
 test("a handler may close the client while its connection ends", async (t) => {

@@ -27,6 +27,9 @@ const patience = 5 * time.Minute
 // and an empty directory in TMP_DIR. Its argument is SCENARIO, for a part of the scenarios.
 func Run(t *testing.T, script, variable, dir string) {
 	t.Helper()
+	if _, err := os.ReadDir("."); err != nil { // so that a changed script makes a cached result stale
+		t.Fatal(err)
+	}
 	node, browser := tool(t, "node"), tool(t, "chromium", "chromium-browser", "google-chrome")
 	install(t)
 	tmp := t.TempDir()

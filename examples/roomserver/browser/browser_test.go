@@ -3,6 +3,8 @@ package browser
 import (
 	"testing"
 
+	_ "github.com/gogeist/geist" // a change of either is a reason to run again
+	_ "github.com/gogeist/geist/client"
 	"github.com/gogeist/geist/examples/internal/browsertest"
 )
 
