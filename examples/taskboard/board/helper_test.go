@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
-	"github.com/gogeist/geist/hub"
 )
 
 // service is a board on a free port, for one test.
@@ -40,7 +39,10 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 	}
 	app := geist.New(cfg)
 	app.Use(RequestID(), AccessLog(slog.New(slog.DiscardHandler)))
-	live := hub.New(hub.Config{})
+	live, err := NewHub(tb.Context(), store)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	NewAPI(store, live).Register(app)
 	app.GET("/healthz", Health(app, store))
 	app.OnShutdown(live.Shutdown)
