@@ -11,7 +11,7 @@ import (
 	"github.com/gogeist/geist"
 )
 
-//go:embed index.html *.js style.css icon.svg
+//go:embed index.html *.js *.css icon.svg
 var files embed.FS
 
 // served are the files, where each is served, and as what.
@@ -20,10 +20,14 @@ var served = []struct{ path, file, contentType string }{
 	{"/app.js", "app.js", "text/javascript; charset=utf-8"},
 	{"/api.js", "api.js", "text/javascript; charset=utf-8"},
 	{"/board.js", "board.js", "text/javascript; charset=utf-8"},
+	{"/chat.js", "chat.js", "text/javascript; charset=utf-8"},
 	{"/editor.js", "editor.js", "text/javascript; charset=utf-8"},
 	{"/live.js", "live.js", "text/javascript; charset=utf-8"},
+	{"/name.js", "name.js", "text/javascript; charset=utf-8"},
+	{"/people.js", "people.js", "text/javascript; charset=utf-8"},
 	{"/tasks.js", "tasks.js", "text/javascript; charset=utf-8"},
 	{"/ui.js", "ui.js", "text/javascript; charset=utf-8"},
+	{"/people.css", "people.css", "text/css; charset=utf-8"},
 	{"/style.css", "style.css", "text/css; charset=utf-8"},
 	{"/icon.svg", "icon.svg", "image/svg+xml"},
 }
