@@ -21,8 +21,9 @@ const keepBytes = 1 << 20
 // NewHub returns the hub of a board, whose rooms are kept in its store: who was there
 // before a restart goes on where they were. Its owner shuts it down, and closes the store after it.
 func NewHub(ctx context.Context, s *Store) (*hub.Hub, error) {
-	keep := hub.RoomConfig{KeepMessages: journalKeep, KeepBytes: keepBytes, KeepFor: -1, Presence: true}
-	h := hub.New(hub.Config{Journal: NewJournal(s), Rooms: keep})
+	h := hub.New(hub.Config{Journal: NewJournal(s), Room: func(name string) hub.RoomConfig {
+		return hub.RoomConfig{KeepMessages: journalKeep, KeepBytes: keepBytes, KeepFor: -1, Presence: name == boardRoom}
+	}})
 	// A process that was killed may have left a change in the database that it had not told.
 	if err := publish(ctx, h, change{Event: "board.opened"}); err != nil {
 		return nil, errors.Join(err, h.Shutdown(ctx))
