@@ -11,7 +11,7 @@
 import { show } from "./board.js";
 import { showTypists } from "./chat.js";
 import { edit, follow, showEditors } from "./editor.js";
-import { board } from "./live.js";
+import { board, client } from "./live.js";
 import { onPeople } from "./people.js";
 import * as tasks from "./tasks.js";
 import { $, notice } from "./ui.js";
@@ -44,6 +44,7 @@ board.on("message", ({ data: { event, task, id } }) => {
 });
 board.on("joined", ({ recovered }) => recovered || read(tasks.reload));
 board.on("gap", () => read(tasks.reload));
+client.on("error", (err) => notice(`The server says: ${err.message}`));
 
 // ---- the filter
 

@@ -15,7 +15,7 @@ const list = $("#messages");
 const form = $("#say");
 const field = form.elements.text;
 const pending = new Map(); // id → li of a message that the server has not told yet
-const unsent = new Set(); // ids of those that it has not taken either
+const unsent = new Set(); // those that it has not answered either
 
 // ---- messages
 
@@ -25,19 +25,27 @@ room.on("message", (m) => {
   pending.delete(m.id);
   const li = item(m.data);
   li.dataset.offset = m.offset;
-  const last = [...list.children].findLast((other) => other.dataset.offset);
-  last ? last.after(li) : list.prepend(li);
+  insert(li);
   join(li);
-  while (list.children.length > most) list.firstElementChild.remove();
   if (m.data.name !== myName() && m.offset > read() && !reads()) unread++;
   arrived(below);
 });
 
-// The server does not have all that was said in between: what is shown begins anew.
+// The server no longer has all that was said while this page was away.
 room.on("gap", () => {
-  for (const li of list.querySelectorAll("li[data-offset]")) li.remove();
-  room.leave().catch(() => {});
+  const li = document.createElement("li");
+  li.className = "gap";
+  li.dataset.offset = 0;
+  li.textContent = "Some messages are missing here.";
+  insert(li);
 });
+
+/** Puts what has its place before what has none yet. */
+function insert(li) {
+  const last = [...list.children].findLast((other) => other.dataset.offset);
+  last ? last.after(li) : list.prepend(li);
+  while (list.children.length > most) list.firstElementChild.remove();
+}
 
 /** Returns the item of a message. Only textContent is written: markup stays text. */
 function item({ name, text, at }) {
@@ -75,21 +83,20 @@ function send(text) {
   $(".fate span", li).textContent = "waits to be sent";
   list.append(li);
   join(li);
-  pending.set(sent.id, li);
-  unsent.add(sent.id);
-  sent.then(
-    () => li.classList.remove("pending"),
-    (err) => failed(sent.id, li, text, err),
-  ).finally(() => {
-    unsent.delete(sent.id);
-    wait(unsent.size);
-  });
+  pending.set(sent.id || li, li); // it has no id if the client takes no more
+  unsent.add(li);
   wait(unsent.size);
   toEnd();
+  sent
+    .then(() => li.classList.remove("pending"), (err) => failed(li, text, err))
+    .finally(() => {
+      unsent.delete(li);
+      wait(unsent.size);
+    });
 }
 
-function failed(id, li, text, err) {
-  if (!pending.delete(id)) return; // the message has come all the same
+/** Says that a message was not sent; if it comes all the same, that goes away with it. */
+function failed(li, text, err) {
   li.classList.replace("pending", "failed");
   $(".fate span", li).textContent =
     err.code === "unknown_outcome" ? "Nobody knows whether this was sent." : `Not sent: ${err.message}`;
@@ -146,9 +153,14 @@ let unread = 0;
 
 /** Returns the offset up to which this browser's user has read. */
 function read() {
-  const [epoch, offset] = JSON.parse(localStorage.getItem("read") ?? '["",0]');
-  return epoch === room.position?.[0] ? offset : 0;
+  const { epoch, offset } = JSON.parse(localStorage.getItem("read"));
+  return epoch === room.position.epoch ? offset : 0;
 }
+
+// Who is here for the first time has not missed anything.
+room.on("joined", ({ epoch, head }) => {
+  if (!localStorage.getItem("read")) localStorage.setItem("read", JSON.stringify({ epoch, offset: head }));
+});
 
 const reads = () => !panel.hidden && !document.hidden && atEnd();
 

@@ -5,49 +5,60 @@
 
 import { connect } from "./geist.js";
 import { myName, onMyName } from "./name.js";
+import { $ } from "./ui.js";
 
 const wanted = new URLSearchParams(location.search).get("live");
 
-const client = connect("/rt", {
+export const client = connect("/rt", {
   token: async () => myName(),
   transports: wanted === "sse" ? ["sse"] : ["ws", "sse"],
   storage: sessionStorage, // what is not sent yet outlives a reload
   key: "taskboard",
 });
 
-export const board = client.join("board", { presence: true, show: {} });
+// Both begin anew with the page, which reads the tasks, and shows the last of what was said.
+export const board = client.join("board", { since: null, presence: true, show: {} });
 export const chat = client.join("chat", { last: 50 });
 
 onMyName(() => client.reconnect()); // the server learns a name when a connection begins
 
-let shown = "{}";
+// ---- what this page's user does
+
+let doing = {};
+let shown = "{}"; // as the server has it, or will
 
 /** Shows the others what this page's user does: { editing: id, typing: true }. */
 export function showOthers(what) {
-  const now = { ...JSON.parse(shown), ...what };
-  if (JSON.stringify(now) === shown) return;
-  shown = JSON.stringify(now);
-  board.show(now).catch(() => {}); // with the next connection it is shown anyway
+  doing = { ...doing, ...what };
+  tell();
+}
+
+// Without a line there is nobody to show it to.
+function tell() {
+  const now = JSON.stringify(doing);
+  if (client.state !== "open" || now === shown) return;
+  shown = now;
+  board.show(doing).catch((err) => console.warn("not shown:", err.message));
 }
 
 // ---- how the line is
 
-const line = document.querySelector("#live");
-let open = false;
+const line = $("#live");
 let lost = false; // it was open before
 let waiting = 0; // messages that are not sent
 
 function say() {
-  const there = navigator.onLine ? (lost ? "Reconnecting" : "Connecting") : "Offline";
-  const wait = waiting === 1 ? ": 1 message waits" : `: ${waiting} messages wait`;
-  line.dataset.state = open ? "live" : lost ? "waiting" : "connecting";
-  line.textContent = open ? "Live" : `${there}${waiting ? wait : navigator.onLine ? "…" : ""}`;
+  const { state } = client;
+  const there = state === "closed" ? "Closed: reload the page" : !navigator.onLine ? "Offline" : lost ? "Reconnecting" : "Connecting";
+  const wait = waiting === 1 ? ": 1 message waits" : waiting ? `: ${waiting} messages wait` : "";
+  line.dataset.state = state === "open" ? "live" : lost ? "waiting" : "connecting";
+  line.textContent = state === "open" ? "Live" : there + (wait || (/ing$/.test(there) ? "…" : ""));
 }
 
 client.on("state", (state) => {
-  open = state === "open";
-  lost ||= open;
+  lost ||= state === "open";
   say();
+  tell();
 });
 addEventListener("online", say);
 addEventListener("offline", say);

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/client"
 )
 
 //go:embed index.html *.js *.css icon.svg
@@ -22,6 +23,7 @@ var served = []struct{ path, file, contentType string }{
 	{"/board.js", "board.js", "text/javascript; charset=utf-8"},
 	{"/chat.js", "chat.js", "text/javascript; charset=utf-8"},
 	{"/editor.js", "editor.js", "text/javascript; charset=utf-8"},
+	{"/geist.js", "geist.js", "text/javascript; charset=utf-8"},
 	{"/live.js", "live.js", "text/javascript; charset=utf-8"},
 	{"/name.js", "name.js", "text/javascript; charset=utf-8"},
 	{"/people.js", "people.js", "text/javascript; charset=utf-8"},
@@ -40,13 +42,21 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Register adds the routes of the page to r.
 func Register(r geist.Router) error {
 	for _, f := range served {
-		body, err := files.ReadFile(f.file)
+		body, err := read(f.file)
 		if err != nil {
 			return fmt.Errorf("page: %w", err)
 		}
 		r.GET(f.path, serve(f.contentType, body))
 	}
 	return nil
+}
+
+// read returns a file of the page, or the client of the rooms, which comes with geist.
+func read(file string) ([]byte, error) {
+	if file == "geist.js" {
+		return client.JS(), nil
+	}
+	return files.ReadFile(file)
 }
 
 // serve answers with a file that changes only with the program. Browsers keep it,

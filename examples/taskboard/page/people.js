@@ -7,7 +7,7 @@ import { $ } from "./ui.js";
 const most = 4; // avatars; the rest is a number
 const colours = 8;
 
-let people = new Map(); // name → { editing: Set of ids, typing }, without this page's
+let people = new Map(); // name → { editing: Set of ids, typing }; of this page's user nothing
 let count = 0; // connections, if there are too many to be listed
 let changed = () => {};
 
@@ -40,12 +40,11 @@ export function peopleAre(names) {
 
 board.on("presence", (members, _change, all) => {
   const now = new Map();
-  for (const { conn, user, shown } of members.values()) {
+  for (const { user, shown } of members.values()) {
     if (!user) continue;
-    const does = now.get(user) ?? { editing: new Set(), typing: false, pages: 0 };
+    const does = now.get(user) ?? { editing: new Set(), typing: false };
     now.set(user, does);
-    does.pages++;
-    if (conn === board.conn) continue;
+    if (user === myName()) continue;
     if (shown?.editing) does.editing.add(shown.editing);
     if (shown?.typing) does.typing = true;
   }
