@@ -13,7 +13,7 @@ export const stage = { server: null, browser: null, errors: [], pages: [] };
 export async function someone(name, more) {
   const context = await stage.browser.newContext({ acceptDownloads: true, locale: "en-GB", viewport: { width: 1280, height: 800 }, ...more });
   context.setDefaultTimeout(patience);
-  await context.addInitScript((name) => localStorage.getItem("name") ?? localStorage.setItem("name", name), name);
+  await context.addInitScript((name) => location.protocol === "http:" && (localStorage.getItem("name") ?? localStorage.setItem("name", name)), name);
   context.on("page", (page) => {
     stage.pages.push(page);
     page.on("pageerror", (err) => stage.errors.push(err.stack));

@@ -26,6 +26,18 @@ async function columns(page) {
   return all;
 }
 
+/** Takes a page off the net. What its browser is told does not end its connections: the wire does. */
+async function cutOff(page, wire) {
+  await page.context().setOffline(true);
+  wire.cut();
+}
+
+async function restore(page, wire) {
+  wire.restore();
+  await page.context().setOffline(false);
+  await live(page);
+}
+
 export const together = {
   async "who is here, and what they do"() {
     const [ada, grace] = [await open(), await open("", { name: "Grace Hopper" })];
@@ -116,20 +128,24 @@ export const together = {
   },
 
   async "offline, messages wait, and are sent once"() {
-    const [ada, grace] = [await open(), await open("", { name: "Grace" })];
-    await say(ada, "before");
-    await seen(said(grace, "before"));
-    await ada.context().setOffline(true);
-    await ada.getByText("Offline", { exact: true }).waitFor();
-    await say(ada, "one");
-    await say(ada, "two");
-    await ada.getByText("Offline: 2 messages wait").waitFor();
-    await say(grace, "meanwhile");
-    await shot(ada, "offline");
-    await ada.context().setOffline(false);
-    await live(ada);
-    for (const page of [ada, grace]) await becomes(() => texts(page), ["before", "meanwhile", "one", "two"]);
-    assert.equal(await ada.locator("#messages .pending").count(), 0);
+    const wire = await new Proxy(stage.server).start();
+    try {
+      const [ada, grace] = [await open("", { base: wire.base }), await open("", { name: "Grace" })];
+      await say(ada, "before");
+      await seen(said(grace, "before"));
+      await cutOff(ada, wire);
+      await ada.getByText("Offline", { exact: true }).waitFor();
+      await say(ada, "one");
+      await say(ada, "two");
+      await ada.getByText("Offline: 2 messages wait").waitFor();
+      await say(grace, "meanwhile");
+      await shot(ada, "offline");
+      await restore(ada, wire);
+      for (const page of [ada, grace]) await becomes(() => texts(page), ["before", "meanwhile", "one", "two"]);
+      assert.equal(await ada.locator("#messages .pending").count(), 0);
+    } finally {
+      wire.stop();
+    }
   },
 
   // Three people talk and move tasks while their lines break in every way, and the server, too.
@@ -163,9 +179,9 @@ export const together = {
       await move(people.linus, "B", "Doing");
       wire.restore();
       await live(people.grace);
-      await people.linus.context().setOffline(true);
+      await cutOff(people.linus, slow);
       await talk("offline");
-      await people.linus.context().setOffline(false);
+      await restore(people.linus, slow);
       await Promise.all([talk("at the kill"), server.kill()]);
       await server.start();
       await talk("after the kill");

@@ -9,6 +9,13 @@ import { $ } from "./ui.js";
 
 const wanted = new URLSearchParams(location.search).get("live");
 
+// A duplicate of a tab begins with a copy of its storage. It must not send what the other
+// sends, too: only a page that was left, or is loaded again, goes on with what it had.
+const [{ type }] = performance.getEntriesByType("navigation");
+if (sessionStorage.getItem("open") && type !== "reload" && !document.wasDiscarded) sessionStorage.clear();
+addEventListener("pageshow", () => sessionStorage.setItem("open", "yes"));
+addEventListener("pagehide", () => sessionStorage.removeItem("open"));
+
 export const client = connect("/rt", {
   token: async () => myName(),
   transports: wanted === "sse" ? ["sse"] : ["ws", "sse"],
@@ -48,15 +55,17 @@ let lost = false; // it was open before
 let waiting = 0; // messages that are not sent
 
 function say() {
-  const { state } = client;
-  const there = state === "closed" ? "Closed: reload the page" : !navigator.onLine ? "Offline" : lost ? "Reconnecting" : "Connecting";
+  const live = client.state === "open" && navigator.onLine;
   const wait = waiting === 1 ? ": 1 message waits" : waiting ? `: ${waiting} messages wait` : "";
-  line.dataset.state = state === "open" ? "live" : lost ? "waiting" : "connecting";
-  line.textContent = state === "open" ? "Live" : there + (wait || (/ing$/.test(there) ? "…" : ""));
+  line.dataset.state = live ? "live" : lost ? "waiting" : "connecting";
+  if (live) line.textContent = "Live";
+  else if (client.state === "closed") line.textContent = "Reload the page";
+  else if (!navigator.onLine) line.textContent = `Offline${wait}`;
+  else line.textContent = `${lost ? "Reconnecting" : "Connecting"}${wait || "…"}`;
 }
 
-client.on("state", (state) => {
-  lost ||= state === "open";
+client.on("state", () => {
+  lost ||= client.state === "open";
   say();
   tell();
 });

@@ -60,9 +60,18 @@ export function heard(task) {
   if ((latest.get(task.id) ?? 0) >= task.version) return;
   latest.set(task.id, task.version);
   arrived.add(task.id);
+  if (task.version === 1) drafts.delete(draftOf(task)); // the event may be quicker than the answer
   if (selected(task)) known.set(task.id, task);
   else known.delete(task.id);
   changed(task.id);
+}
+
+/** Returns the id of the task under way that looks as one which the server has taken. */
+function draftOf(task) {
+  return [...drafts.keys()].find((id) => {
+    const { title, owner, status } = drafts.get(id);
+    return title.trim() === task.title && owner.trim() === task.owner && status === task.status;
+  });
 }
 
 /** Takes that a task is deleted. */
