@@ -42,7 +42,11 @@ board.on("message", ({ data: { event, task, id } }) => {
   else if (event === "task.deleted") tasks.heardDeleted(id);
   else read(tasks.load); // more than is told one by one, or maybe less
 });
-board.on("joined", ({ recovered }) => recovered || read(tasks.reload));
+let joined = false;
+board.on("joined", ({ recovered }) => {
+  if (!joined || !recovered) read(tasks.reload); // what changed before is not told
+  joined = true;
+});
 board.on("gap", () => read(tasks.reload));
 client.on("error", (err) => notice(`The server says: ${err.message}`));
 

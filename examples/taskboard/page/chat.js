@@ -14,15 +14,14 @@ const panel = $("#chat");
 const list = $("#messages");
 const form = $("#say");
 const field = form.elements.text;
-const pending = new Map(); // id → li of a message that the server has not told yet
-const unsent = new Set(); // those that it has not answered either
+const pending = new Set(); // { sent, li } of what the server has not told yet
+let unsent = 0; // how many of them it has not answered either
 
 // ---- messages
 
 room.on("message", (m) => {
   const below = atEnd();
-  pending.get(m.id)?.remove();
-  pending.delete(m.id);
+  for (const mine of pending) if (mine.sent.id === m.id) drop(mine);
   const li = item(m.data);
   li.dataset.offset = m.offset;
   insert(li);
@@ -45,6 +44,12 @@ function insert(li) {
   const last = [...list.children].findLast((other) => other.dataset.offset);
   last ? last.after(li) : list.prepend(li);
   while (list.children.length > most) list.firstElementChild.remove();
+}
+
+/** Takes away what has come, or is sent again. */
+function drop(mine) {
+  mine.li.remove();
+  pending.delete(mine);
 }
 
 /** Returns the item of a message. Only textContent is written: markup stays text. */
@@ -83,27 +88,24 @@ function send(text) {
   $(".fate span", li).textContent = "waits to be sent";
   list.append(li);
   join(li);
-  pending.set(sent.id || li, li); // it has no id if the client takes no more
-  unsent.add(li);
-  wait(unsent.size);
+  const mine = { sent, li };
+  pending.add(mine);
+  wait(++unsent);
   toEnd();
   sent
-    .then(() => li.classList.remove("pending"), (err) => failed(li, text, err))
-    .finally(() => {
-      unsent.delete(li);
-      wait(unsent.size);
-    });
+    .then(() => li.classList.remove("pending"), (err) => failed(mine, text, err))
+    .finally(() => wait(--unsent));
 }
 
 /** Says that a message was not sent; if it comes all the same, that goes away with it. */
-function failed(li, text, err) {
-  li.classList.replace("pending", "failed");
-  $(".fate span", li).textContent =
+function failed(mine, text, err) {
+  mine.li.classList.replace("pending", "failed");
+  $(".fate span", mine.li).textContent =
     err.code === "unknown_outcome" ? "Nobody knows whether this was sent." : `Not sent: ${err.message}`;
-  const again = $(".fate button", li);
+  const again = $(".fate button", mine.li);
   again.hidden = false;
   again.onclick = () => {
-    li.remove();
+    drop(mine);
     send(text);
     field.focus();
   };
@@ -153,13 +155,13 @@ let unread = 0;
 
 /** Returns the offset up to which this browser's user has read. */
 function read() {
-  const { epoch, offset } = JSON.parse(localStorage.getItem("read"));
-  return epoch === room.position.epoch ? offset : 0;
+  const [epoch, offset] = JSON.parse(localStorage.getItem("read"));
+  return epoch === room.position[0] ? offset : 0;
 }
 
 // Who is here for the first time has not missed anything.
 room.on("joined", ({ epoch, head }) => {
-  if (!localStorage.getItem("read")) localStorage.setItem("read", JSON.stringify({ epoch, offset: head }));
+  if (!localStorage.getItem("read")) localStorage.setItem("read", JSON.stringify([epoch, head]));
 });
 
 const reads = () => !panel.hidden && !document.hidden && atEnd();
@@ -188,9 +190,10 @@ function showUnread() {
   document.title = unread ? `(${unread}) Taskboard` : "Taskboard";
 }
 
-list.onscroll = () => atEnd() && toEnd();
+for (const [target, event] of [[list, "scroll"], [document, "visibilitychange"]]) {
+  target.addEventListener(event, () => atEnd() && toEnd());
+}
 $("#newest").onclick = toEnd;
-document.addEventListener("visibilitychange", () => atEnd() && toEnd());
 
 // ---- the panel: beside the board, or over it where there is no room
 
@@ -216,6 +219,8 @@ function choose(open) {
 
 $("#talk").onclick = () => choose(panel.hidden);
 $("#chat-close").onclick = () => choose(false);
-panel.onkeydown = (e) => e.key === "Escape" && choose(false);
+panel.onkeydown = (e) => {
+  if (e.key === "Escape") choose(false);
+};
 narrow.onchange = cover;
 toggle(!narrow.matches && localStorage.getItem("chat") !== "closed");
