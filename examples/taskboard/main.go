@@ -113,8 +113,8 @@ func tour(w io.Writer, addr net.Addr, path string, task, file int64) {
 	base := "http://" + addr.String()
 	fmt.Fprintf(w, `tasks are kept in %[1]s
 
-Open %[2]s/ in two browser windows, and see in one what you do in the
-other. Or try in another terminal:
+Open %[2]s/ in two browsers, or in a private window beside the first,
+and see in one what you do in the other. Or try in another terminal:
 
   curl -i %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"Buy milk","owner":"ada","tags":["home"],"due":"2030-01-31"}'
   curl '%[2]s/api/tasks?status=todo&owner=ada&limit=10'

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/internal/leakcheck"
 )
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // service is a board on a free port, for one test.
 type service struct {

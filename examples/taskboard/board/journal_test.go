@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gogeist/geist/hub"
@@ -73,10 +74,13 @@ func TestJournal_keepsTheNewest(t *testing.T) {
 	if err := j.Append(t.Context(), packetAt("quiet", 1)); err != nil {
 		t.Fatal(err)
 	}
-	const last = journalKeep + 2*journalTrim + 7
+	const last = journalKeep + journalTrim + 7
 	for i := 1; i <= last; i++ {
 		if err := j.Append(t.Context(), packetAt("loud", i)); err != nil {
 			t.Fatal(err)
+		}
+		if i == journalKeep+journalTrim-1 {
+			j.wantLoaded(t, "loud", i, i)
 		}
 	}
 	j.wantLoaded(t, "loud", last, journalKeep+7)
@@ -143,4 +147,26 @@ func TestJournal_fails(t *testing.T) {
 		}
 	}
 	j.wantLoaded(t, "room", 0, 0)
+}
+
+// What a publish costs that is on the disk when it returns: of one room alone, and of each
+// of many, which share their commits.
+func BenchmarkJournal_Append(b *testing.B) {
+	for _, rooms := range []int{1, 16} {
+		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {
+			j := newJournal(b)
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			for n := range rooms {
+				wg.Go(func() {
+					for i := 1; next.Add(1) <= int64(b.N); i++ {
+						if err := j.Append(b.Context(), packetAt(fmt.Sprint("room ", n), i)); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
 }

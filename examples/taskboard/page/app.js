@@ -48,7 +48,10 @@ board.on("joined", ({ recovered }) => {
   joined = true;
 });
 board.on("gap", () => read(tasks.reload));
-client.on("error", (err) => notice(`The server says: ${err.message}`));
+client.on("error", (err) => {
+  // A message without its line in the chat was written before a reload.
+  notice(err.room ? `A message that you wrote before may not have been sent: ${err.message}` : `The server says: ${err.message}`);
+});
 
 // ---- the filter
 

@@ -12,6 +12,7 @@ const pause = 4000; // milliseconds without a key until somebody does not write 
 
 const panel = $("#chat");
 const list = $("#messages");
+const log = $("#log"); // which scrolls
 const form = $("#say");
 const field = form.elements.text;
 const pending = new Set(); // { sent, li } of what the server has not told yet
@@ -166,7 +167,7 @@ room.on("joined", ({ epoch, head }) => {
 
 const reads = () => !panel.hidden && !document.hidden && atEnd();
 
-const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 
 /** Shows the newest message, if the user was at the end, or that there is one. */
 function arrived(below) {
@@ -174,7 +175,7 @@ function arrived(below) {
 }
 
 function toEnd() {
-  list.scrollTop = list.scrollHeight;
+  log.scrollTop = log.scrollHeight;
   if (reads()) {
     unread = 0;
     if (room.position) localStorage.setItem("read", JSON.stringify(room.position));
@@ -190,7 +191,7 @@ function showUnread() {
   document.title = unread ? `(${unread}) Taskboard` : "Taskboard";
 }
 
-for (const [target, event] of [[list, "scroll"], [document, "visibilitychange"]]) {
+for (const [target, event] of [[log, "scroll"], [document, "visibilitychange"]]) {
   target.addEventListener(event, () => atEnd() && toEnd());
 }
 $("#newest").onclick = toEnd;
@@ -221,6 +222,9 @@ $("#talk").onclick = () => choose(panel.hidden);
 $("#chat-close").onclick = () => choose(false);
 panel.onkeydown = (e) => {
   if (e.key === "Escape") choose(false);
+};
+$("#desk").onclick = (e) => {
+  if (narrow.matches && !panel.hidden && e.target === e.currentTarget) choose(false); // beside it
 };
 narrow.onchange = cover;
 toggle(!narrow.matches && localStorage.getItem("chat") !== "closed");

@@ -4,7 +4,7 @@
 import { $ } from "./ui.js";
 
 const longest = 40; // characters, as the server has it
-let changed = [];
+const changed = [];
 let name = localStorage.getItem("name") || keep(`Guest ${1000 + Math.floor(Math.random() * 9000)}`);
 
 export const myName = () => name;
@@ -35,5 +35,8 @@ export function askName() {
   field.select();
 }
 
-$("form", who).onsubmit = () => set(keep([...field.value.trim()].slice(0, longest).join("")));
+$("form", who).onsubmit = () => {
+  const text = field.value.replace(/\p{Cc}/gu, "").trim();
+  if (text) set(keep([...text].slice(0, longest).join("")));
+};
 $("button[value=cancel]", who).onclick = () => who.close();

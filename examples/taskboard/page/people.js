@@ -57,24 +57,26 @@ board.on("presence", (members, _change, all) => {
 function show() {
   const others = [...people.keys()].filter((name) => name !== myName()).sort((a, b) => a.localeCompare(b));
   const rest = Math.max(others.length - most, 0) + count;
-  const items = others.slice(0, most).map((name) => {
-    const li = avatar(document.createElement("li"), name);
-    li.title = name;
-    li.role = "img";
-    li.ariaLabel = name;
-    return li;
+  const shown = others.slice(0, most).map((name) => {
+    const one = avatar(document.createElement("span"), name);
+    one.title = one.ariaLabel = name;
+    one.role = "img";
+    return one;
   });
   if (rest) {
-    const li = document.createElement("li");
-    li.className = "avatar rest";
-    li.textContent = `+${rest}`;
-    li.title = others.slice(most).join(", ");
-    items.push(li);
+    const more = document.createElement("span");
+    more.className = "avatar rest";
+    more.textContent = `+${rest}`;
+    more.title = others.slice(most).join(", ");
+    shown.push(more);
   }
-  $("#people").replaceChildren(...items);
-  $("#people").dataset.count = others.length + count;
-  avatar($("#me"), myName()).title = `You are ${myName()}: change the name`;
-  $("#me").ariaLabel = $("#me").title;
+  $("#people").replaceChildren(...shown.map((one) => {
+    const li = document.createElement("li");
+    li.append(one);
+    return li;
+  }));
+  avatar($("#me span"), myName());
+  $("#me").title = $("#me").ariaLabel = `You are ${myName()}: change the name`;
 }
 
 $("#me").onclick = askName;
