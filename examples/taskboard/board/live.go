@@ -24,11 +24,18 @@ func NewHub(ctx context.Context, s *Store) (*hub.Hub, error) {
 	h := hub.New(hub.Config{Journal: NewJournal(s), Room: func(name string) hub.RoomConfig {
 		return hub.RoomConfig{KeepMessages: journalKeep, KeepBytes: keepBytes, KeepFor: -1, Presence: name == boardRoom}
 	}})
-	// A process that was killed may have left a change in the database that it had not told.
-	if err := publish(ctx, h, change{Event: "board.opened"}); err != nil {
+	if err := openRooms(ctx, h); err != nil {
 		return nil, errors.Join(err, h.Shutdown(ctx))
 	}
 	return h, nil
+}
+
+// openRooms says that the board is to be read anew: a process that was killed may have left a
+// change in the database that it had not told. And it makes the chat a room of the journal's:
+// who is there before anybody has spoken could not tell it from another after a restart.
+func openRooms(ctx context.Context, h *hub.Hub) error {
+	_, err := h.Publish(ctx, chatRoom, hub.Message{Event: "chat.opened"}, hub.NoLog())
+	return errors.Join(err, publish(ctx, h, change{Event: "board.opened"}))
 }
 
 // change is what open pages hear: which of them it is stands in the data too, so that who

@@ -82,12 +82,12 @@ func TestRooms_chat(t *testing.T) {
 	ada, grace := s.enter("Ada", "chat"), s.enter("Grace", "chat")
 	ada.send(`["pub",5,"chat",{"text":" Hello,\n\"Grace\" ","name":"Grace","at":1},{"log":false,"echo":false}]`)
 	for _, who := range []*talker{ada, grace} {
-		who.want(`\["m","chat",1,{"name":"Ada","text":"Hello,\\n\\"Grace\\"","at":\d{13}},"[^"]+\.5","chat\.said"\]`)
+		who.want(`\["m","chat",2,{"name":"Ada","text":"Hello,\\n\\"Grace\\"","at":\d{13}},"[^"]+\.5","chat\.said"\]`)
 	}
 	late := s.enter("Linus")
 	late.send(`["join",1,"chat",{"last":50}]`)
 	late.want(`\["joined",1,"chat",.*\]`)
-	late.want(`\["m","chat",1,{"name":"Ada",.*\]`)
+	late.want(`\["m","chat",2,{"name":"Ada",.*\]`)
 }
 
 // A change that is made by the API is heard in the room of the board.
@@ -116,7 +116,7 @@ func TestRooms_refuse(t *testing.T) {
 			ada.send(test.command)
 			ada.want(`\["error",7,` + test.want + `\]`)
 			ada.send(`["pub",8,"chat",{"text":"still here"}]`)
-			ada.want(`\["m","chat",1,{"name":"Ada","text":"still here".*\]`)
+			ada.want(`\["m","chat",2,{"name":"Ada","text":"still here".*\]`)
 		})
 	}
 }
@@ -147,6 +147,20 @@ func TestRooms_presence(t *testing.T) {
 	ada.want(`\["presence","board",{"count":2,"updated":\[{"conn":"[^"]+","user":"Grace","shown":{"typing":true}}\]}\]`)
 }
 
+// A page that was there before anybody spoke finds the same chat after a restart.
+func TestRooms_restartOfAnEmptyRoom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tasks.db")
+	s, stop := startService(t, path)
+	ada := s.enter("Ada")
+	ada.send(`["join",1,"chat"]`)
+	epoch := ada.want(`\["joined",1,"chat",{"epoch":"([^"]+)","offset":1,.*\]`)[1]
+	stop()
+	s, _ = startService(t, path)
+	ada = s.enter("Ada")
+	ada.send(`["join",1,"chat",{"since":["` + epoch + `",1]}]`)
+	ada.want(`\["joined",1,"chat",{"epoch":"` + epoch + `",.*"recovered":true}\]`)
+}
+
 // Who does not know whether a message has arrived, because the server went down, sends it
 // again to the next one: it is there once, where it was.
 func TestRooms_restart(t *testing.T) {
@@ -156,19 +170,20 @@ func TestRooms_restart(t *testing.T) {
 	ada := s.talk(hello)
 	ada.want(`\["welcome",.*\]`)
 	ada.send(`["join",1,"chat"]`)
-	epoch := ada.want(`\["joined",1,"chat",{"epoch":"([^"]+)","offset":0,.*\]`)[1]
+	at := ada.want(`\["joined",1,"chat",{"epoch":("[^"]+","offset":1),"head":1,.*\]`)[1]
+	since := strings.Replace(at, `"offset":`, "", 1)
 	ada.send(`["pub",2,"chat",{"text":"one"}]`, `["pub",3,"chat",{"text":"two"}]`)
 	stop()
 
 	s, _ = startService(t, path)
 	ada = s.talk(hello)
 	ada.want(`\["welcome",.*\]`)
-	ada.send(`["join",4,"chat",{"since":["` + epoch + `",0]}]`)
-	ada.want(`\["joined",4,"chat",{"epoch":"` + epoch + `","offset":0,"head":2,"recovered":true}\]`)
-	ada.want(`\["m","chat",1,{"name":"Ada","text":"one",.*\]`)
-	ada.want(`\["m","chat",2,{"name":"Ada","text":"two",.*\]`)
-	ada.send(`["pub",3,"chat",{"text":"two"},{"since":["` + epoch + `",0]}]`)
-	ada.want(`\["ok",3,{"epoch":"` + epoch + `","offset":2}\]`)
+	ada.send(`["join",4,"chat",{"since":[` + since + `]}]`)
+	ada.want(`\["joined",4,"chat",{"epoch":` + at + `,"head":4,"recovered":true}\]`)
+	ada.want(`\["m","chat",2,{"name":"Ada","text":"one",.*\]`)
+	ada.want(`\["m","chat",3,{"name":"Ada","text":"two",.*\]`)
+	ada.send(`["pub",3,"chat",{"text":"two"},{"since":[` + since + `]}]`)
+	ada.want(`\["ok",3,{"epoch":"[^"]+","offset":3}\]`)
 	ada.send(`["pub",5,"chat",{"text":"three"}]`)
-	ada.want(`\["m","chat",3,{"name":"Ada","text":"three",.*\]`)
+	ada.want(`\["m","chat",5,{"name":"Ada","text":"three",.*\]`)
 }

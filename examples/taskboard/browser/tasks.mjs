@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { card, column, create, files, gone, live, open, seen, shot, stage } from "./kit.mjs";
+import { card, column, create, files, gone, open, seen, shot, stage } from "./kit.mjs";
 
 export const tasks = {
   async "create, edit, move and delete a task"() {
@@ -160,21 +160,6 @@ export const tasks = {
     refuse();
     await seen(column(page, "todo").getByText("Stays"));
     await page.getByText("not now").waitFor();
-  },
-
-  async "the page survives a restart of the server"() {
-    const pages = [await open(), await open("?live=sse")];
-    await create(pages[0], "Before");
-    await stage.server.stop();
-    for (const page of pages) await page.locator("#live[data-state=waiting], #live[data-state=connecting]").waitFor();
-    await stage.server.start();
-    await stage.server.api("POST", "/api/tasks", { title: "While away" });
-    for (const page of pages) {
-      await seen(card(page, "While away"));
-      await live(page);
-    }
-    await create(pages[1], "After");
-    await seen(card(pages[0], "After"));
   },
 
   async "a phone"() {

@@ -51,16 +51,16 @@ export const together = {
     await seen(grace.getByText("Ada is editing this, too."));
     await shot(ada, "editing");
     for (const page of [ada, grace]) await page.keyboard.press("Escape");
-    await gone(card(ada, "Shared").getByText("is editing this"));
     await grace.getByLabel("Message").pressSequentially("Hm");
     await seen(ada.getByText("Grace Hopper is writing…"));
+    await gone(card(ada, "Shared").getByText("is editing this"));
     await say(grace, "Hello");
-    await gone(ada.getByText("Grace Hopper is writing…"));
     await grace.getByRole("button", { name: /^You are Grace Hopper/ }).click();
     await grace.getByLabel("Your name").fill("Linus");
     await grace.getByRole("button", { name: "That is me" }).click();
     await seen(here(ada, "Linus"));
     await gone(here(ada, "Grace Hopper"));
+    await gone(ada.getByText("is writing…"));
     await say(grace, "It is me");
     await seen(said(ada, "It is me").getByText("Linus"));
     await grace.context().close();
@@ -190,6 +190,7 @@ export const together = {
       await move(people.grace, "C", "Doing");
       await Promise.all([talk("at the stop"), server.stop()]);
       await server.start();
+      await server.api("POST", "/api/tasks", { title: "While away" });
       const [twin] = await Promise.all([people.ada.context().waitForEvent("page"), people.ada.evaluate(() => void window.open(location.href))]);
       people.twin = twin; // with the storage of the other
       await live(twin);
@@ -199,7 +200,7 @@ export const together = {
       const order = await texts(people.ada);
       for (const page of Object.values(people)) {
         await becomes(() => texts(page), order);
-        await becomes(() => columns(page), { todo: [], doing: ["A", "B", "C"], done: [] });
+        await becomes(() => columns(page), { todo: ["While away"], doing: ["A", "B", "C"], done: [] });
         assert.equal(await page.locator("#messages :is(.pending, .failed, .gap)").count(), 0, "something is left");
       }
       await shot(people.ada, "together");
