@@ -132,6 +132,17 @@ func TestRooms_names(t *testing.T) {
 	nobody.want(`\["error",1,"unauthorized","say who you are first"\]`)
 }
 
+// Another site's page cannot speak for its visitor: browsers ask nobody before they open a
+// WebSocket.
+func TestRooms_anotherSite(t *testing.T) {
+	s := newService(t)
+	a := s.do("GET", "/rt", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-Websocket-Version", "13",
+		"Sec-Websocket-Protocol", "geist.v1", "Sec-Websocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Origin", "https://evil.example")
+	if a.status != 403 {
+		t.Errorf("status %d, want 403: %s", a.status, a.body)
+	}
+}
+
 // Others see who is there, and of what somebody shows what the page knows.
 func TestRooms_presence(t *testing.T) {
 	s := newService(t)

@@ -156,7 +156,7 @@ let unread = 0;
 
 /** Returns the offset up to which this browser's user has read. */
 function read() {
-  const [epoch, offset] = JSON.parse(localStorage.getItem("read"));
+  const [epoch, offset] = JSON.parse(localStorage.getItem("read")) ?? room.position;
   return epoch === room.position[0] ? offset : 0;
 }
 
@@ -221,7 +221,7 @@ function choose(open) {
 $("#talk").onclick = () => choose(panel.hidden);
 $("#chat-close").onclick = () => choose(false);
 panel.onkeydown = (e) => {
-  if (e.key === "Escape") choose(false);
+  if (e.key === "Escape" && narrow.matches) choose(false);
 };
 $("#desk").onclick = (e) => {
   if (narrow.matches && !panel.hidden && e.target === e.currentTarget) choose(false); // beside it

@@ -32,7 +32,7 @@ onMyName(() => client.reconnect()); // the server learns a name when a connectio
 // ---- what this page's user does
 
 let doing = {};
-let shown = "{}"; // as the server has it, or will
+let shown = "{}"; // as the server has it, or will; "" if it may not
 
 /** Shows the others what this page's user does: { editing: id, typing: true }. */
 export function showOthers(what) {
@@ -45,7 +45,7 @@ function tell() {
   const now = JSON.stringify(doing);
   if (client.state !== "open" || now === shown) return;
   shown = now;
-  board.show(doing).catch((err) => console.warn("not shown:", err.message));
+  board.show(doing).catch(() => (shown = "")); // the next says it, too
 }
 
 // ---- how the line is
