@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { card, column, create, gone, live, open, said, say, seen, shot, someone, stage } from "./kit.mjs";
-import { Proxy } from "./proxy.mjs";
+import { Proxy } from "../../roomserver/browser/proxy.mjs";
+
+/** Returns a wire to the server that can be broken. */
+async function wireTo(server) {
+  const wire = new Proxy();
+  await wire.open(server.addr);
+  return wire;
+}
 
 const here = (page, name) => page.getByRole("list", { name: "Here now" }).getByRole("img", { name, exact: true });
 const texts = (page) => page.locator("#messages li[data-offset] .text").allTextContents();
@@ -29,11 +36,11 @@ async function columns(page) {
 /** Takes a page off the net. What its browser is told does not end its connections: the wire does. */
 async function cutOff(page, wire) {
   await page.context().setOffline(true);
-  wire.cut();
+  wire.down();
 }
 
 async function restore(page, wire) {
-  wire.restore();
+  wire.up();
   await page.context().setOffline(false);
   await live(page);
 }
@@ -128,7 +135,7 @@ export const together = {
   },
 
   async "offline, messages wait, and are sent once"() {
-    const wire = await new Proxy(stage.server).start();
+    const wire = await wireTo(stage.server);
     try {
       const [ada, grace] = [await open("", { base: wire.base }), await open("", { name: "Grace" })];
       await say(ada, "before");
@@ -144,14 +151,14 @@ export const together = {
       for (const page of [ada, grace]) await becomes(() => texts(page), ["before", "meanwhile", "one", "two"]);
       assert.equal(await ada.locator("#messages .pending").count(), 0);
     } finally {
-      wire.stop();
+      wire.close();
     }
   },
 
   // Three people talk and move tasks while their lines break in every way, and the server, too.
   async "nothing is lost or repeated, whatever breaks"() {
     const { server } = stage;
-    const [wire, slow] = [await new Proxy(server).start(), await new Proxy(server).start()];
+    const [wire, slow] = [await wireTo(server), await wireTo(server)];
     try {
       for (const title of ["A", "B", "C"]) await server.api("POST", "/api/tasks", { title });
       const people = {
@@ -174,10 +181,10 @@ export const together = {
 
       await talk("in peace");
       await move(people.ada, "A", "Doing");
-      wire.cut();
+      wire.down();
       await talk("cut");
       await move(people.linus, "B", "Doing");
-      wire.restore();
+      wire.up();
       await live(people.grace);
       await cutOff(people.linus, slow);
       await talk("offline");
@@ -205,8 +212,8 @@ export const together = {
       }
       await shot(people.ada, "together");
     } finally {
-      wire.stop();
-      slow.stop();
+      wire.close();
+      slow.close();
     }
   },
 };
