@@ -48,8 +48,8 @@ type change struct {
 	ID    int64  `json:"id,omitempty"`   // of task.deleted
 }
 
-// registerLive adds the ways to hear of changes. A stream of events, for whoever is no page,
-// goes on where it broke off, as its client says by Last-Event-ID.
+// registerLive adds the way to hear of changes for whoever is no page: a stream of events
+// that goes on where it broke off, as its client says by Last-Event-ID.
 func (a *API) registerLive(r geist.Router) {
 	r.SSE("/api/live", func(_ *geist.Ctx, s *geist.Stream) error { return s.Follow(a.live, boardRoom) })
 }
