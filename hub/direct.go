@@ -141,11 +141,11 @@ func (c *Conn) directOverLocked() bool {
 	return len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
 }
 
-// wake has the connection receive what was queued. If that was too much, and it does not
-// receive it, it is closed.
+// wake has the connection receive what was queued. If that was too much, and its socket
+// does not take it, it is closed.
 func (c *Conn) wake(over bool) {
 	c.out.Wake()
-	if !over {
+	if !over || !c.inner && !c.out.Waits() {
 		return
 	}
 	c.mu.Lock()

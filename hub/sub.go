@@ -114,8 +114,8 @@ func (s *sub) flush() {
 	c.readyLocked(s)
 	c.mu.Unlock()
 	c.out.Wake()
-	if over {
-		s.enforce() // a burst is no lag: only who still has not received it is behind
+	if over && (c.inner || c.out.Waits()) {
+		s.enforce() // a burst is no lag: only whose socket takes no more is behind, or the application
 	}
 }
 
