@@ -92,7 +92,7 @@ test-codec:
 
 # What package-lock.json names is installed once.
 .PHONY: test-client
-test-client: ## the tests of geist.js, and what a program in TypeScript sees of it
+test-client: setup ## the tests of geist.js, and what a program in TypeScript sees of it
 	@$(step) "tests of client/geist.js"
 	@cd client && { cmp -s package-lock.json node_modules/.installed || { npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }; }
 	@cd client && npm test

@@ -51,7 +51,7 @@ function encode(frame) {
   const str = (s, bytes = utf8.encode(s)) => [...num(bytes.length), ...bytes];
   const flags = (log === false) | ((echo === false) << 1) | (!!since << 2);
   const place = since ? [...str(since[0]), ...num(since[1])] : [];
-  const kind = as === "base64" ? 3 : as === "text" ? 2 : 1;
+  const kind = as === "base64" ? 3 : as ? 2 : 1;
   const body = kind > 2 ? unbase64(data) : utf8.encode(kind > 1 ? data : JSON.stringify(data));
   return Uint8Array.from([kind, ...num(ref), ...str(room), flags, ...str(event), ...place, ...body]);
 }
@@ -115,8 +115,7 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
     up();
   };
   const read = async () => {
-    const { ok, body } = await request({ headers: { Accept: "text/event-stream" } });
-    if (!ok) return;
+    const { body } = await request({ headers: { Accept: "text/event-stream" } });
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
       const { done, value } = await reader.read();
@@ -180,6 +179,7 @@ export function connect(url, {
   let events; // what ends the page's listeners
   let failures = 0; // to connect, one after another
   let misses = 0; // of WebSockets to open
+  let late; // there was a hello that got no welcome: the server may come to it yet, and replace what is newer
   let worked, again, held, me;
 
   url = new URL(url, globalThis.location?.href);
@@ -228,13 +228,12 @@ export function connect(url, {
       // WebSockets that failed twice without ever having worked are given up for a while.
       mine.ws = transports.length > 1 ? WebSocket && (misses < 2 || Date.now() > again) : transports[0] === "ws";
       arm(PATIENCE, lost);
-      const hooks = {
+      const transport = (mine.ws ? openSocket : openStream)({ url, binary, WebSocket, fetch }, {
         up: own(() => {
           mine.up = true;
           mine.send(["hello", { session: session.secret, token: secret }]);
           flush();
         }),
-        alive: own(beat),
         got: own((parse) => {
           mine.heard = true;
           worked ||= mine.ws;
@@ -246,9 +245,10 @@ export function connect(url, {
             fail(err);
           }
         }),
+        alive: own(beat),
         down: own(lost),
-      };
-      Object.assign(mine, (mine.ws ? openSocket : openStream)({ url, binary, WebSocket, fetch }, hooks));
+      });
+      Object.assign(mine, transport);
     } catch (err) {
       own(fail)(err);
       own(lost)();
@@ -257,7 +257,8 @@ export function connect(url, {
 
   // Ends the connection, and says so to the commands that it leaves unanswered.
   function drop() {
-    const { waiting = [], paused, renewal, close } = link ?? {};
+    const { waiting = [], paused, renewal, close, up } = link ?? {};
+    late ||= up && state !== "open";
     link = null;
     for (const id of [timer, paused, renewal]) clearTimeout(id);
     close?.();
@@ -276,12 +277,13 @@ export function connect(url, {
     }
     drop();
     if (FINAL.includes(reason)) return end(reason);
-    if (reason === "replaced") {
+    if (reason === "replaced" && !late) {
       // By a duplicate of this tab, which has its outbox, too: nobody knows what becomes of it.
       for (const { settle } of outbox.values()) settle(CUT);
       begin();
       save();
     }
+    late &&= reason !== "replaced";
     if (ws && !worked && ++misses > 1) again = Date.now() + RETURN;
     if (ws === false && !heard) misses = 0; // it is the server that is away
     if (Date.now() - since > LASTING) failures = 0;

@@ -142,6 +142,21 @@ test("leave is answered, and nothing of the room is heard behind it", async (t) 
   assert.equal((await again(net)).sent.length, 1);
 });
 
+test("an answer to the join of before is not that of the join of now", async (t) => {
+  const { client, net } = open(t);
+  const before = client.join("a");
+  await settle();
+  const socket = net.last.accept();
+  const [, [, ref]] = await socket.take();
+  outcome(before.leave());
+  const now = client.join("a");
+  const [, [, next]] = await socket.take();
+  socket.say(welcome, ["joined", ref, "a", { epoch: "e", offset: 1 }], ["m", "a", 2, "unheard"], ["ok", ref + 1]);
+  assert.deepEqual([before.position, now.position], [undefined, undefined]);
+  socket.say(["joined", next, "a", { epoch: "e", offset: 2 }]);
+  assert.deepEqual(now.position, ["e", 2]);
+});
+
 test("a leave that comes too fast ends the connection rather than nothing", async (t) => {
   const { net, room, socket } = await enter(t);
   const leaving = outcome(room.leave());
@@ -352,6 +367,16 @@ test("what is too large for the server does not end the connection for ever", as
   assert.equal(await small, "done");
 });
 
+test("what one shows, too, if it is too large, is said no more", async (t) => {
+  const { net, room, socket } = await enter(t);
+  const shown = outcome(room.show("x".repeat(200_000)));
+  await settle();
+  socket.cut(1009);
+  assert.equal(await shown, "too_large");
+  const { socket: next } = await again(net);
+  assert.deepEqual(await next.take(), []);
+});
+
 test("calls wait for a connection, and do not survive one", async (t) => {
   const { client, net } = open(t);
   const called = outcome(client.call("sum", [1, 2]));
@@ -470,6 +495,42 @@ test("an error that nobody hears goes to the console", async (t) => {
   assert.deepEqual(said, [], "the first client's is heard");
   const { client, net } = silent;
   assert.ok(client && net);
+});
+
+test("a handler may close the client while its connection ends", async (t) => {
+  const storage = new Store();
+  storage.setItem("geist", JSON.stringify({ session: "0123456789abcdef", ref: 1, outbox: [[["pub", 1, "a", 1, {}], ["e", 1]]] }));
+  const { client, net, socket, errors } = await enter(t, { storage });
+  client.on("error", () => client.close());
+  socket.say(["bye", "replaced"]);
+  assert.deepEqual(errors, ["unknown_outcome"]);
+  await pass(1000);
+  assert.equal(client.state, "closed");
+  assert.equal(net.sockets.length, 1);
+});
+
+test("close leaves no timer behind", async (t) => {
+  const { client, room, socket } = await enter(t, { storage: new Store(), token: () => "x" });
+  const running = new Set();
+  const { setTimeout: begin, clearTimeout: end } = globalThis;
+  t.after(() => Object.assign(globalThis, { setTimeout: begin, clearTimeout: end }));
+  globalThis.setTimeout = (f, ms) => {
+    const timer = begin(() => running.delete(timer) && f(), ms);
+    running.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => {
+    running.delete(timer);
+    end(timer);
+  };
+  socket.say(["welcome", { author: "me", ttl: 1000 }]);
+  outcome(room.publish(1, { timeout: 5000 }));
+  const [[, ref]] = await socket.take();
+  socket.say(["error", ref, "rate", "", { retry: 300 }], ["m", "a", 6, 6]);
+  assert.equal(running.size, 5, "of silence, token, publish, rate and storage");
+  client.close();
+  room.leave();
+  assert.equal(running.size, 0);
 });
 
 test("a closed client has ended", async (t) => {

@@ -192,6 +192,26 @@ test("a new token is sent before the old one ends", async (t) => {
   assert.equal(count, 6);
 });
 
+test("a token that comes when its connection has ended is for nobody", async (t) => {
+  const waiting = [];
+  let count = 0;
+  const token = () => (count++ ? new Promise((resolve) => waiting.push(resolve)) : "first");
+  const { net, socket, errors } = await enter(t, { token });
+  socket.say(["welcome", { author: "me", ttl: 1000 }]);
+  await pass(800);
+  socket.cut();
+  await pass(200);
+  assert.equal(waiting.length, 2, "that of the next connection");
+  waiting[1]("second");
+  await settle();
+  net.last.accept();
+  waiting[0]("late");
+  assert.deepEqual((await net.last.take()).map(([name]) => name), ["hello", "join"]);
+  await pass(5000);
+  assert.equal(waiting.length, 2, "the ended one's is not renewed");
+  assert.deepEqual(errors, []);
+});
+
 test("credentials that hold for ever are not renewed, and a century is no overflow", async (t) => {
   for (const ttl of [undefined, 3e12]) {
     let count = 0;
@@ -354,6 +374,25 @@ test("a POST that fails, or is not answered, ends the stream", async (t) => {
     await calm();
     assert.equal(server.gets.length, i === 3 ? 1 : 2);
   }
+});
+
+test("a POST that hangs is given up, though the stream is alive", async (t) => {
+  const server = streams();
+  const { client } = open(t, { transports: ["sse"], fetch: server.fetch });
+  await calm();
+  server.gets[0].say(["stream", "key"], welcome);
+  await calm();
+  server.answer = () => new Promise(() => {});
+  const called = outcome(client.call("x"));
+  await settle();
+  for (let i = 0; i < 10; i++) {
+    assert.equal(client.state, "open");
+    server.gets[0].write(":\n\n");
+    await calm();
+    await pass(1000);
+  }
+  assert.equal(client.state, "waiting");
+  assert.equal(await called, "unknown_outcome");
 });
 
 test("answers that are no stream mean what closes do", async (t) => {

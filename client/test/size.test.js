@@ -1,9 +1,9 @@
 // A page loads the client before it can do anything: it stays small.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 
 const most = 6 * 1024; // bytes, compressed
 const source = readFileSync(new URL("../geist.js", import.meta.url), "utf8");
@@ -19,7 +19,7 @@ export function bare(source) {
 }
 
 test("the client is less than 6 KB, compressed and without its comments", () => {
-  const size = gzipSync(bare(source), { level: 9 }).length;
+  const size = execFileSync("gzip", ["-9"], { input: bare(source) }).length; // zlib's results differ from Node to Node
   assert.ok(size < most, `${size} bytes, want less than ${most}`);
 });
 

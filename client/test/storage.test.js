@@ -41,7 +41,7 @@ test("a place is written rarely, and when the page goes", async (t) => {
   let writes = 0;
   const { setItem } = storage;
   storage.setItem = (...args) => (writes++, setItem.apply(storage, args));
-  const { socket } = await enter(t, { storage });
+  const { socket, client } = await enter(t, { storage });
   await pass(200);
   writes = 0;
   for (let n = 6; n < 1006; n++) socket.say(["m", "a", n, n]);
@@ -51,6 +51,10 @@ test("a place is written rarely, and when the page goes", async (t) => {
   socket.say(["m", "a", 1006, 1]);
   target.dispatchEvent(new Event("pagehide"));
   assert.deepEqual(storage.saved.places.a, ["e", 1006]);
+  client.close();
+  writes = 0;
+  target.dispatchEvent(new Event("pagehide"));
+  assert.equal(writes, 0, "nobody listens any more");
 });
 
 test("what was not answered is repeated by the next page", async (t) => {
@@ -70,6 +74,16 @@ test("what was not answered is repeated by the next page", async (t) => {
   assert.deepEqual(await next.socket.take(), [["pub", 5, "a", "AQI=", { as: "base64" }]]);
   next.socket.say(["error", 4, "unknown_outcome", ""], ["ok", 5, {}]);
   assert.deepEqual(next.errors, ["unknown_outcome"], "there is no promise to tell");
+});
+
+test("what is in no history does not survive, once it was sent", async (t) => {
+  const storage = new Store();
+  const { room } = await enter(t, { storage });
+  outcome(room.publish("passing", { log: false }));
+  await settle();
+  const next = await reload(t, storage);
+  assert.equal(next.first.length, 2);
+  assert.deepEqual(await next.socket.take(), []);
 });
 
 test("what is published is written before it is sent, and where one stood with it", async (t) => {
@@ -162,6 +176,24 @@ test("of two tabs with one session the older takes another, once", async (t) => 
   outcome(later);
   assert.equal((await next.take())[0][3], 2);
   assert.equal(published.id.split(".")[1], "2", "an id remains what it was");
+});
+
+test("a client that is replaced by a hello of its own, which the server came to late, keeps its session", async (t) => {
+  const { net, room, socket, first } = await enter(t);
+  socket.cut();
+  await pass(200);
+  await net.last.accept().take();
+  net.last.cut(); // nobody knows whether this hello has arrived
+  const { socket: next } = await again(net, 400);
+  const published = outcome(room.publish(1));
+  await settle();
+  next.say(["bye", "replaced"]);
+  const { socket: last, sent } = await again(net, 800);
+  assert.deepEqual(sent[0], first[0]);
+  last.say(["ok", sent[2][1], "done"]);
+  assert.equal(await published, "done");
+  last.say(["bye", "replaced"]);
+  assert.notEqual((await again(net, 1600)).sent[0][1].session, first[0][1].session, "but only once");
 });
 
 test("a close with 4409 is the same, if its bye got lost", async (t) => {

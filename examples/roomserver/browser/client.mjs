@@ -50,15 +50,15 @@ async function open(options = {}) {
 }
 
 /** Starts the client in a page that has been loaded. */
-async function talk(page, { stored, join, ...options } = {}) {
+async function talk(page, { url = "/rt", stored, ...options } = {}) {
   await page.evaluate(
-    async ({ stored, join, options }) => {
+    async ({ url, stored, options }) => {
       const { connect } = await import("/geist.js");
       const heard = [];
       const states = [];
-      const client = connect("/rt", { minDelay: 50, maxDelay: 500, ...options, storage: stored ? sessionStorage : undefined });
+      const client = connect(url, { minDelay: 50, maxDelay: 500, ...options, storage: stored ? sessionStorage : undefined });
       client.on("state", (state, reason) => states.push(`${state} ${reason}`.trim()));
-      const room = client.join("talk", join);
+      const room = client.join("talk");
       room.on("message", ({ data, mine, id }) => heard.push({ data: data instanceof Uint8Array ? [...data] : data, mine, id }));
       let gaps = 0;
       room.on("gap", () => gaps++);
@@ -66,7 +66,7 @@ async function talk(page, { stored, join, ...options } = {}) {
       const publish = (data, more) => published.push(room.publish(data, more).then(() => "done", (err) => err.code));
       Object.assign(window, { client, room, heard, states, publish, published, gaps: () => gaps });
     },
-    { stored, join, options },
+    { url, stored, options },
   );
 }
 
@@ -183,6 +183,37 @@ const scenarios = {
     assert.equal(proxy.upgrades, tried);
     const authors = await Promise.all([page, copy].map((one) => one.evaluate(() => window.client.me.author)));
     assert.notEqual(authors[0], authors[1]);
+  },
+
+  async "members see each other, calls are answered, tokens asked for"() {
+    const page = await open();
+    const other = await open();
+    for (const one of [page, other]) {
+      await one.evaluate(() => {
+        window.place = window.client.join("p:hall", { presence: true, show: "here" });
+      });
+    }
+    await page.waitForFunction(() => window.place.members.size === 2, null, { polling: 20 });
+    await other.evaluate(() => window.place.show({ typing: true }));
+    await page.waitForFunction(() => [...window.place.members.values()].some((m) => m.shown.typing), null, { polling: 20 });
+    await other.close();
+    await page.waitForFunction(() => window.place.members.size === 1, null, { polling: 20 });
+    assert.ok(await page.evaluate(() => window.place.members.has(window.client.me.conn)));
+    assert.deepEqual(await page.evaluate(() => window.client.call("echo", { x: [1] })), { x: [1] });
+    assert.equal(await page.evaluate(() => window.client.call("nothing").catch((err) => err.code)), "not_supported");
+
+    const reader = await open({ url: "/rt?policy=readonly" });
+    assert.equal(await reader.evaluate(() => window.room.publish(1).catch((err) => err.code)), "denied");
+    const user = await reader.evaluate(async () => {
+      const { connect } = await import("/geist.js");
+      const tokens = ["bad", "good"];
+      const client = connect("/rt?policy=token", { token: () => tokens.shift(), minDelay: 10 });
+      const errors = [];
+      client.on("error", (err) => errors.push(err.code));
+      await new Promise((resolve) => client.on("state", (state) => state === "open" && resolve()));
+      return [client.me.user, ...errors];
+    });
+    assert.deepEqual(user, ["ada", "unauthorized"]);
   },
 
   async "a restart of the server is survived, and what it forgot is told"() {
