@@ -25,11 +25,12 @@ const patience = 5 * time.Minute
 // it prints a subtest: JSON with its name and, if it failed, error. The script finds the
 // program's file in the environment variable that variable names, the browser in CHROMIUM
 // and an empty directory in TMP_DIR. Its argument is SCENARIO, for a part of the scenarios.
-func Run(t *testing.T, script, variable, dir string) {
+//
+// Whatever else the script and the program are made of, made has patterns of: go test takes
+// an old result only while these files are the same.
+func Run(t *testing.T, script, variable, dir string, made ...string) {
 	t.Helper()
-	if _, err := os.ReadDir("."); err != nil { // so that a changed script makes a cached result stale
-		t.Fatal(err)
-	}
+	dependOn(t, made)
 	node, browser := tool(t, "node"), tool(t, "chromium", "chromium-browser", "google-chrome")
 	install(t)
 	tmp := t.TempDir()
@@ -60,6 +61,22 @@ func Run(t *testing.T, script, variable, dir string) {
 	}
 	if performed == 0 {
 		t.Error("no scenario was performed")
+	}
+}
+
+// dependOn looks at files, so that go test sees that the result depends on them.
+func dependOn(t *testing.T, patterns []string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %q, %v", pattern, found, err)
+		}
+		for _, file := range found {
+			if _, err := os.Stat(file); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -8,4 +8,7 @@ import (
 
 // TestBoard runs the scenarios of board.mjs: all, or those whose name has what is in
 // SCENARIO. SHOTS names a directory for screenshots.
-func TestBoard(t *testing.T) { browsertest.Run(t, "board.mjs", "TASKBOARD", "..") }
+func TestBoard(t *testing.T) {
+	browsertest.Run(t, "board.mjs", "TASKBOARD", "..",
+		"*.mjs", "../../roomserver/browser/proxy.mjs", "../main.go", "../board/*.go", "../page/*", "../../../*.go", "../../../hub/*.go", "../../../client/*.js")
+}
