@@ -370,7 +370,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 			}
 			c.insert(at.host, method, p, ep)
 		}
-		c.describe(r, at, method, full, chain)
+		c.describe(r, at, method, full, options, len(chain)-1)
 	}
 }
 
@@ -384,16 +384,6 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 		return
 	}
 	c.routes.named[r.name] = patterns
-}
-
-// describe lists a route for one method.
-func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
-	c.routes.infos = append(c.routes.infos, RouteInfo{
-		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r.endpoint()),
-		Middleware: len(chain) - 1, Source: r.place,
-	})
-	c.routes.origin = append(c.routes.origin, r)
 }
 
 // patterns parses the full pattern of a path at a prefix and reports what is wrong.

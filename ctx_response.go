@@ -25,6 +25,7 @@ const (
 	mimeTextXML   = "text/xml"
 	mimeForm      = "application/x-www-form-urlencoded"
 	mimeMultipart = "multipart/form-data"
+	mimeProblem   = "application/problem+json"
 )
 
 // Status sets the response's status code and returns c, for answers that set none

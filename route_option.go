@@ -18,6 +18,7 @@ type RouteOption interface{ apply(o *routeOptions) }
 // routeOptions is what the options of a route add up to: those of its groups first,
 // the outermost before the inner ones, then its own. It is frozen once compiled.
 type routeOptions struct {
+	description
 	middleware []Handler
 	stream     bool           // the endpoint reads the body itself
 	limit      int64          // of the body; 0 is Config.MaxBodyBytes
