@@ -183,7 +183,7 @@ func TestEvents_typed(t *testing.T) {
 	events := geisttest.New(t, app).SSE("/events")
 	for _, want := range []string{`message {"text":"a"}`, `count 7`} {
 		e := events.Next()
-		if got := e.Name + " " + string(e.Data); got != want {
+		if got := e.Name + " " + e.Data; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
