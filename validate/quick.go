@@ -101,6 +101,9 @@ func quickCheck(t reflect.Type, rule, param string) func(reflect.Value) bool {
 		return func(v reflect.Value) bool { return slices.Contains(words, v.String()) }
 	}
 	switch {
+	case kind == reflect.String && param == "" && forms[rule] != nil:
+		form := forms[rule]
+		return func(v reflect.Value) bool { return form(v.String()) }
 	case kind == reflect.String:
 		return compared(rule, param, decimal, func(v reflect.Value) int64 { return int64(utf8.RuneCountInString(v.String())) })
 	case kind == reflect.Slice || kind == reflect.Map || kind == reflect.Array:
@@ -139,4 +142,67 @@ func compared[N int64 | uint64 | float64](rule, param string, parse func(string)
 		return func(v reflect.Value) bool { return size(v) == limit }
 	}
 	return nil
+}
+
+// forms are rules about the form of a text, less permissive than validator's.
+var forms = map[string]func(s string) bool{
+	"alpha":    func(s string) bool { return consistsOf(s, isLetter) },
+	"alphanum": func(s string) bool { return consistsOf(s, isLetterOrDigit) },
+	"email":    plainEmail,
+	"uuid":     plainUUID,
+}
+
+// consistsOf reports whether s has nothing but some characters, and at least one.
+func consistsOf(s string, is func(r rune) bool) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !is(r) })
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+func isLetterOrDigit(r rune) bool { return isLetter(r) || '0' <= r && r <= '9' }
+
+// plainEmail reports whether s is an address as most are: words with dots between them, an
+// @, and a domain whose last label has letters only.
+func plainEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || len(local) > 64 || len(domain) > 253 || !words(local, "_+-") || !words(domain, "-") {
+		return false
+	}
+	i := strings.LastIndexByte(domain, '.')
+	return i >= 0 && len(domain)-i > 2 && consistsOf(domain[i+1:], isLetter)
+}
+
+// words reports whether s is words of letters and digits, with dots between them and, but
+// not at their ends, other characters in them.
+func words(s, other string) bool {
+	inside := false // the last character was a letter or digit
+	for i := range len(s) {
+		switch b := s[i]; {
+		case isLetterOrDigit(rune(b)):
+			inside = true
+		case inside && (b == '.' || strings.IndexByte(other, b) >= 0):
+			inside = false
+		default:
+			return false
+		}
+	}
+	return inside
+}
+
+// plainUUID reports whether s has the form 8-4-4-4-12, in hexadecimal digits.
+func plainUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		b := s[i]
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if b != '-' {
+				return false
+			}
+		} else if !('0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F') {
+			return false
+		}
+	}
+	return true
 }

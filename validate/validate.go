@@ -158,10 +158,14 @@ func (v *Validator) Validate(c *geist.Ctx, value any) []geist.Violation {
 	if !p.deep || len(p.problems) > 0 {
 		return nil
 	}
-	w := walk{v: v, c: c}
-	w.path = w.room[:0]
+	w := walks.Get().(*walk)
+	w.v, w.c = v, c
 	w.structure(p, r.Elem())
-	return w.found
+	found := w.found
+	clear(w.path[:cap(w.path)])
+	*w = walk{path: w.path[:0]}
+	walks.Put(w)
+	return found
 }
 
 // plan returns what is known of a type, made on first use.

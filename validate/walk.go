@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	ut "github.com/go-playground/universal-translator"
 	"github.com/go-playground/validator/v10"
@@ -23,11 +24,13 @@ type walk struct {
 	v     *Validator
 	c     *geist.Ctx
 	path  []string
-	room  [8]string // for path
 	found []geist.Violation
 	trans ut.Translator // once it is known
 	known bool
 }
+
+// walks are those that nobody is on.
+var walks = sync.Pool{New: func() any { return new(walk) }}
 
 func (w *walk) full() bool { return len(w.found) >= maxViolations }
 
