@@ -19,6 +19,12 @@ func (c *compiler) typed(r *Route, at level, o *routeOptions, full *pattern) {
 		c.problem("route %s (%s): %s", full.src, r.place, fmt.Sprintf(format, args...))
 	}}
 	check.own(r)
+	for _, s := range o.security {
+		if known, ok := c.schemes[s.Scheme.Name]; ok && !reflect.DeepEqual(known, s.Scheme) {
+			check.report("Security scheme %q differs from another of that name: give it a name of its own", s.Scheme.Name)
+		}
+		c.schemes[s.Scheme.Name] = s.Scheme
+	}
 	if o.body != nil && r.typed == nil {
 		check.input(o.body)
 	}
