@@ -44,6 +44,7 @@ type value struct {
 	rules    string // for validator, of the value itself; "" for none
 	quick    *quick // of rules, or nil
 	opt      bool   // it is an Opt
+	omit     bool   // nothing is to be done for a zero value
 	required bool   // of an Opt, or a pointer in a collection
 	plan     *plan  // of the struct that it is or leads to; nil for none
 	embedded bool   // validator itself checks the struct, but not what it leads to
@@ -203,7 +204,9 @@ func (c *compiler) value(p *plan, name string, t reflect.Type, outer, inner []st
 		switch {
 		case rule == "required" && (opt || structOf(t) != nil):
 			x.required = true
-		case rule == "nostructlevel" || rule == "structonly" || opt && omits(rule) || omits(rule) && structOf(t) != nil:
+		case omits(rule) && (opt || structOf(t) != nil):
+			x.omit = true
+		case rule == "nostructlevel" || rule == "structonly":
 		case structOf(t) != nil:
 			p.problem(name, "has the rule "+rule+" for a struct in a collection: give it to a field of the struct")
 		case besideFields[key]:

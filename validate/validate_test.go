@@ -52,6 +52,7 @@ type (
 		ByName  map[string]item     `json:"byName" validate:"dive,keys,min=2,endkeys"`
 		Words   map[string]string   `json:"words" validate:"dive,required"`
 		Maybe   geist.Opt[string]   `json:"maybe" validate:"min=2"`
+		Empty   geist.Opt[string]   `json:"empty" validate:"omitempty,min=2"`
 		Must    geist.Opt[int]      `json:"must" validate:"required,max=5"`
 		OptItem geist.Opt[item]     `json:"optItem"`
 		Numbers geist.Opt[[]int]    `json:"numbers" validate:"max=2,dive,min=1"`
@@ -96,6 +97,7 @@ func TestValidate(t *testing.T) {
 		"Opt of a struct":      {func(o *order) { o.OptItem = geist.Some(item{"", 1}) }, []string{"OptItem.SKU: is required"}},
 		"Opt of a slice":       {func(o *order) { o.Numbers = geist.Some([]int{1, 0}) }, []string{"Numbers.1: must be at least 1"}},
 		"Opt of a long slice":  {func(o *order) { o.Numbers = geist.Some([]int{1, 1, 1}) }, []string{"Numbers: must have at most 2 elements"}},
+		"Opt, omitempty":       {func(o *order) { o.Empty = geist.Some("") }, nil},
 		"Opts":                 {func(o *order) { o.Opts = []geist.Opt[string]{{}, geist.Some("x")} }, []string{"Opts.1: must have at least 2 characters"}},
 		"omitempty":            {func(o *order) { o.Ship.Item.Count = 1 }, []string{"Ship.Item.SKU: is required"}},
 		"recursion":            {func(o *order) { o.Next = sound(); o.Next.Note = "long" }, []string{"Next.base.Note: must have at most 3 characters"}},
@@ -143,6 +145,7 @@ func TestValidate_agreesWithValidator(t *testing.T) {
 		Again string          `validate:"eqfield=Email"`
 		Items []item          `validate:"max=3,dive"`
 		Links []*item         `validate:"dive,required"`
+		Omit  []item          `validate:"dive,omitempty"`
 		Grid  [][]int         `validate:"max=2,dive,max=2,dive,min=1"`
 		ByKey map[string]item `validate:"dive,keys,min=2,endkeys"`
 		One   item
@@ -162,6 +165,7 @@ func TestValidate_agreesWithValidator(t *testing.T) {
 		p.Note, p.Email, p.Again, p.One = text(), text(), text(), some()
 		for range next(5) {
 			p.Items, p.Tags = append(p.Items, some()), append(p.Tags, text())
+			p.Omit = append(p.Omit, item{}, some())
 			p.Grid = append(p.Grid, []int{next(3), next(3)})
 		}
 		for range next(3) {

@@ -94,6 +94,9 @@ func (w *walk) value(p *plan, x *value, at reflect.Value) {
 		}
 		at = at.Field(0)
 	}
+	if x.omit && at.IsZero() {
+		return
+	}
 	if x.rules != "" && (x.quick == nil || !x.quick.right(w.v, at)) && !w.rules(p, x.rules, at) {
 		return
 	}
