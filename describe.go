@@ -45,6 +45,8 @@ func (r *Route) kind() RouteKind {
 		return RouteEvents
 	case r.files != nil:
 		return RouteFiles
+	case r.rooms:
+		return RouteRooms
 	}
 	return RouteHTTP
 }

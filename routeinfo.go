@@ -14,9 +14,12 @@ const (
 	RouteEvents
 	// RouteFiles is a route of Static or StaticFS, whose pattern ends in a wildcard.
 	RouteFiles
+	// RouteRooms is a route of Rooms, where clients speak the protocol geist.v1: GET opens
+	// a WebSocket or a stream of events, POST takes commands.
+	RouteRooms
 )
 
-// String returns http, websocket, events or files.
+// String returns http, websocket, events, files or rooms.
 func (k RouteKind) String() string {
 	switch k {
 	case RouteHTTP:
@@ -27,6 +30,8 @@ func (k RouteKind) String() string {
 		return "events"
 	case RouteFiles:
 		return "files"
+	case RouteRooms:
+		return "rooms"
 	}
 	return "unknown"
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/hub"
 )
 
 // told prints what the fields of an input are described by, a line each.
@@ -118,6 +119,7 @@ func TestRouteInfo_kinds(t *testing.T) {
 	geist.WS(app, "/silent", func(*geist.Ctx, *geist.Channel[geist.None, int]) error { return nil })
 	geist.SSE(app, "/events", func(*geist.Ctx, *geist.Events[message]) error { return nil }, geist.Emits[int]("count"))
 	app.Static("/files", t.TempDir())
+	app.Rooms("/rooms", hub.New(hub.Config{}), func(*geist.Ctx) (hub.Policy, error) { return hub.Policy{}, nil })
 	if err := app.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +135,7 @@ func TestRouteInfo_kinds(t *testing.T) {
 		"/ws":                       "websocket [] <nil> [] [] false [] [] [{ geist_test.message}] [{ []int} {note string}]",
 		"/silent":                   "websocket [] <nil> [] [] false [] [] [] [{ int}]",
 		"/events":                   "events [] <nil> [] [] false [] [] [] [{ geist_test.message} {count int}]",
+		"/rooms":                    "rooms [] <nil> [] [] false [] [] [] []",
 		"/files/*path":              "files [] <nil> [] [] false [] [] [] []",
 	} {
 		if got[pattern] != want {

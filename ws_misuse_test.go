@@ -212,6 +212,7 @@ func TestConn_hubErrors(t *testing.T) {
 
 	for err, want := range map[error]int{
 		hub.ErrClosed: 503, hub.ErrBackplane: 503, hub.ErrTooManyRooms: 503, hub.ErrMessage: 400, hub.ErrJoined: 500,
+		hub.ErrUnknownOutcome: 409, hub.ErrTooManyConns: 429,
 		&geist.PanicError{Value: hub.ErrMessage}: 500, &geist.PanicError{Value: geist.ErrClientGone}: 500,
 	} {
 		if got := geist.StatusCode(err); got != want {
@@ -222,7 +223,7 @@ func TestConn_hubErrors(t *testing.T) {
 
 // TestConn_methods: a Conn shows what its documentation names, and nothing of its inside.
 func TestConn_methods(t *testing.T) {
-	want := []string{"Close", "Follow", "HubConn", "ID", "Read", "ReadJSON", "RemoteAddr", "Subprotocol", "Write", "WriteJSON"}
+	want := []string{"Close", "Follow", "HubConn", "ID", "Read", "ReadJSON", "RemoteAddr", "Serve", "Subprotocol", "Write", "WriteJSON"}
 	var got []string
 	for m := range reflect.TypeFor[*geist.Conn]().Methods() {
 		got = append(got, m.Name)
