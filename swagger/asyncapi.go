@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gogeist/geist"
 )
@@ -22,13 +23,20 @@ func (b *builder) asyncapi() *object {
 	if license, ok := info.get("license").(*object); ok {
 		license.remove("identifier")
 	}
-	info.add("tags", b.tags(func(yield func(*route) bool) {
-		for _, r := range b.routes {
-			if r.live() && !yield(r) {
-				return
+	tags := &object{}
+	var sections []string
+	for _, r := range b.routes {
+		if !r.live() {
+			continue
+		}
+		for _, name := range r.tags {
+			if !slices.Contains(sections, name) {
+				sections = append(sections, name)
+				tags.set(tagKey(name), b.tag(name))
 			}
 		}
-	}))
+	}
+	info.add("tags", tagRefs(sections))
 	o := obj("asyncapi", "3.0.0", "info", info)
 	sockets, streams := b.asyncServers()
 	servers := &object{}
@@ -51,7 +59,7 @@ func (b *builder) asyncapi() *object {
 	}
 	o.set("channels", channels)
 	o.set("operations", operations)
-	o.set("components", obj("schemas", &object{}, "messages", messages, "securitySchemes", b.securitySchemes(dialectAsync)))
+	o.set("components", obj("schemas", &object{}, "messages", messages, "tags", tags, "securitySchemes", b.securitySchemes(dialectAsync)))
 	return o
 }
 
@@ -128,20 +136,29 @@ func (b *builder) channel(r *route, servers []asyncServer) *object {
 	return o
 }
 
-// title is what a reader calls the route.
-func (r *route) title() string {
-	if r.Summary != "" {
-		return r.Summary
-	}
-	return sentence(r.id)
-}
-
+// tagRefs refers to sections, which stand among the components.
 func tagRefs(names []string) []any {
 	var all []any
 	for _, name := range names {
-		all = append(all, obj("name", name))
+		all = append(all, obj("$ref", "#/components/tags/"+tagKey(name)))
 	}
 	return all
+}
+
+// tagKey returns the key of a section among the components.
+func tagKey(name string) string {
+	if isKey(name) {
+		return name
+	}
+	return upperWord(name)
+}
+
+// isKey reports whether a text may be a key among components.
+func isKey(s string) bool {
+	other := func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	}
+	return s != "" && !strings.ContainsFunc(s, other)
 }
 
 // asyncParameter describes a parameter of the address, which is always text there.
@@ -226,17 +243,18 @@ func (b *builder) traffic(r *route, channel, operations, messages *object) {
 		operation.set("summary", map[string]string{"receive": "What clients send.", "send": "What the service sends."}[way.action])
 		operation.set("description", operation.get("summary"))
 		operation.add("tags", tagRefs(r.tags))
-		if len(r.Security) > 0 {
-			var all []any
-			for _, s := range r.Security {
-				all = append(all, obj("$ref", "#/components/securitySchemes/"+s.Scheme.Name))
-			}
-			operation.set("security", all)
+		schemes := []any{}
+		for _, s := range r.Security {
+			schemes = append(schemes, obj("$ref", "#/components/securitySchemes/"+s.Scheme.Name))
 		}
+		operation.set("security", schemes)
 		operation.set("messages", refs)
 		operations.set(way.action+word, operation)
 	}
 }
+
+// passed are the words for what an action has done with a message.
+var passed = map[string]string{"receive": "received", "send": "sent"}
 
 // messageName names a message within its channel: by its event, else by its type.
 func messageName(action string, e geist.EventInfo, i int) string {
@@ -244,14 +262,14 @@ func messageName(action string, e geist.EventInfo, i int) string {
 	case e.Name != "":
 		return lowerFirst(upperWord(e.Name))
 	case e.Type == nil:
-		return action + "d"
+		return passed[action]
 	}
 	t := e.Type
 	for t.Name() == "" && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice) {
 		t = t.Elem()
 	}
 	if t.Name() == "" || t.PkgPath() == "" {
-		return action + "d" + decimal(i+1)
+		return passed[action] + decimal(i+1)
 	}
 	return lowerFirst(typeName(t, 0))
 }

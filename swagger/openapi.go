@@ -93,7 +93,7 @@ func (b *builder) openapi(d dialect) *object {
 		servers = []any{obj("url", "/")}
 	}
 	o.set("servers", servers)
-	o.add("tags", b.tags(slices.Values(b.routes)))
+	o.add("tags", b.tags())
 	o.set("paths", b.paths(d))
 	o.add("webhooks", b.webhooks())
 	o.set("components", obj("schemas", &object{}, "securitySchemes", b.securitySchemes(d)))
@@ -125,30 +125,34 @@ func (b *builder) info() *object {
 }
 
 // tags lists the sections: those of the configuration, then those that only routes name.
-func (b *builder) tags(routes func(yield func(*route) bool)) []any {
-	var all []any
-	seen := map[string]bool{}
-	add := func(name, description string) {
-		if !seen[name] {
-			seen[name] = true
-			if description == "" {
-				description = "Operations of " + name + "."
-			}
-			all = append(all, obj("name", name, "description", description))
-		}
-	}
+func (b *builder) tags() []any {
+	var names []string
 	for _, t := range b.cfg.Tags {
-		add(t.Name, t.Description)
+		names = append(names, t.Name)
 	}
-	for r := range routes {
-		for _, name := range r.tags {
-			add(name, "")
-		}
+	for _, r := range b.routes {
+		names = append(names, r.tags...)
 	}
 	if len(b.cfg.Webhooks) > 0 {
-		add(webhookTag, "Requests that the service makes.")
+		names = append(names, webhookTag)
+	}
+	var all []any
+	for i, name := range names {
+		if !slices.Contains(names[:i], name) {
+			all = append(all, b.tag(name))
+		}
 	}
 	return all
+}
+
+// tag describes a section.
+func (b *builder) tag(name string) *object {
+	for _, t := range b.cfg.Tags {
+		if t.Name == name && t.Description != "" {
+			return obj("name", name, "description", t.Description)
+		}
+	}
+	return obj("name", name, "description", "Operations of "+name+".")
 }
 
 // paths lists the operations below their paths, in the order of the routes.

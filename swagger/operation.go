@@ -18,10 +18,7 @@ const (
 
 // operation describes a route.
 func (b *builder) operation(r *route, d dialect) *object {
-	o := obj("tags", list(r.tags), "summary", r.Summary, "description", r.Description, "operationId", r.id)
-	if r.Summary == "" {
-		o.set("summary", sentence(r.id))
-	}
+	o := obj("tags", list(r.tags), "summary", r.title(), "description", r.Description, "operationId", r.id)
 	if r.Description == "" {
 		o.set("description", o.get("summary"))
 	}
@@ -183,9 +180,8 @@ func (b *builder) responses(r *route, d dialect) *object {
 	switch r.Kind {
 	case geist.RouteWebSocket:
 		o.set("101", obj("description", "The connection is a WebSocket from now on."))
-		for _, status := range []int{400, 403, 426} {
-			b.addProblem(o, status)
-		}
+		b.addProblem(o, http.StatusUpgradeRequired)
+		o.set("default", obj("description", "The connection is refused.", "content", b.problemContent()))
 	case geist.RouteEvents:
 		o.set("200", obj("description", "A stream of events.", "content", obj(mimeEvents, b.events(r, d))))
 	case geist.RouteFiles:

@@ -133,6 +133,9 @@ func constrained(schema *object, constraints string) *object {
 		if schema == nil {
 			schema = &object{}
 		}
+		if schema.get("type") == "string" && keywords.get("type") != "string" {
+			keywords = &object{} // the type takes digits as text
+		}
 		schema = both(schema, keywords)
 	}
 	if schema == nil {
@@ -153,11 +156,12 @@ func both(schema, keywords *object) *object {
 		return schema
 	}
 	schema = copyOf(schema)
+	kind := schema.get("type")
 	for i, name := range keywords.names {
 		switch {
-		case (name == "type" || name == "format") && schema.get("type") != nil:
-		case schema.get("type") == "string" && strings.HasSuffix(name, "imum"):
-		case schema.get("type") != nil && schema.get("type") != "string" && (name == "pattern" || strings.HasSuffix(name, "Length")):
+		case kind != nil && name == "type", kind != nil && name == "format" && (kind != "string" || schema.get("format") != nil):
+		case kind == "string" && strings.HasSuffix(name, "imum"):
+		case kind != nil && kind != "string" && (name == "pattern" || strings.HasSuffix(name, "Length")):
 		default:
 			mergeKeywords(schema, obj(name, keywords.values[i]))
 		}

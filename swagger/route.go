@@ -154,14 +154,20 @@ func constraintLen(s string) int {
 	return len(s)
 }
 
+// general reports whether a segment says nothing of what a route is about: an empty one, a
+// parameter, "api", a version.
+func general(segment string) bool {
+	return segment == "" || strings.ContainsAny(segment, "{}%") || segment == "api" ||
+		len(segment) > 1 && segment[0] == 'v' && strings.Trim(segment[1:], "0123456789.") == ""
+}
+
 // section returns the tag of a route that names none: the first fixed segment of its path
 // that is no version.
 func (r *route) section(fallback string) string {
 	for segment := range strings.SplitSeq(r.path, "/") {
-		if segment == "" || strings.ContainsAny(segment, "{}%") || segment == "api" || len(segment) > 1 && segment[0] == 'v' && strings.Trim(segment[1:], "0123456789.") == "" {
-			continue
+		if !general(segment) {
+			return segment
 		}
-		return segment
 	}
 	return fallback
 }
@@ -227,6 +233,21 @@ func pathWords(path string) string {
 
 func lowerFirst(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// title is what a reader calls the route: its summary, its name, or the method and the path
+// without what says nothing, so that GET /api/v1/users/{id} is "Get users by id".
+func (r *route) title() string {
+	switch {
+	case r.Summary != "":
+		return r.Summary
+	case r.Name != "" && !r.without:
+		return sentence(r.id)
+	}
+	segments := slices.DeleteFunc(strings.Split(r.path, "/"), func(s string) bool {
+		return !strings.Contains(s, "{") && general(s)
+	})
+	return sentence(strings.ToLower(r.Method) + upperWord(pathWords("/"+strings.Join(segments, "/"))))
 }
 
 // sentence makes a line of an operationId: getUsersById is "Get users by id".

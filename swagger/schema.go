@@ -156,7 +156,7 @@ func builtin(t reflect.Type) *object {
 // text returns the schema of a type that is written as text.
 func text(t reflect.Type) *object {
 	o := obj("type", "string")
-	if t.Name() == "UUID" && t.Kind() == reflect.Array {
+	if strings.EqualFold(t.Name(), "uuid") && t.Kind() == reflect.Array && t.Len() == 16 {
 		o.set("format", "uuid")
 	}
 	return o

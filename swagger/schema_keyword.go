@@ -75,7 +75,7 @@ var rulePatterns = map[string]string{
 	"ascii":       `^[\x00-\x7F]*$`,
 	"printascii":  `^[\x20-\x7E]*$`,
 	"ulid":        `^[A-HJKMNP-TV-Za-hjkmnp-tv-z0-9]{26}$`,
-	"base64":      `^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`,
+	"base64":      `^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$`,
 }
 
 // sizeKeywords are the keywords of the size of a kind: at least and at most.

@@ -15,7 +15,8 @@ type ruleSet struct {
 	notes    []string // rules that no keyword says
 	required bool     // the member must be sent
 	notNull  bool     // and not as null
-	optional bool     // omitempty: the zero value passes whatever the other rules say
+	optional bool     // omitempty: the other rules do not judge a zero value
+	empty    bool     // and one can be sent that is no null
 	nonZero  bool     // required: the zero value is refused, though it was sent
 	kind     reflect.Kind
 	items    *ruleSet // of the elements: what stands behind dive
@@ -91,7 +92,7 @@ func (r *ruleSet) settle(refusesNil, nilIsZero bool) {
 	case !nilIsZero && !r.zeroPasses(r.keywords):
 		r.required = true
 	}
-	r.optional = r.optional && !nilIsZero
+	r.empty = r.optional && !nilIsZero
 }
 
 // opaqueToRules reports whether the JSON of a type is another value than its rules judge.
@@ -141,8 +142,8 @@ func (r *ruleSet) apply(schema *object) *object {
 	if r.nonZero && r.zeroPasses(keywords) {
 		keywords = withNotes(keywords, r.nonZeroKeywords())
 	}
-	if r.optional && !r.zeroPasses(keywords) && r.zeroKeywords() != nil {
-		keywords = obj("anyOf", []any{r.zeroKeywords(), keywords})
+	if r.empty && !r.zeroPasses(keywords) && r.zeroKeywords() != nil {
+		keywords = orZero(keywords, r.zeroKeywords())
 	}
 	schema = r.applyInside(schema)
 	if keywords.len() > 0 {
@@ -157,6 +158,17 @@ func (r *ruleSet) apply(schema *object) *object {
 		schema = withNotes(schema, obj("x-geist-validate", strings.Join(r.notes, ",")))
 	}
 	return schema
+}
+
+// orZero returns keywords that the zero value passes too.
+func orZero(keywords, zero *object) *object {
+	if values, ok := keywords.get("enum").([]any); ok && keywords.len() == 1 {
+		if first := zero.get("const"); first != nil {
+			return obj("enum", slices.Concat([]any{first}, values))
+		}
+		return obj("enum", slices.Concat([]any{""}, values))
+	}
+	return obj("anyOf", []any{zero, keywords})
 }
 
 // applyInside returns schema with what is said of elements and keys.

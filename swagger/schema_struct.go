@@ -56,7 +56,7 @@ func (s *schemas) property(owner reflect.Type, p *property, m mode) (schema *obj
 	if m == input {
 		r := s.rules(place, t, tag.Get("validate"), p.quoted)
 		schema = r.apply(schema)
-		must = r.required || requiredByBinder(tag)
+		must = r.required || requiredByBinder(tag) || !r.optional && s.refusesZero(t, tag)
 		null = null && !r.notNull
 	}
 	if null {
@@ -71,6 +71,18 @@ func (p *property) coreType(t reflect.Type) reflect.Type {
 		return t.Elem()
 	}
 	return t
+}
+
+// refusesZero reports whether rules inside a struct refuse the zero one, which a member
+// that is missing is.
+func (s *schemas) refusesZero(t reflect.Type, tag reflect.StructTag) bool {
+	if t.Kind() != reflect.Struct || isOpt(t) || tag.Get("validate") == "-" || s.custom[t] != nil || writesText(t, input) || marshals(t, input) {
+		return false
+	}
+	return slices.ContainsFunc(propertiesOf(t, input), func(p property) bool {
+		r := s.rules(t.String()+"."+p.field.Name, p.field.Type, p.field.Tag.Get("validate"), p.quoted)
+		return r.required || !r.optional && s.refusesZero(p.field.Type, p.field.Tag)
+	})
 }
 
 // requiredByBinder reports whether the binder asks for the field to be sent.

@@ -144,7 +144,7 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	api.GET("/users/:id<int>", none).Doc(geist.Body[ByID](), geist.Returns[*User](200))
 	api.PATCH("/users/:id<int>", none).Doc(geist.Body[struct {
 		ByID
-		Name geist.Opt[string] `json:"name"`
+		Name geist.Opt[string]  `json:"name"`
 		Home geist.Opt[Address] `json:"home"`
 	}](), geist.Returns[User](200), geist.Returns[geist.None](204), geist.Security(oauth, "write"))
 	api.DELETE("/users/:user<int>", none).Doc(geist.Deprecated(), geist.Returns[geist.None](204))
