@@ -137,6 +137,7 @@ type compiler struct {
 type level struct {
 	host     string
 	prefix   string
+	mounted  string // the part of prefix at which the engine is mounted
 	chain    []Handler
 	onError  ErrorHandler
 	notFound Handler
@@ -164,7 +165,7 @@ func compileAt(e *Engine, at level, stack []*Engine, problems *[]string) *routes
 		problems: problems,
 	}
 	c.collectMethods(e)
-	at.host = ""
+	at.host, at.mounted = "", at.prefix
 	c.routes.onError = c.onError(level{onError: nearer(e.reg.onError, at.onError)})
 	c.table("") // even an engine without routes answers 404
 	c.walk(&e.scope, at)
@@ -356,6 +357,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 	c.nameRoute(r, patterns)
 	full := patterns[len(patterns)-1]
 	options := c.options(r, at, full.src)
+	c.typed(r, at, options, full)
 	chain := options.chain(at.chain, r.handlers)
 	for _, method := range r.methods {
 		if !validToken(method) {
@@ -550,10 +552,10 @@ func (c *compiler) addHead(t *table) {
 // endpoint returns the function that answers, for display.
 func (r *Route) endpoint() any {
 	switch {
-	case r.socket != nil:
-		return r.socket
 	case r.shown != nil:
 		return r.shown
+	case r.socket != nil:
+		return r.socket
 	}
 	return r.handlers[len(r.handlers)-1]
 }

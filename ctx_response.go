@@ -143,7 +143,7 @@ func (c *Ctx) XML(code int, v any) error {
 func (c *Ctx) encode(codec Codec, code int, contentType string, v any) error {
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON}
+	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON && contentType != mimeProblem}
 	if err := codec.Encode(&c.encoded, v); err != nil {
 		resp.ResetBody()
 		media, _, _ := strings.Cut(contentType, ";")

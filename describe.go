@@ -20,8 +20,17 @@ func (c *compiler) describe(r *Route, at level, method string, full *pattern, o 
 		Deprecated: o.deprecated, Hidden: o.hidden, Security: o.security,
 		Returns: slices.Clone(o.returns), Emits: o.emits,
 	}
-	if o.body != nil {
+	switch {
+	case r.typed != nil:
+		info.Typed = true
+		c.describeInput(&info, r.typed.in, full)
+		info.Returns = append(info.Returns, o.plan.returnInfo(r.typed.out))
+		info.Problems = info.problems(o.plan)
+	case o.body != nil:
 		c.describeInput(&info, o.body, full)
+	}
+	if r.messages != nil {
+		info.describeMessages(r.messages)
 	}
 	slices.SortStableFunc(info.Returns, func(a, b ReturnInfo) int { return cmp.Compare(a.Status, b.Status) })
 	c.routes.infos = append(c.routes.infos, info)
@@ -38,6 +47,50 @@ func (r *Route) kind() RouteKind {
 		return RouteFiles
 	}
 	return RouteHTTP
+}
+
+// describeMessages adds those of a typed stream or connection.
+func (info *RouteInfo) describeMessages(s *signature) {
+	if s.in != typeNone {
+		info.Receives = []EventInfo{{Type: s.in}}
+	}
+	if s.out != typeNone {
+		info.Emits = append([]EventInfo{{Type: s.out}}, info.Emits...)
+	}
+}
+
+// returnInfo describes the usual answer.
+func (p *typedPlan) returnInfo(out reflect.Type) ReturnInfo {
+	if p.empty {
+		return ReturnInfo{Status: p.status}
+	}
+	info := ReturnInfo{Status: p.status, Type: out}
+	for _, o := range p.offers {
+		info.ContentTypes = append(info.ContentTypes, o.media)
+	}
+	return info
+}
+
+// problems lists the statuses that bad requests of a typed route can get.
+func (info *RouteInfo) problems(p *typedPlan) (all []int) {
+	if len(info.Body) > 0 {
+		all = append(all, fasthttp.StatusBadRequest)
+	}
+	if !p.empty {
+		all = append(all, fasthttp.StatusNotAcceptable)
+	}
+	if len(info.Body) > 0 {
+		all = append(all, fasthttp.StatusRequestEntityTooLarge, fasthttp.StatusUnsupportedMediaType)
+	}
+	if slices.ContainsFunc(info.Fields, FieldInfo.mayFail) {
+		all = append(all, fasthttp.StatusUnprocessableEntity)
+	}
+	return all
+}
+
+// mayFail reports whether there are values that the field refuses.
+func (f FieldInfo) mayFail() bool {
+	return f.In == "body" || f.Required && f.In != "path" || f.Validate != "" || f.Type.Kind() != reflect.String
 }
 
 // constraints returns the spelling of each parameter's constraints.
@@ -102,7 +155,9 @@ func (f *field) infos(query bool, full *pattern) (all []FieldInfo) {
 		if source(s) == fromForm && query {
 			info.In = sourceTags[fromQuery]
 		}
-		if source(s) == fromPath {
+		if source(s) == fromPath && !slices.Contains(full.names, name) {
+			info.In, info.Required = "host", true
+		} else if source(s) == fromPath {
 			info.Required = !full.optional() || full.names[len(full.names)-1] != name
 		}
 		all = append(all, info)

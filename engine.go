@@ -38,6 +38,7 @@ type Engine struct {
 
 	pool     sync.Pool // of *Ctx
 	tables   sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
+	ruled    sync.Map  // of *ruled by reflect.Type: what the validator knows of types
 	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
 	watcher  peerwatch.Watcher
 	live     server

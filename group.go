@@ -305,10 +305,12 @@ type Route struct {
 	handlers []Handler
 	place    string
 	options  []RouteOption
-	files    *files // what Static serves
-	shown    any    // the function that RouteInfo.Handler names; nil for the last handler
-	socket   any    // the handler that WS was given
-	events   bool   // made by SSE
+	files    *files     // what Static serves
+	shown    any        // the function that RouteInfo.Handler names; nil for the last handler
+	socket   any        // the handler that WS was given
+	events   bool       // made by SSE
+	typed    *signature // made by Get, Post and the like
+	messages *signature // made by the functions WS and SSE
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which

@@ -24,6 +24,7 @@ type routeOptions struct {
 	limit      int64          // of the body; 0 is Config.MaxBodyBytes
 	timeout    time.Duration  // 0 without one
 	socket     *socketOptions // of a WebSocket route; nil for the defaults
+	plan       *typedPlan     // of a typed route, else nil
 	problems   []string       // sentences without the route, which compiler.options names
 }
 

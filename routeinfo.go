@@ -106,7 +106,8 @@ type FieldInfo struct {
 	// Name is the name there: of the parameter, the form field, or the key in the
 	// document.
 	Name string
-	// In is the part of the request: path, query, header, cookie, form or body. Fields
+	// In is the part of the request: path, host (the label of a host pattern), query,
+	// header, cookie, form or body. Fields
 	// with a form tag are in query for GET and HEAD, where forms are read from the query.
 	// In is body for a key of the outermost object of a document. Inside documents the
 	// rule is the same at every level: a field that has one of the tags path, uri,

@@ -119,7 +119,7 @@ func Status(code int) RouteOption {
 }
 
 // Reply is an answer of a route beside its usual one: a T with a status of its own. As a
-// [RouteOption] it describes the answer, and Answer gives it, so that the two cannot
+// [RouteOption] it describes the answer, and Send gives it, so that the two cannot
 // differ. [Returns] makes it. It is a value and safe for many goroutines.
 type Reply[T any] struct {
 	status      int
@@ -134,7 +134,7 @@ type Reply[T any] struct {
 //
 //	geist.Post(app, "/reports", func(c *geist.Ctx, in *NewReport) (*Report, error) {
 //		if in.Pages > 100 {
-//			return nil, queued.Answer(enqueue(in))
+//			return nil, queued.Send(c, enqueue(in))
 //		}
 //		…
 //	}, queued, geist.Returns[geist.Problem](409, "there is one of that name"))
@@ -169,10 +169,6 @@ var (
 	typeNone    = reflect.TypeFor[None]()
 	typeProblem = reflect.TypeFor[Problem]()
 )
-
-// None is the input of a typed handler that takes none, and the output of one that
-// answers without a body.
-type None struct{}
 
 // Emitted is a kind of message that a route sends: an event of a stream, by its name, or a
 // message of a connection. As a [RouteOption] it describes them. [Emits] makes it. It
