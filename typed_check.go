@@ -283,8 +283,11 @@ func (w *typeWalk) value(t reflect.Type, path string) {
 		w.value(t.Field(optValue).Type, path)
 		return
 	}
-	if w.formed(t) {
+	if w.formed(t) || w.seen[t] {
 		return
+	}
+	if t.Name() != "" && t.Kind() != reflect.Struct {
+		w.seen[t] = true // type Tree []Tree leads to itself
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Array, reflect.Slice:
@@ -341,7 +344,7 @@ func (w *typeWalk) keys(t reflect.Type) bool {
 // fieldTags are the tags that the engine reads, and those that only describe.
 var fieldTags = []string{
 	"path", "uri", "query", "header", "cookie", "form", "json", "xml", "validate", "binding", "default", "layout",
-	"time_format", "time_location", "collection_format", "doc", "example", "deprecated",
+	"time_format", "time_location", "collection_format", "doc", "example", "deprecated", "readOnly", "writeOnly",
 }
 
 // foreignTags are what other frameworks call something that is here called otherwise.

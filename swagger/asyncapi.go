@@ -114,10 +114,7 @@ func (b *builder) channel(r *route, servers []asyncServer) *object {
 	o.add("servers", at)
 	o.set("messages", &object{})
 	parameters := &object{}
-	for i, name := range r.params {
-		if strings.Contains(r.Host, "{"+name+"}") {
-			continue
-		}
+	for i := range r.params {
 		parameters.set(r.shown[i], b.asyncParameter(r, i))
 	}
 	o.add("parameters", parameters)
@@ -243,11 +240,11 @@ func (b *builder) traffic(r *route, channel, operations, messages *object) {
 		operation.set("summary", map[string]string{"receive": "What clients send.", "send": "What the service sends."}[way.action])
 		operation.set("description", operation.get("summary"))
 		operation.add("tags", tagRefs(r.tags))
-		schemes := []any{}
+		var schemes []any
 		for _, s := range r.Security {
 			schemes = append(schemes, obj("$ref", "#/components/securitySchemes/"+s.Scheme.Name))
 		}
-		operation.set("security", schemes)
+		operation.add("security", schemes)
 		operation.set("messages", refs)
 		operations.set(way.action+word, operation)
 	}

@@ -2,6 +2,7 @@ package swagger
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -49,10 +50,7 @@ func hostServer(host string) *object {
 // parameters lists what a request says beside its body.
 func (b *builder) parameters(r *route) []any {
 	var all []any
-	for i, name := range r.params {
-		if strings.Contains(r.Host, "{"+name+"}") {
-			continue
-		}
+	for i := range r.params {
 		all = append(all, b.pathParameter(r, i))
 	}
 	for i := range r.Fields {
@@ -189,7 +187,7 @@ func (b *builder) responses(r *route, d dialect) *object {
 		b.addProblem(o, http.StatusNotFound)
 	}
 	for _, ret := range r.Returns {
-		b.addReturn(o, ret)
+		b.addReturn(o, ret, r.Typed)
 	}
 	if o.len() == 0 && len(r.Problems) == 0 || r.Kind == geist.RouteHTTP && !hasStatus(o, '2') && !hasStatus(o, '3') && !r.Typed {
 		o.set("2XX", obj("description", "What the handler answers with."))
@@ -218,8 +216,9 @@ func hasStatus(responses *object, class byte) bool {
 	return slices.ContainsFunc(responses.names, func(s string) bool { return s[0] == class })
 }
 
-// addReturn adds an answer that is known, beside others of its status.
-func (b *builder) addReturn(responses *object, ret geist.ReturnInfo) {
+// addReturn adds an answer that is known, beside others of its status. Typed routes send
+// nil slices and maps as empty ones.
+func (b *builder) addReturn(responses *object, ret geist.ReturnInfo, typed bool) {
 	response := responses.child(decimal(ret.Status))
 	if response.get("description") == nil {
 		response.set("description", statusText(ret.Status))
@@ -237,6 +236,9 @@ func (b *builder) addReturn(responses *object, ret geist.ReturnInfo) {
 			continue
 		}
 		schema := b.schemas.top(ret.Type, output)
+		if kind := ret.Type.Kind(); typed && (kind == reflect.Slice || kind == reflect.Map) {
+			schema = b.schemas.core(ret.Type, output)
+		}
 		if old, ok := content.child(media).get("schema").(*object); ok {
 			schema = either(old, schema)
 		}

@@ -12,7 +12,7 @@ import (
 func (s *schemas) describeType(o *object, t reflect.Type) {
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Name == "_" {
-			o.add("description", docOf(f.Tag))
+			o.add("description", f.Tag.Get("doc"))
 			o.add("deprecated", f.Tag.Get("deprecated") == "true")
 			if text, ok := f.Tag.Lookup("example"); ok {
 				if v, err := parseJSON([]byte(text)); err == nil {
@@ -25,20 +25,12 @@ func (s *schemas) describeType(o *object, t reflect.Type) {
 	}
 }
 
-// docOf returns the text of a field.
-func docOf(tag reflect.StructTag) string {
-	if text := tag.Get("doc"); text != "" {
-		return text
-	}
-	return tag.Get("description")
-}
-
 // annotate adds what the tags of a field say beside its type: doc, example, default,
 // deprecated, readOnly, writeOnly. A reference has no room for that, so it is put into
 // an allOf.
 func (s *schemas) annotate(place string, schema *object, f reflect.StructField) *object {
 	notes := &object{}
-	notes.add("description", docOf(f.Tag))
+	notes.add("description", f.Tag.Get("doc"))
 	if text, ok := f.Tag.Lookup("default"); ok {
 		notes.set("default", s.literal(place, "default", f.Type, text))
 	}

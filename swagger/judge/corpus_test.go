@@ -39,7 +39,7 @@ type (
 	number  int
 	decimal float32
 	flag    bool
-	bytes   []byte
+	blob    []byte
 	octet   uint8
 	octets  []octet
 
@@ -275,7 +275,7 @@ func (h *hexBytes) Scan(state fmt.ScanState, _ rune) error {
 var corpus = []entry{
 	of[bool](), of[int](), of[int8](), of[int16](), of[int32](), of[int64](), of[uint](), of[uint8](), of[uint16](), of[uint32](), of[uint64](),
 	of[float32](), of[float64](), of[string](), of[any](), of[text](), of[number](), of[decimal](), of[flag](),
-	of[[]byte](), of[bytes](), of[octets](), of[[4]byte](), of[[3]int](), of[[]string](), of[[][]int](), of[[]*int](), of[[]bytes](),
+	of[[]byte](), of[blob](), of[octets](), of[[4]byte](), of[[3]int](), of[[]string](), of[[][]int](), of[[]*int](), of[[]blob](),
 	of[map[string]int](), of[map[int]string](), of[map[uint8]bool](), of[map[text]plain](), of[map[level]int](), of[map[Colour]int](), of[map[string][]string](), of[map[string]*int](),
 	of[*string](), of[**int](), of[*[]int](), of[*map[string]int](),
 	of[time.Time](), of[*time.Time](), of[time.Duration](), of[json.RawMessage](), of[json.Number](), of[big.Int](), of[*big.Int](),

@@ -1,7 +1,7 @@
 package judge
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -40,7 +40,7 @@ func corpusSchemas(t *testing.T) ([]verdicts, any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(stdbytes.NewReader(text))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +88,11 @@ func TestSchema_outputIsValid(t *testing.T) {
 			v := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "V", Type: e.typ, Tag: `json:"v"`}}))
 			f.fill(v.Elem(), 5)
 			for name, codec := range codecs {
-				var b stdbytes.Buffer
+				var b bytes.Buffer
 				if err := codec.Encode(&b, v.Interface()); err != nil {
 					t.Fatalf("%s: %s: %v", e.typ, name, err)
 				}
-				document, err := jsonschema.UnmarshalJSON(stdbytes.NewReader(b.Bytes()))
+				document, err := jsonschema.UnmarshalJSON(bytes.NewReader(b.Bytes()))
 				if err != nil {
 					t.Fatalf("%s: %s writes %s: %v", e.typ, name, b.Bytes(), err)
 				}
@@ -120,7 +120,7 @@ func TestSchema_validInputDecodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed, err := jsonschema.UnmarshalJSON(stdbytes.NewReader(text))
+			parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 			if err != nil {
 				t.Fatal(err)
 			}

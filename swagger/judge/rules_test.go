@@ -1,7 +1,7 @@
 package judge
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,7 +167,7 @@ func TestRules_agreeWithTheValidator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(stdbytes.NewReader(text))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestRules_agreeWithTheValidator(t *testing.T) {
 				refused[name] = true
 			}
 		}
-		parsed, _ := jsonschema.UnmarshalJSON(stdbytes.NewReader(text))
+		parsed, _ := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		for name := range kinds {
 			_, there := document[name]
 			sent := at(parsed, name)

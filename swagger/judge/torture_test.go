@@ -8,6 +8,7 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/swagger"
+	"github.com/gogeist/geist/validate"
 )
 
 // The types of the torture service: what schemas find hard.
@@ -40,7 +41,7 @@ type (
 		Labels   map[string]string `json:"labels,omitempty" validate:"dive,keys,alphanum,endkeys,max=20"`
 		Colour   Colour            `json:"colour"`
 		Balance  Money             `json:"balance" doc:"What is left."`
-		Friends  []*User           `json:"friends,omitempty"`
+		Friends  []*User           `json:"friends,omitempty" validate:"dive"`
 		Avatar   []byte            `json:"avatar,omitempty"`
 		Settings json.RawMessage   `json:"settings,omitempty"`
 		Password string            `json:"password,omitempty" writeOnly:"true" validate:"omitempty,min=12"`
@@ -65,7 +66,7 @@ type (
 	Shape struct{ value any }
 
 	Listing struct {
-		Page   int       `query:"page" default:"1" validate:"min=1" doc:"Counted from 1."`
+		Page   int       `query:"page" json:"-" default:"1" validate:"min=1" doc:"Counted from 1."`
 		Sort   string    `query:"sort" validate:"omitempty,oneof=name created"`
 		Tags   []string  `query:"tag"`
 		IDs    []int     `query:"ids,comma"`
@@ -87,7 +88,19 @@ type (
 		User
 	}
 
+	ChangeUser struct {
+		ByID
+		Name geist.Opt[string]  `json:"name" validate:"omitempty,min=2"`
+		Home geist.Opt[Address] `json:"home"`
+	}
+
+	Login struct {
+		Name   string   `form:"name" validate:"required"`
+		Scopes []string `form:"scope,comma"`
+	}
+
 	Upload struct {
+		ID    string                  `path:"id"`
 		Title string                  `form:"title" binding:"required"`
 		Photo *multipart.FileHeader   `form:"photo" doc:"A picture."`
 		More  []*multipart.FileHeader `form:"more"`
@@ -128,28 +141,28 @@ func (s *Shape) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &
 // torture is a service with everything that documents find hard.
 func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	tb.Helper()
-	app := geist.New()
+	app := geist.New(geist.Config{Validator: validate.New()})
 	none := func(c *geist.Ctx) error { return c.NoContent() }
 	bearer := geist.SecurityScheme{Name: "bearer", Type: "http", Scheme: "bearer", BearerFormat: "JWT"}
 	key := geist.SecurityScheme{Name: "key", Type: "apiKey", In: "header", Key: "X-Key", Description: "A key of the service."}
 	oauth := geist.SecurityScheme{Name: "oauth", Type: "oauth2", URL: "https://id.geist.test/authorize", TokenURL: "https://id.geist.test/token", Scopes: map[string]string{"write": "Change things.", "read": "Look."}}
 
 	app.GET("/", none)
-	app.GET("/health", none).Doc(geist.Returns[geist.None](204), geist.Tags("ops"))
 	app.Any("/echo", none)
+	geist.Get(app, "/health", func(*geist.Ctx, *geist.None) (geist.None, error) { return geist.None{}, nil }, geist.Tags("ops"))
 	api := app.Group("/api/v1")
 	api.Doc(geist.Tags("users"))
-	api.GET("/users", none).Doc(geist.Summary("List users"), geist.Description("All of them, in pages."), geist.Body[Listing](), geist.Returns[Page[User]](200, "A page."))
-	api.POST("/orgs/:org/users", none).Name("createUser").Doc(geist.Body[NewUser](), geist.Returns[User](201, "The new user."), geist.Returns[geist.Problem](409, "There is one of that name."), geist.Security(bearer), geist.Security(key))
-	api.GET("/users/:id<int>", none).Doc(geist.Body[ByID](), geist.Returns[*User](200))
-	api.PATCH("/users/:id<int>", none).Doc(geist.Body[struct {
-		ByID
-		Name geist.Opt[string]  `json:"name"`
-		Home geist.Opt[Address] `json:"home"`
-	}](), geist.Returns[User](200), geist.Returns[geist.None](204), geist.Security(oauth, "write"))
+	geist.Get(api, "/users", func(*geist.Ctx, *Listing) (*Page[User], error) { return &Page[User]{}, nil },
+		geist.Summary("List users"), geist.Description("All of them, in pages."))
+	geist.Post(api, "/orgs/:org/users", func(_ *geist.Ctx, in *NewUser) (*User, error) { return &in.User, nil },
+		geist.Status(201), geist.Returns[geist.Problem](409, "There is one of that name."), geist.Security(bearer), geist.Security(key)).Name("createUser")
+	geist.Get(api, "/users/:id<int>", func(*geist.Ctx, *ByID) (*User, error) { return &User{}, nil })
+	geist.Patch(api, "/users/:id<int>", func(*geist.Ctx, *ChangeUser) (*User, error) { return &User{}, nil },
+		geist.Returns[geist.None](204), geist.Returns[Page[User]](202), geist.Returns[[]User](202), geist.Security(oauth, "write"))
 	api.DELETE("/users/:user<int>", none).Doc(geist.Deprecated(), geist.Returns[geist.None](204))
-	api.POST("/users/:id/photo", none).Doc(geist.Body[Upload](), geist.Returns[geist.None](204))
-	api.GET("/shapes", none).Doc(geist.Returns[[]Shape](200), geist.Tags("shapes"))
+	geist.Post(api, "/users/:id/photo", func(*geist.Ctx, *Upload) (geist.None, error) { return geist.None{}, nil })
+	geist.Post(api, "/login", func(*geist.Ctx, *Login) (map[string]string, error) { return nil, nil })
+	geist.Get(api, "/shapes", func(*geist.Ctx, *geist.None) ([]Shape, error) { return nil, nil }, geist.Tags("shapes"))
 	api.POST("/shapes", none).Doc(geist.Body[Shape](), geist.Returns[Shape](201), geist.Tags("shapes"))
 	api.GET("/files/:name.:ext", none)
 	api.GET("/range/:from<min(1)>-:to<max(9)>", none)
@@ -162,6 +175,7 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	app.SSE("/one", func(*geist.Ctx, *geist.Stream) error { return nil }, geist.Emits[Tick]("tick"))
 	app.SSE("/raw", func(*geist.Ctx, *geist.Stream) error { return nil })
 	app.WS("/ws/:room", func(*geist.Ctx, *geist.Conn) error { return nil }, geist.Body[Join](), geist.Emits[ChatOut](""), geist.Security(bearer), geist.Security(key), geist.Tags("chat"))
+	geist.WS(app, "/talk", func(*geist.Ctx, *geist.Channel[ChatIn, ChatOut]) error { return nil }, geist.Summary("Talk"), geist.Description("Anybody with anybody."))
 	app.WS("/sock", func(*geist.Ctx, *geist.Conn) error { return nil })
 
 	return app, swagger.Config{
