@@ -160,12 +160,11 @@ func (b *builder) paths(d dialect) *object {
 	paths := &object{}
 	first := map[string]*route{} // by shape
 	for _, r := range b.routes {
-		known := first[shape(r.path)]
+		known := first[pathShape(r.path)]
 		if known == nil {
-			first[shape(r.path)] = r
+			first[pathShape(r.path)] = r
 			known = r
 		}
-		r.shown = known.shown // a path is listed once, whatever its parameters are called
 		item := paths.child(known.path)
 		where, method := item, strings.ToLower(r.Method)
 		switch {
@@ -176,7 +175,7 @@ func (b *builder) paths(d dialect) *object {
 			b.warn("%s %s (%s) is not in the document of OpenAPI 3.1, which does not know the method", r.Method, r.Pattern, r.Source)
 			if item.len() == 0 {
 				paths.remove(known.path)
-				delete(first, shape(r.path))
+				delete(first, pathShape(r.path))
 			}
 			continue
 		}
@@ -187,7 +186,9 @@ func (b *builder) paths(d dialect) *object {
 			}
 			continue
 		}
-		where.set(method, b.operation(r, d))
+		here := *r
+		here.shown = known.shown // a path is listed once, whatever its parameters are called
+		where.set(method, b.operation(&here, d))
 	}
 	return paths
 }

@@ -189,7 +189,7 @@ func (b *builder) responses(r *route, d dialect) *object {
 	for _, ret := range r.Returns {
 		b.addReturn(o, ret, r.Typed)
 	}
-	if o.len() == 0 && len(r.Problems) == 0 || r.Kind == geist.RouteHTTP && !hasStatus(o, '2') && !hasStatus(o, '3') && !r.Typed {
+	if r.Kind == geist.RouteHTTP && !hasStatus(o, '2') && !hasStatus(o, '3') {
 		o.set("2XX", obj("description", "What the handler answers with."))
 	}
 	for _, status := range r.Problems {

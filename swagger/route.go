@@ -207,10 +207,12 @@ func (b *builder) nameOperations() {
 
 // sameShape reports whether two routes stand in one place of a document, which is
 // reported there.
-func sameShape(a, b *route) bool { return a.Method == b.Method && shape(a.path) == shape(b.path) }
+func sameShape(a, b *route) bool {
+	return a.Method == b.Method && pathShape(a.path) == pathShape(b.path)
+}
 
-// shape returns a path without the names of its parameters.
-func shape(path string) string {
+// pathShape returns a path without the names of its parameters.
+func pathShape(path string) string {
 	var out strings.Builder
 	for {
 		before, rest, ok := strings.Cut(path, "{")

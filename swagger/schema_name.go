@@ -90,7 +90,7 @@ func (s *schemas) name(kept []*component, differ map[reflect.Type]bool) {
 			if parts == 0 {
 				c.base = typeName(c.typ, 0)
 			}
-			if other, ok := types[c.base]; ok && other != c.typ {
+			if other, ok := types[c.base]; ok && other.PkgPath() != c.typ.PkgPath() {
 				clash[c.base] = true
 			}
 			types[c.base] = c.typ
@@ -150,7 +150,7 @@ func wordOf(name string) string {
 // nameParser reads type names as reflect writes them.
 //
 //	Page[[]example.com/users.Addr]  →  PageOfAddrList
-//	Pair[int,map[string]main.B·1]   →  PairOfIntAndStringMapOfB1
+//	Pair[int,map[string]main.B·1]   →  PairOfIntAndStringMapOfB
 type nameParser struct{ rest string }
 
 func (p *nameParser) word() string {
@@ -177,7 +177,7 @@ func (p *nameParser) word() string {
 	}
 	name := p.rest[:end]
 	p.rest = p.rest[end:]
-	name = name[strings.LastIndexAny(name, "/.")+1:]
+	name, _, _ = strings.Cut(name[strings.LastIndexAny(name, "/.")+1:], "·") // the number of a type that a function declares
 	word := upperWord(name)
 	if !strings.HasPrefix(p.rest, "[") {
 		return word
