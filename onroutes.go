@@ -7,7 +7,8 @@ import (
 
 // OnRoutes adds a hook that is given the routes, as [Engine.Routes] lists them, whenever
 // they have been built without a problem: by Check, when the engine starts to serve, and by each Change.
-// What it returns as an error is a problem of [Engine.Check], each line one of its own.
+// What it returns as an error is a problem of [Engine.Check]; errors that are joined
+// (errors.Join) are one each.
 // The function that it returns beside, which may be nil, is called once those routes serve;
 // after a Check alone, or when a Change fails, it never is. Descriptions of the service are
 // made here, so that what is wrong with them is known at start.
