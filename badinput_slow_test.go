@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	slowTimeout = 400 * time.Millisecond // each timeout of the servers below
-	slowSlack   = 5 * time.Second        // that a connection may live beyond it: the machine may be busy, and what drips for ever would live until the client gives up
+	slowTimeout = time.Second     // each timeout of the servers below
+	slowSlack   = 5 * time.Second // that a connection may live beyond it: the machine may be busy, and what drips for ever would live until the client gives up
 )
 
 // drip writes s again and again, a piece at a time, until the connection ends.

@@ -174,6 +174,8 @@ type Problem struct {
 //
 //	ErrClientGone, hub.ErrConnClosed                            499
 //	hub.ErrRoomName, hub.ErrMessage                             400
+//	hub.ErrUnknownOutcome                                       409
+//	hub.ErrTooManyConns                                         429
 //	hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane        503
 func StatusCode(err error) int {
 	if err == nil {
@@ -193,6 +195,10 @@ func StatusCode(err error) int {
 		return StatusClientClosedRequest
 	case isAny(hub.ErrRoomName, hub.ErrMessage): // what a client asks for, mostly
 		return fasthttp.StatusBadRequest
+	case errors.Is(err, hub.ErrUnknownOutcome):
+		return fasthttp.StatusConflict
+	case errors.Is(err, hub.ErrTooManyConns):
+		return fasthttp.StatusTooManyRequests
 	case isAny(hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane):
 		return fasthttp.StatusServiceUnavailable
 	}

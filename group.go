@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gogeist/geist/hub"
 )
 
 // Handler serves a request, or a part of it: middleware and endpoints are one
@@ -48,6 +50,8 @@ type Router interface {
 	WS(path string, handler func(c *Ctx, ws *Conn) error, opts ...RouteOption) *Route
 	// SSE registers a stream of Server-Sent Events; see [Engine.SSE].
 	SSE(path string, h func(c *Ctx, s *Stream) error, opts ...RouteOption) *Route
+	// Rooms registers a route on which clients speak geist.v1; see [Engine.Rooms].
+	Rooms(path string, h *hub.Hub, policy func(c *Ctx) (hub.Policy, error), opts ...RouteOption) *Route
 	// Static serves the files of a directory; see [Engine.Static].
 	Static(prefix, dir string, config ...StaticConfig) *Route
 	// StaticFS serves the files of a file system; see [Engine.StaticFS].
@@ -309,6 +313,7 @@ type Route struct {
 	shown    any        // the function that RouteInfo.Handler names; nil for the last handler
 	socket   any        // the handler that WS was given
 	events   bool       // made by SSE
+	rooms    bool       // made by Rooms
 	typed    *signature // made by Get, Post and the like
 	messages *signature // made by the functions WS and SSE
 }

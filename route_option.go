@@ -173,8 +173,11 @@ func (o *routeOptions) checkOwn(r *Route) {
 			opt.apply(own)
 		}
 	}
-	if r.socket == nil && own.socket != nil {
-		o.problem("Subprotocols, Origins and Compression are for routes of WS: remove them")
+	if r.socket == nil && !r.rooms && own.socket != nil {
+		o.problem("Subprotocols, Origins and Compression are for routes of WS and Rooms: remove them")
+	}
+	if r.rooms && own.socket != nil && len(own.socket.protocols) > 0 {
+		o.problem("Subprotocols says nothing about a route of Rooms, which speaks geist.v1: remove it")
 	}
 	if r.bodiless() && (own.stream || own.limit != 0) {
 		o.problem("BodyLimit and StreamBody are for routes that read a body, which those of WS and SSE do not: remove them")

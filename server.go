@@ -29,9 +29,10 @@ type server struct {
 	cancel context.CancelCauseFunc
 	conns  connRegistry
 
-	leavers leavers      // connections that outlive their request's handler
-	wheel   wheel.Wheel  // their timers
-	ready   ready.Poller // of those that nobody waits on
+	leavers  leavers      // connections that outlive their request's handler
+	sessions sessions     // of those that speak geist.v1
+	wheel    wheel.Wheel  // their timers
+	ready    ready.Poller // of those that nobody waits on
 
 	draining atomic.Bool  // Shutdown has begun: Ready is false
 	closing  atomic.Bool  // answers end their connections

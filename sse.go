@@ -85,6 +85,7 @@ type Stream struct {
 	mu      sync.Mutex
 	waiting chan struct{}           // guarded by mu; closed by begun; nil if nobody waits
 	conn    *hub.Conn               // guarded by mu; nil until asked for
+	session *session                // guarded by mu; nil unless Serve was called
 	late    context.Context         // guarded by mu; what Context returns without Run
 	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
 	stopped error                   // guarded by mu; why they end

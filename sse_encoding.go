@@ -82,6 +82,8 @@ func (x eventEncoding) AppendPositions(dst []byte, places []hubwire.Place) []byt
 	return x.frame(dst, from)
 }
 
+func (eventEncoding) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
+
 func (x eventEncoding) frame(dst []byte, from int) []byte {
 	if !x.framed {
 		return dst

@@ -198,7 +198,7 @@ func (s *Stream) HubConn() *hub.Conn {
 }
 
 // hubConn returns the hub's side, made on first use.
-func (s *Stream) hubConn(enc eventEncoding) *hub.Conn {
+func (s *Stream) hubConn(enc hubwire.Encoding) *hub.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
@@ -233,17 +233,16 @@ const (
 // leave asks the stream to end: the client is told when to come again, and nothing behind
 // that, and the function's context ends.
 func (s *Stream) leave() {
-	retry := eventstream.AppendRetry(nil, leastRetry+rand.N(mostRetry-leastRetry).Truncate(time.Millisecond))
+	last := s.goodbye()
 	if s.framed {
-		retry = frameChunk(retry, 0)
 		s.mu.Lock()
 		if s.owner != nil {
-			retry = append(retry, lastChunk...)
+			last = append(last, lastChunk...)
 		}
 		s.mu.Unlock()
 	}
 	s.bye.Store(true)
-	s.out.Finish(retry)
+	s.out.Finish(last)
 	s.stop(ErrServerClosed)
 }
 

@@ -80,27 +80,29 @@ type Conn struct {
 	rest     []byte             // guarded by readMu; what has been read and not looked at
 	readable func(uintptr) bool // guarded by readMu; tryRead, made once
 
-	mu     sync.Mutex
-	ending *CloseError             // guarded by mu; why the connection ends, once it does
-	cancel context.CancelCauseFunc // guarded by mu; of the Ctx's context, once it was asked for
-	hub    *hub.Conn               // guarded by mu; nil until asked for
-	over   chan struct{}           // closed at the very end; nil unless a foreign server waits
+	mu      sync.Mutex
+	ending  *CloseError             // guarded by mu; why the connection ends, once it does
+	cancel  context.CancelCauseFunc // guarded by mu; of the Ctx's context, once it was asked for
+	hub     *hub.Conn               // guarded by mu; nil until asked for
+	session *session                // guarded by mu; nil unless Serve was called
+	over    chan struct{}           // closed at the very end; nil unless a foreign server waits
 
 	// What is small stands together, for the sake of the whole's size.
-	most    int32         // the longest message that may be compressed; 0 means any
-	pinged  uint32        // owned by the timer: waits when it went out
-	waits   atomic.Uint32 // odd while a Read waits for bytes, see Expire
-	closes  atomic.Bool   // the timer is that of closing
-	asked   bool          // owned by the timer: a ping has gone out, and its time is running
-	deflate bool          // compression was agreed on
-	known   bool          // the OnConnect hooks have let it in
-	refused bool          // set by the first use: there is no connection
-	said    bool          // guarded by readMu; the client has sent its close frame
-	broken  bool          // guarded by readMu; what the client sends means nothing any more
-	gone    bool          // guarded by mu; the hub has been, or would be, told of the end
-	follows bool          // guarded by mu; Follow was called
-	parked  bool          // guarded by mu; nobody reads: see ws_follow.go
-	arrived bool          // guarded by mu; something has, since somebody began to read
+	most     int32         // the longest message that may be compressed; 0 means any
+	readMost int32         // guarded by readMu; the longest message that is read; 0 means that of the settings
+	pinged   uint32        // owned by the timer: waits when it went out
+	waits    atomic.Uint32 // odd while a Read waits for bytes, see Expire
+	closes   atomic.Bool   // the timer is that of closing
+	asked    bool          // owned by the timer: a ping has gone out, and its time is running
+	deflate  bool          // compression was agreed on
+	known    bool          // the OnConnect hooks have let it in
+	refused  bool          // set by the first use: there is no connection
+	said     bool          // guarded by readMu; the client has sent its close frame
+	broken   bool          // guarded by readMu; what the client sends means nothing any more
+	gone     bool          // guarded by mu; the hub has been, or would be, told of the end
+	follows  bool          // guarded by mu; Follow was called
+	parked   bool          // guarded by mu; nobody reads: see ws_follow.go
+	arrived  bool          // guarded by mu; something has, since somebody began to read
 }
 
 // handshake is what a request and its handler's goroutine say to each other.

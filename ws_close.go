@@ -39,7 +39,8 @@ type CloseError struct {
 	// Reason is the text beside it, at most 123 bytes; usually empty.
 	Reason string
 
-	err error // what is behind it
+	err  error  // what is behind it
+	last []byte // what goes before the close frame, of a client that speaks geist.v1
 }
 
 // Error returns the code and the reason.
@@ -83,7 +84,7 @@ func (w *Conn) close(e *CloseError) { w.closeWith(e, uint16(e.Code), e.Reason) }
 // do so.
 func (w *Conn) closeWith(e *CloseError, code uint16, reason string) {
 	if w.end(e) {
-		w.out.Finish(wsproto.AppendFrame(nil, wsproto.Close, true, false, wsproto.AppendClose(nil, code, reason)))
+		w.out.Finish(wsproto.AppendFrame(w.goodbye(e), wsproto.Close, true, false, wsproto.AppendClose(nil, code, reason)))
 	}
 }
 

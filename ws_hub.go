@@ -14,9 +14,10 @@ var _ hub.Subscriber = (*Conn)(nil)
 
 // HubConn returns the hub's side of the connection, for [hub.Hub.Join] and the like. What
 // a hub delivers arrives as one message each, beside what Write sends. The first call
-// uses the connection, see [Conn].
+// uses the connection, see [Conn], and agrees on the subprotocol geist.v1 if the client
+// offers it, see [Conn.Serve].
 func (w *Conn) HubConn() *hub.Conn {
-	refused := w.use() != nil
+	refused := w.speak(false) != nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.hub != nil {
@@ -26,7 +27,11 @@ func (w *Conn) HubConn() *hub.Conn {
 	if refused {
 		out = outlet.New((*wire)(w)) // that never sends anything
 	}
-	w.hub = hub.NewConn(w.id, out, frameEncoding{}, w.closedByHub)
+	var enc hubwire.Encoding = frameEncoding{}
+	if x := roomEncodingOf(w.protocol); x != 0 {
+		enc = x
+	}
+	w.hub = hub.NewConn(w.id, out, enc, w.closedByHub)
 	if refused || w.gone {
 		w.hub.Ended(hubwire.Key{})
 	}
@@ -79,3 +84,6 @@ func (frameEncoding) AppendGap(dst []byte, _ *hubwire.Gap) []byte { return dst }
 
 // AppendPositions is never called, see Traits.
 func (frameEncoding) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
+
+// AppendPresence is never called, see Traits.
+func (frameEncoding) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }

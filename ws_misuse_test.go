@@ -212,6 +212,7 @@ func TestConn_hubErrors(t *testing.T) {
 
 	for err, want := range map[error]int{
 		hub.ErrClosed: 503, hub.ErrBackplane: 503, hub.ErrTooManyRooms: 503, hub.ErrMessage: 400, hub.ErrJoined: 500,
+		hub.ErrUnknownOutcome: 409, hub.ErrTooManyConns: 429,
 		&geist.PanicError{Value: hub.ErrMessage}: 500, &geist.PanicError{Value: geist.ErrClientGone}: 500,
 	} {
 		if got := geist.StatusCode(err); got != want {

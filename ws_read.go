@@ -89,7 +89,11 @@ var errMessageJSON = NewError(400, "the message is not the JSON that was expecte
 func (w *Conn) next() (wsproto.Unit, error) {
 	if w.in == nil {
 		w.in = wsReaders.Get().(*wsproto.Reader)
-		*w.in = wsproto.NewReader(true, w.deflate, w.limits().MaxMessageBytes)
+		most := w.limits().MaxMessageBytes
+		if w.readMost > 0 {
+			most = int(w.readMost)
+		}
+		*w.in = wsproto.NewReader(true, w.deflate, most)
 	}
 	u, n, err := w.in.Next(w.rest)
 	if w.rest = w.rest[n:]; len(w.rest) == 0 || err != nil {

@@ -113,6 +113,19 @@ func (h *Hub) ordered() bool { return h.conf.Backplane != nil && h.conf.Backplan
 // publishFar sends a message to all nodes, this one included: by way of the backplane
 // if that gives positions, else here once it has been sent.
 func (h *Hub) publishFar(ctx context.Context, room string, p *post) (Pos, error) {
+	if p.msg.ID != "" {
+		f := flight{room: room, id: p.msg.ID}
+		if err := h.flights.begin(ctx, f); err != nil {
+			return Pos{}, err
+		}
+		defer h.flights.end(f)
+	}
+	if p.once {
+		if pos, err := h.publishedFar(ctx, room, p); err != nil || !pos.IsZero() {
+			return pos, err
+		}
+		p.once = false // no other attempt is under way
+	}
 	pos, err := h.transmit(ctx, &Packet{To: ToRoom, Name: room, Message: p.msg, Except: p.except, NoLog: p.noLog})
 	if err != nil {
 		return pos, err

@@ -242,13 +242,13 @@ func TestBackplane_badPackets(t *testing.T) {
 		p := join(t, h, lines{}, "a")
 		for _, bad := range []*Packet{
 			{Name: "a", Message: Message{Data: []byte("\xff")}}, {Name: "a", Message: Message{Data: make([]byte, 11)}},
-			{Name: "a", Message: Message{Event: "x\ny"}}, {To: ToConn}, {To: ToUser}, {To: ToUser, Name: "x"}, {To: 200}, {},
+			{Name: "a", Message: Message{Event: "x\ny"}}, {Name: "a", Message: Message{ID: "x\ny"}}, {To: ToConn}, {To: ToUser}, {To: ToUser, Name: "x"}, {To: 200}, {},
 		} {
 			f.sink.Deliver(bad)
 		}
 		p.wants(t)
-		if got := h.Stats().Refused; got != 4 {
-			t.Errorf("Refused = %d, want 4", got)
+		if got := h.Stats().Refused; got != 5 {
+			t.Errorf("Refused = %d, want 5", got)
 		}
 		f.sink.Deliver(&Packet{To: ToAll, Message: Message{Data: []byte("x")}})
 		p.wants(t, "- 0 x")

@@ -86,7 +86,7 @@ func TestBadInput_messages(t *testing.T) {
 		p := join(t, h, lines{}, "a")
 		for _, m := range []Message{
 			{Data: make([]byte, 11)}, {Data: []byte("\xff")}, {Event: "a\nb"}, {Event: "a\rb"}, {Event: "a\x00"}, {Event: "\xff"},
-			{Event: strings.Repeat("x", 257)},
+			{Event: strings.Repeat("x", 257)}, {ID: strings.Repeat("x", 129)}, {ID: "a\nb"}, {ID: "a\rb"}, {ID: "a\x00"}, {ID: "\xff"},
 		} {
 			_, err := h.Publish(t.Context(), "a", m)
 			wantError(t, "Publish", err, ErrMessage)
@@ -94,7 +94,7 @@ func TestBadInput_messages(t *testing.T) {
 			wantError(t, "Send", h.Send(t.Context(), p.ID(), m), ErrMessage)
 			wantError(t, "SendUser", h.SendUser(t.Context(), "x", m), ErrMessage)
 		}
-		for _, m := range []Message{{}, {Data: []byte("\xff"), Binary: true}, {Event: strings.Repeat("é", 128), Data: make([]byte, 10)}} {
+		for _, m := range []Message{{}, {Data: []byte("\xff"), Binary: true}, {Event: strings.Repeat("é", 128), Data: make([]byte, 10)}, {ID: strings.Repeat("é", 64)}} {
 			_, err := h.Publish(t.Context(), "a", m)
 			wantError(t, "Publish", err, nil)
 		}
@@ -102,8 +102,8 @@ func TestBadInput_messages(t *testing.T) {
 		cancel()
 		_, err := h.Publish(ctx, "a", Message{})
 		wantError(t, "Publish", err, context.Canceled)
-		if got := h.Stats().Published; got != 3 {
-			t.Errorf("Published = %d, want 3", got)
+		if got := h.Stats().Published; got != 4 {
+			t.Errorf("Published = %d, want 4", got)
 		}
 	})
 }
@@ -170,7 +170,7 @@ func TestBadInput_callbackPanics(t *testing.T) {
 
 func TestBadInput_config(t *testing.T) {
 	for _, conf := range []Config{
-		{MaxRooms: -1}, {MaxRoomName: -1}, {MaxRoomsPerConn: -1}, {MaxMessage: -1}, {MaxMessage: 1 << 30}, {BackplaneTimeout: -1},
+		{MaxRooms: -1}, {MaxRoomName: -1}, {MaxRoomsPerConn: -1}, {MaxConnsPerUser: -1}, {MaxMessage: -1}, {MaxMessage: 1 << 30}, {BackplaneTimeout: -1},
 		{Rooms: RoomConfig{OnLag: 3}}, {Rooms: RoomConfig{Coalesce: -1}}, {Rooms: RoomConfig{Coalesce: 2e9}},
 		{Rooms: RoomConfig{MaxLagBytes: -1}}, {Rooms: RoomConfig{MaxLagMessages: -1}},
 	} {
@@ -230,8 +230,8 @@ func FuzzPos(f *testing.F) {
 
 func FuzzPacket(f *testing.F) {
 	full := Packet{Node: NodeID{1}, To: ToConn, Name: "n", Conn: ConnID{2}, Except: ConnID{3}, NoLog: true, Pos: Pos{4, 5},
-		Message: Message{Event: "e", Data: []byte("data"), Binary: true}}
-	for _, p := range []Packet{{}, full} {
+		Message: Message{Event: "e", Data: []byte("data"), Binary: true, ID: "id"}}
+	for _, p := range []Packet{{}, {Message: Message{ID: "id"}}, full} {
 		b, err := p.MarshalBinary()
 		if err != nil {
 			f.Fatal(err)

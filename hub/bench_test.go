@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gogeist/geist/internal/hubwire"
 )
 
 // quiet returns a peer that counts, and keeps nothing of what it is sent.
@@ -100,6 +102,52 @@ func BenchmarkHub_resume(b *testing.B) {
 		}
 		h.Leave(p, "room")
 	}
+}
+
+// terse is an encoding for lists of many members, such as a protocol has.
+type terse struct {
+	lines
+	n *atomic.Int32 // how often it was asked
+}
+
+func (x terse) Traits() hubwire.Traits { return hubwire.Traits{Gaps: true, Presence: true} }
+
+func (x terse) AppendPresence(dst []byte, p *hubwire.Presence) []byte {
+	x.n.Add(1)
+	for _, members := range [][]hubwire.Member{p.Joined, p.Updated} {
+		for _, m := range members {
+			dst = append(append(append(dst, m.Conn...), m.User...), m.Shown...)
+		}
+	}
+	for _, id := range p.Left {
+		dst = append(dst, id...)
+	}
+	return append(dst, '\n')
+}
+
+// BenchmarkHub_observe tells 10,000 who observe that one of them has changed: once a
+// second is what there is.
+func BenchmarkHub_observe(b *testing.B) {
+	const n = 10_000
+	h, enc := New(withPresence), terse{n: new(atomic.Int32)}
+	peers := make([]*peer, n)
+	for i := range peers {
+		peers[i] = newPeer(enc)
+		peers[i].silent = true
+		if _, err := h.Join(peers[i], "room", Observe()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r := h.lookup("room")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if err := h.Show(peers[i%n], "room", i); err != nil {
+			b.Fatal(err)
+		}
+		r.tellChanges()
+		<-h.flush.settled()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/observer")
 }
 
 // BenchmarkHub_memory reports what a room and a connection take.

@@ -26,6 +26,9 @@ type Config struct {
 	// MaxRoomsPerConn bounds the rooms that one connection is in. Zero means 128. More
 	// give ErrTooManyRooms.
 	MaxRoomsPerConn int
+	// MaxConnsPerUser bounds the connections that Attach lets one user have with As, on this
+	// node. Zero is no bound. More give ErrTooManyConns.
+	MaxConnsPerUser int
 	// MaxMessage bounds the Data of a message, in bytes. Zero means 1 MiB; more than 256
 	// MiB makes New panic. Longer ones give ErrMessage.
 	MaxMessage int
@@ -53,7 +56,7 @@ type RoomConfig struct {
 	// KeepMessages is how many messages a room keeps for those who resume or ask for
 	// the Last. Zero means 100, negative none.
 	KeepMessages int
-	// KeepBytes bounds what is kept, in bytes of Event and Data. Zero means 64 KiB,
+	// KeepBytes bounds what is kept, in bytes of Event, ID and Data. Zero means 64 KiB,
 	// negative keeps none.
 	KeepBytes int
 	// KeepFor bounds the age of what is kept, and how long a room that keeps anything
@@ -75,8 +78,8 @@ type RoomConfig struct {
 	// write in any case. More than a second makes New panic.
 	Coalesce time.Duration
 
-	// Presence keeps who is in the room, for Hub.Presence and Hub.Watch: at most a KiB for each.
-	// Rooms without it pay nothing.
+	// Presence keeps who is in the room, for Hub.Presence, Hub.Watch and Observe: at most a KiB
+	// for each. Rooms without it pay nothing.
 	Presence bool
 }
 
@@ -129,6 +132,7 @@ func (c Config) resolve() Config {
 	if c.MaxMessage > mostMessage {
 		panic(fmt.Sprintf("hub: Config.MaxMessage is %d", c.MaxMessage))
 	}
+	positive("MaxConnsPerUser", &c.MaxConnsPerUser, 0)
 	positive("MaxShown", &c.MaxShown, defaultMaxShown)
 	positive("BackplaneTimeout", &c.BackplaneTimeout, defaultBusTimeout)
 	if c.MaxHistory == 0 {

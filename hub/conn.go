@@ -40,6 +40,7 @@ type Conn struct {
 	hub   *Hub  // guarded by mu; set once
 	user  string
 	meta  any
+	peer  hubwire.Peer   // guarded by mu; nil unless the client speaks a protocol
 	all   *sub           // guarded by mu; in the room that everybody is in
 	subs  []*sub         // guarded by mu; in the order of joining if the encoding needs vectors
 	rooms map[*room]*sub // guarded by mu; the same, if they are many
@@ -120,7 +121,9 @@ func (c *Conn) end(state uint8) (h *Hub, first bool) {
 		c.mu.Unlock()
 		return nil, false
 	}
-	c.state, h = state, c.hub
+	if c.state, h = state, c.hub; h != nil {
+		h.dropUserLocked(c) // at once: it counts no more, though it still says whose it was
+	}
 	var useless []*room
 	for _, s := range append(c.subs, c.all) {
 		if s != nil && s.leaveLocked() {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/gogeist/geist/internal/hubwire"
@@ -75,31 +76,80 @@ func (h *Hub) sendNear(c *Conn, m *Message) error {
 		return ErrNoConn
 	}
 	e := entryPool.Get().(*hubwire.Entry)
-	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
-	unit := c.enc.AppendEntry(make([]byte, 0, len(m.Event)+len(m.Data)+64), e)
+	e.Event, e.Data, e.Binary, e.ID = m.Event, m.Data, m.Binary, m.ID
+	unit := c.enc.AppendEntry(make([]byte, 0, m.size()+64), e)
 	putEntry(e)
-	limit := &h.all.conf
 	c.mu.Lock()
 	if c.state != connOpen {
 		c.mu.Unlock()
 		return ErrNoConn
 	}
-	c.direct = append(c.direct, unit)
-	c.directBytes += len(unit)
-	over := len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
+	over := c.queueLocked(unit)
 	c.mu.Unlock()
-	c.out.Wake()
-	if over {
-		h.enforceDirect(c)
+	c.wake(over)
+	return nil
+}
+
+// SendUnit is for transports: it queues a whole unit for this connection alone, behind
+// what Send and SendUnit have queued before, and before what rooms have that is not handed
+// out yet. Lag limits act as with Send. The unit must not be changed afterwards.
+//
+// It returns ErrNoConn if the connection is not attached to a hub, and ErrConnClosed if it
+// has ended or is about to.
+func (c *Conn) SendUnit(_ hubwire.Key, unit []byte) error {
+	c.mu.Lock()
+	err := c.reachableLocked()
+	over := err == nil && c.queueLocked(unit)
+	c.mu.Unlock()
+	if err == nil {
+		c.wake(over)
+	}
+	return err
+}
+
+// reachableLocked returns why nothing can be queued, or nil.
+func (c *Conn) reachableLocked() error {
+	switch {
+	case c.state != connOpen:
+		return ErrConnClosed
+	case c.hub == nil:
+		return ErrNoConn
 	}
 	return nil
 }
 
-// enforceDirect closes a connection that has not received what was sent to it alone.
-func (h *Hub) enforceDirect(c *Conn) {
-	limit := &h.all.conf
+// TakeUnits is for transports that are about to end the connection: it returns what is
+// queued for it alone and not handed out yet, as units that the transport sends itself.
+func (c *Conn) TakeUnits(hubwire.Key) []byte {
 	c.mu.Lock()
-	over := len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
+	defer c.mu.Unlock()
+	units := bytes.Join(c.direct, nil)
+	c.direct, c.directBytes = nil, 0
+	return units
+}
+
+// queueLocked adds a unit for this connection alone, and reports whether there are too
+// many. c.mu must be held, and c be attached; wake must follow.
+func (c *Conn) queueLocked(unit []byte) (over bool) {
+	c.direct = append(c.direct, unit)
+	c.directBytes += len(unit)
+	return c.directOverLocked()
+}
+
+func (c *Conn) directOverLocked() bool {
+	limit := &c.hub.all.conf
+	return len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
+}
+
+// wake has the connection receive what was queued. If that was too much, and its socket
+// does not take it, it is closed.
+func (c *Conn) wake(over bool) {
+	c.out.Wake()
+	if !over || !c.inner && !c.out.Waits() {
+		return
+	}
+	c.mu.Lock()
+	over = c.directOverLocked()
 	c.mu.Unlock()
 	if over {
 		c.fail(hubwire.Lagging)

@@ -39,8 +39,8 @@
 // A room with [RoomConfig] Presence knows its members: [Hub.Presence] lists them,
 // [Hub.Watch] tells how they change, once a second at most. With a Backplane both are
 // about all nodes, a second or two behind; members of a node that dies stay for 40 s. [Show] says what others may
-// know of a connection. Both are for the application, which decides who is told what,
-// and in which words:
+// know of a connection. Clients that speak the protocol geist.v1 are told by [Observe], if the
+// application lets them. To others it tells what it likes, in its own words:
 //
 //	for change, err := range h.Watch(s.Context(), "lobby") {
 //		if err != nil { return err }
@@ -54,6 +54,13 @@
 //
 //	orders := hub.Topic[Order]{Hub: h, Room: "orders"}
 //	pos, err := orders.Publish(ctx, Order{ID: 7})
+//
+// # Publishing once
+//
+// A client that loses its connection does not know whether what it sent was published. If
+// the message has an ID, [Once] looks for that in the history, and publishes only
+// what is not there; if the history does not reach far enough to tell, the error is
+// [ErrUnknownOutcome].
 //
 // # What it costs
 //
@@ -88,7 +95,7 @@ package hub
 //
 //	Conn.mu  →  shard.mu, stripe.mu or userStripe.mu  →  room.mu  →  Hub.mu
 //
-// and never two of one kind. flushers.mu, and the lock of an Outlet, are held for a few
+// and never two of one kind. flushers.mu, flights.mu, and the lock of an Outlet, are held for a few
 // instructions and nothing is locked under them. No function of a user or a backplane is
 // called under any of them: not Config.Room, not Backplane.Unsubscribe. Nor is one of a
 // transport that could come back: not Conn.close, not Outlet.Wake. Encodings are called
@@ -110,3 +117,9 @@ package hub
 //  7. A Member never changes, so that lists of them are read without a lock; and what was
 //     told of a room's members, with presence.before in the place of what has changed since,
 //     is what everybody who watches knows.
+//  8. A unit of a view says how those are now who have changed since the unit before it, and
+//     leaves out nobody. So who has begun anywhere in between, and applies units in order, knows
+//     who was there at the last.
+//  9. While a backplane publishes a message with an ID, that is among Hub.flights; afterwards
+//     it is in the history, or behind its floor, or was not published. So who has put the ID
+//     there itself learns by one look at the history what became of earlier attempts.

@@ -21,12 +21,18 @@ var (
 	// ErrTooManyRooms means that Config.MaxRooms, Config.MaxRoomsPerConn or what the
 	// transport can follow (16 rooms a stream) is reached.
 	ErrTooManyRooms = errors.New("hub: too many rooms")
-	// ErrCannotTell means that the room skips messages for slow connections, and this
-	// connection could not be told: a raw WebSocket has no words for a gap.
-	ErrCannotTell = errors.New("hub: connection cannot be told of gaps, which the room's OnLag makes")
+	// ErrCannotTell means that the connection's transport has no words for what the room would
+	// have to tell: gaps, which the room's OnLag makes, or with Observe who is there. A
+	// raw WebSocket has neither, a stream of events has those for gaps.
+	ErrCannotTell = errors.New("hub: connection cannot be told")
 	// ErrMessage means that a message breaks a rule that is written at Message, or is
 	// longer than Config.MaxMessage.
 	ErrMessage = errors.New("hub: bad message")
+	// ErrTooManyConns means that Config.MaxConnsPerUser is reached.
+	ErrTooManyConns = errors.New("hub: too many connections of one user")
+	// ErrUnknownOutcome means that the history of a room does not reach back to where Once
+	// has to look: the message may have been published before, or not.
+	ErrUnknownOutcome = errors.New("hub: the message may have been published or not")
 	// ErrNotJoined means that the connection is not in the room.
 	ErrNotJoined = errors.New("hub: not in the room")
 	// ErrNoPresence means that RoomConfig.Presence is not set for the room.

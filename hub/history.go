@@ -15,8 +15,9 @@ type kept struct {
 	seq    uint64
 	offset uint64
 	at     int64  // nanoseconds
-	text   []byte // event and data, in an arena that they share with others
+	text   []byte // event, ID and data, in an arena that they share with others
 	event  uint16 // length of the event
+	id     uint8  // length of the ID
 	binary bool
 	except ConnID
 }
@@ -24,9 +25,12 @@ type kept struct {
 func (k *kept) entry(name string, epoch uint64) hubwire.Entry {
 	return hubwire.Entry{
 		Room: name, Epoch: epoch, Offset: k.offset,
-		Event: string(k.text[:k.event]), Data: k.text[k.event:], Binary: k.binary,
+		Event: string(k.text[:k.event]), ID: string(k.named()), Data: k.text[int(k.event)+int(k.id):], Binary: k.binary,
 	}
 }
+
+// named returns the ID.
+func (k *kept) named() []byte { return k.text[k.event:][:k.id] }
 
 // history is the messages that a room keeps, oldest first. It is independent of
 // encodings: one that nobody used when a message was published can still be served.
@@ -48,7 +52,7 @@ func (y *history) at(i int) *kept { return &y.ring[(y.head+i)&(len(y.ring)-1)] }
 // push copies a message to the end.
 func (y *history) push(k kept, m *Message) {
 	k.text = y.copy(m)
-	k.event, k.binary = uint16(len(m.Event)), m.Binary
+	k.event, k.id, k.binary = uint16(len(m.Event)), uint8(len(m.ID)), m.Binary
 	if y.n == len(y.ring) {
 		y.grow()
 	}
@@ -67,12 +71,12 @@ func (y *history) grow() {
 
 // copy carves the copy of a message from the arena.
 func (y *history) copy(m *Message) []byte {
-	size := len(m.Event) + len(m.Data)
+	size := m.size()
 	if size > cap(y.arena)-len(y.arena) {
 		y.arena = make([]byte, 0, max(size, min(2*cap(y.arena), maxArena), minBlock/2))
 	}
 	from := len(y.arena)
-	y.arena = append(append(y.arena, m.Event...), m.Data...)
+	y.arena = append(append(append(y.arena, m.Event...), m.ID...), m.Data...)
 	return y.arena[from:len(y.arena):len(y.arena)]
 }
 

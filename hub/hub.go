@@ -21,12 +21,13 @@ const (
 // A Hub that nobody uses has no goroutine. Timers end by themselves, so that one which
 // is dropped without Shutdown leaks nothing.
 type Hub struct {
-	conf  Config // frozen by New
-	node  NodeID
-	seed  maphash.Seed
-	all   *room // everybody, for Broadcast
-	flush flushers
-	total totals
+	conf    Config // frozen by New
+	node    NodeID
+	seed    maphash.Seed
+	all     *room // everybody, for Broadcast
+	flush   flushers
+	flights flights
+	total   totals
 
 	rooms    [shards]shard
 	conns    [stripes]stripe

@@ -38,6 +38,36 @@ func TestHub_eventsAndBinary(t *testing.T) {
 	})
 }
 
+// TestHub_id follows the ID of a message wherever it goes: to who is there, to who
+// resumes, in another encoding, on another node, and outside of rooms.
+func TestHub_id(t *testing.T) {
+	for name, ordered := range map[string]bool{"unordered": false, "ordered": true} {
+		t.Run(name, func(t *testing.T) {
+			bus := &Bus{Ordered: ordered}
+			bubble(t, Config{Backplane: bus.Node()}, func(t *testing.T, h *Hub) {
+				other := New(Config{Backplane: bus.Node()})
+				p, far := join(t, h, lines{}, "a"), join(t, other, lines{}, "a")
+				m := Message{Event: "e", ID: "ann.1", Data: []byte("x")}
+				pos, err := h.Publish(t.Context(), "a", m)
+				wantError(t, "Publish", err, nil)
+				synctest.Wait() // an ordered bus brings it back
+				pos.Offset--
+				late := newPeer(lines{vector: true})
+				if j, err := h.Join(late, "a", Since(pos)); err != nil || !j.Recovered {
+					t.Errorf("Join = %+v, %v", j, err)
+				}
+				wantError(t, "Send", h.Send(t.Context(), p.ID(), m), nil)
+				wantError(t, "Broadcast", h.Broadcast(t.Context(), m), nil)
+				pos.Offset++
+				p.wants(t, "a/e#ann.1 1 x", "-/e#ann.1 0 x", "-/e#ann.1 0 x")
+				far.wants(t, "a/e#ann.1 1 x", "-/e#ann.1 0 x")
+				late.wants(t, "id "+pos.String(), "a/e#ann.1 1 x", "-/e#ann.1 0 x")
+				wantError(t, "Shutdown", other.Shutdown(t.Context()), nil)
+			})
+		})
+	}
+}
+
 func TestHub_leave(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, h *Hub) {
 		p := join(t, h, lines{}, "a", "b", "c")

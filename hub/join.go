@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/gogeist/geist/internal/hubwire"
 )
 
 // JoinOption is an option of Join.
@@ -11,6 +13,18 @@ type JoinOption struct {
 	since since
 	shown json.RawMessage
 	err   error // why there is nothing to show
+	reply joinReply
+	most  int // members that are told, at most; 0: it does not observe
+}
+
+// joinReply appends a unit that answers a Join.
+type joinReply func(dst []byte, j Joined) []byte
+
+// JoinReply is for transports: what f appends, one whole unit, is queued at the moment of
+// joining, behind what was sent to the connection alone before, and before anything of
+// the room. f is called once, if Join succeeds, under locks: it only appends.
+func JoinReply(_ hubwire.Key, f func(dst []byte, j Joined) []byte) JoinOption {
+	return JoinOption{reply: f}
 }
 
 // Since resumes: the connection gets what was published behind pos, if the room still
@@ -53,7 +67,8 @@ func Meta(v any) AttachOption { return AttachOption{meta: v, hasMeta: true} }
 
 // Attach makes a connection known to the hub: Send, SendUser and Broadcast reach it
 // from now on. Join attaches by itself, without options. To attach again changes what
-// the options say. It returns ErrClosed, ErrConnClosed or ErrOtherHub.
+// the options say. It returns ErrClosed, ErrConnClosed or ErrOtherHub; or ErrTooManyConns, of
+// As: then the connection is known, and stays whose it was.
 func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 	if h.closed.Load() {
 		return ErrClosed
@@ -69,7 +84,9 @@ func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 			c.meta = o.meta
 		}
 		if o.hasUser && o.user != c.user {
-			h.setUserLocked(c, o.user)
+			if err := h.setUserLocked(c, o.user); err != nil {
+				return err
+			}
 			c.renamedLocked()
 		}
 	}
@@ -116,19 +133,12 @@ func (h *Hub) attachLocked(c *Conn) error {
 // ErrCannotTell, ErrNoPresence, ErrShown, ErrConnClosed, ErrClosed, ErrOtherHub, a *PanicError of Config.Room,
 // or ErrBackplane; then nothing has changed. Without a Backplane it does not wait.
 func (h *Hub) Join(sub Subscriber, room string, opts ...JoinOption) (Joined, error) {
-	var from since
-	var shown json.RawMessage
+	var v vector
 	for _, o := range opts {
 		if err := h.checkShown(&o); err != nil {
 			return Joined{}, err
 		}
-		if o.shown != nil {
-			shown = o.shown
-		}
-		from.last = max(from.last, o.since.last)
-		if !o.since.pos.IsZero() {
-			from.pos = o.since.pos
-		}
+		v.apply(&o)
 	}
 	if err := h.checkName(room); err != nil {
 		return Joined{}, err // before the transport is asked: that may commit an answer
@@ -137,7 +147,7 @@ func (h *Hub) Join(sub Subscriber, room string, opts ...JoinOption) (Joined, err
 		return Joined{}, ErrClosed
 	}
 	var joined [1]Joined
-	if err := h.joinAll(sub.HubConn(), []string{room}, &vector{all: from, shown: shown}, joined[:]); err != nil {
+	if err := h.joinAll(sub.HubConn(), []string{room}, &v, joined[:]); err != nil {
 		return Joined{}, err
 	}
 	return joined[0], nil
@@ -166,6 +176,25 @@ type vector struct {
 	asked  bool  // a position for each room that is known, a gap in the others
 	places []Pos
 	shown  json.RawMessage // in each room, not nil only if that keeps presence
+	reply  joinReply       // for each room, unless nil
+	most   int             // members of each room that are told, at most; 0: it does not observe
+}
+
+// apply notes what an option asks for.
+func (v *vector) apply(o *JoinOption) {
+	v.all.last = max(v.all.last, o.since.last)
+	if !o.since.pos.IsZero() {
+		v.all.pos = o.since.pos
+	}
+	if o.shown != nil {
+		v.shown = o.shown
+	}
+	if o.reply != nil {
+		v.reply = o.reply
+	}
+	if o.most > 0 {
+		v.most = o.most
+	}
 }
 
 // parseVector reads what hubwire.AppendPos and AppendVector write.
@@ -250,30 +279,37 @@ func (h *Hub) maxRoomsOf(c *Conn) int {
 // joinPinned does the joining: what can fail first, then the rest.
 func (h *Hub) joinPinned(c *Conn, rooms []*room, from *vector, joined []Joined) error {
 	c.mu.Lock()
-	if err := h.mayJoinLocked(c, rooms, from.shown != nil); err != nil {
+	if err := h.mayJoinLocked(c, rooms, from); err != nil {
 		c.mu.Unlock()
 		return err
 	}
+	over := false
 	for i, r := range rooms {
 		s := &sub{conn: c, room: r}
 		r.mu.Lock()
 		joined[i] = r.joinLocked(s, from.sinceLocked(r))
 		r.arriveLocked(s, from.shown)
+		if from.most > 0 {
+			r.observeLocked(s, from.most)
+		}
 		r.mu.Unlock()
+		if from.reply != nil {
+			over = c.queueLocked(from.reply(nil, joined[i]))
+		}
 		c.addLocked(s)
-		if s.waitsLocked() {
+		if s.waitsLocked() || s.tellsLocked() {
 			c.readyLocked(s)
 		}
 	}
 	pending := c.pendingLocked()
 	c.mu.Unlock()
 	if pending {
-		c.out.Wake()
+		c.wake(over)
 	}
 	return nil
 }
 
-func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, shows bool) error {
+func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, from *vector) error {
 	if err := h.attachLocked(c); err != nil {
 		return err
 	}
@@ -289,11 +325,14 @@ func (h *Hub) mayJoinLocked(c *Conn, rooms []*room, shows bool) error {
 				return ErrJoined
 			}
 		}
-		if shows && r.presence == nil {
+		if (from.shown != nil || from.most > 0) && r.presence == nil {
 			return ErrNoPresence
 		}
+		if from.most > 0 && !c.can.Presence {
+			return fmt.Errorf("%w who is there", ErrCannotTell)
+		}
 		if r.conf.OnLag != Disconnect && !c.can.Gaps {
-			return fmt.Errorf("%w: %v", ErrCannotTell, r.conf.OnLag)
+			return fmt.Errorf("%w of gaps, which the policy %v makes", ErrCannotTell, r.conf.OnLag)
 		}
 	}
 	return nil

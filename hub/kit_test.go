@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,18 +23,21 @@ var errReset = errors.New("connection reset")
 //	a 3 hello      third message of room a
 //	a gap 2 5      2 was received, 6 comes next
 //	- 0 hello      not of a room
+//	a who 2 +1:ann:"x" ~2:bob: -3      those with the ids 1 to 3, of two who are there
 type lines struct {
 	mute   bool // cannot tell gaps
 	vector bool
 	rooms  int
 	full   bool // positions with their epochs, and a tab behind each field
+	who    bool // can tell who is there
 }
 
 func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 	if l.full {
 		dst = append(append(dst, e.Room...), '\t')
 		dst = append(hubwire.AppendPos(dst, e.Epoch, e.Offset), '\t')
-		return append(append(dst, e.Data...), '\n')
+		dst = append(append(dst, e.Data...), '\t')
+		return append(append(dst, e.ID...), '\n')
 	}
 	name := e.Room
 	if e.Epoch == 0 {
@@ -41,6 +45,9 @@ func (l lines) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 	}
 	if e.Event != "" {
 		name += "/" + e.Event
+	}
+	if e.ID != "" {
+		name += "#" + e.ID
 	}
 	dst = append(append(dst, name...), ' ')
 	dst = append(strconv.AppendUint(dst, e.Offset, 10), ' ')
@@ -62,8 +69,25 @@ func (l lines) AppendPositions(dst []byte, places []hubwire.Place) []byte {
 	return append(hubwire.AppendVector(dst, places), '\n')
 }
 
+func (l lines) AppendPresence(dst []byte, p *hubwire.Presence) []byte {
+	var all []string
+	for sign, members := range map[string][]hubwire.Member{"+": p.Joined, "~": p.Updated} {
+		for _, m := range members {
+			all = append(all, fmt.Sprintf("%s%s:%s:%s", sign, m.Conn, m.User, m.Shown))
+		}
+	}
+	for _, id := range p.Left {
+		all = append(all, "-"+id)
+	}
+	slices.Sort(all)
+	if p.Reset {
+		all = append([]string{"reset"}, all...)
+	}
+	return fmt.Appendf(dst, "%s who %d %s\n", p.Room, p.Count, strings.Join(all, " "))
+}
+
 func (l lines) Traits() hubwire.Traits {
-	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: l.rooms}
+	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: l.rooms, Presence: l.who}
 }
 
 // peer is a subscriber in a test: the socket, the outlet and the client in one.

@@ -75,6 +75,36 @@ func TestLag_burstIsNone(t *testing.T) {
 	})
 }
 
+// TestLag_writerThatIsHeldUp has more published than anybody may lag while somebody is at
+// work on a socket that takes everything: that is no fault of the client.
+func TestLag_writerThatIsHeldUp(t *testing.T) {
+	bubble(t, Config{Rooms: RoomConfig{MaxLagMessages: 5, MaxLagBytes: 40}}, func(t *testing.T, h *Hub) {
+		p := newPeer(lines{})
+		p.hold = make(chan struct{})
+		if _, err := h.Join(p, "a"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = h.Publish(t.Context(), "a", Message{Data: []byte("x")}) }()
+		synctest.Wait()
+		for range 20 {
+			publish(t, h, "a", "x")
+		}
+		for range 20 {
+			if err := h.Send(t.Context(), p.ID(), Message{Data: []byte("direct")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		close(p.hold)
+		synctest.Wait()
+		if got := p.reasons(); len(got) != 0 {
+			t.Errorf("closed for %v", got)
+		}
+		if got := strings.Count(p.text(), "\n"); got != 41 {
+			t.Errorf("received %d messages, want 41", got)
+		}
+	})
+}
+
 // TestLag_historyIsNone replays more than anybody may lag.
 func TestLag_historyIsNone(t *testing.T) {
 	bubble(t, Config{Rooms: RoomConfig{MaxLagMessages: 5, MaxLagBytes: 40}}, func(t *testing.T, h *Hub) {

@@ -49,13 +49,14 @@ const (
 	flagNoLog
 	flagExcept
 	flagPos
+	flagID
 	flagsEnd
 )
 
 // AppendBinary appends the packet to dst in a form of which UnmarshalBinary makes the
 // same again. It never fails.
 //
-//	version flags node [conn] [except] [epoch offset] len name len event data
+//	version flags node [conn] [except] [epoch offset] len name len event [len id] data
 func (p *Packet) AppendBinary(dst []byte) ([]byte, error) {
 	flags := p.flags()
 	dst = append(dst, packetVersion, flags)
@@ -74,6 +75,10 @@ func (p *Packet) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, p.Name...)
 	dst = binary.AppendUvarint(dst, uint64(len(p.Event)))
 	dst = append(dst, p.Event...)
+	if flags&flagID != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(p.ID)))
+		dst = append(dst, p.ID...)
+	}
 	return append(dst, p.Data...), nil
 }
 
@@ -91,12 +96,15 @@ func (p *Packet) flags() byte {
 	if !p.Pos.IsZero() {
 		flags |= flagPos
 	}
+	if p.ID != "" {
+		flags |= flagID
+	}
 	return flags
 }
 
 // MarshalBinary returns what AppendBinary appends.
 func (p *Packet) MarshalBinary() ([]byte, error) {
-	return p.AppendBinary(make([]byte, 0, 80+len(p.Name)+len(p.Event)+len(p.Data)))
+	return p.AppendBinary(make([]byte, 0, 80+len(p.Name)+p.size()))
 }
 
 // UnmarshalBinary reads what AppendBinary has written; anything else gives ErrPacket and
@@ -122,6 +130,9 @@ func (p *Packet) UnmarshalBinary(b []byte) error {
 	}
 	q.Name = string(r.take(r.length()))
 	q.Event = string(r.take(r.length()))
+	if flags&flagID != 0 {
+		q.ID = string(r.take(r.length()))
+	}
 	if r.bad {
 		return ErrPacket
 	}

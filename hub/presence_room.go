@@ -15,14 +15,16 @@ const (
 // presence is who is in a room. All of it is guarded by the lock of the room. A Member
 // never changes: another takes its place.
 //
-// Changes are collected once for all who watch, as what was there before, and become a
-// Change when the timer fires. What is told first to one who begins to watch is the state
-// of the last Change: everybody, and before in place of what has changed since.
+// Changes are collected once for all who watch or observe, as what was there before, and become
+// a Change, and a unit of each view, when the timer fires. What is told first to one who begins
+// to watch is the state of the last Change: everybody, and before in place of what has changed
+// since.
 type presence struct {
 	near map[ConnID]*Member // on this node
 	far  far                // on others
 
 	watchers int
+	views    []*view            // of those who observe
 	before   map[ConnID]*Member // what those who have changed were; nil: not there
 	changes  []Change           // the newest, at most keptChanges
 	seq      uint64             // of the last of them
@@ -100,9 +102,10 @@ func put(members map[ConnID]*Member, id ConnID, m *Member) map[ConnID]*Member {
 	return members
 }
 
-// noteLocked collects a change, and reports whether there is something to tell.
+// noteLocked collects a change, and reports whether there is something to tell. Who came
+// and went is noted if somebody observes, who may have been told in between.
 func (p *presence) noteLocked(id ConnID, old, m *Member) bool {
-	if p.watchers == 0 || old == m {
+	if p.watchers == 0 && len(p.views) == 0 || old == m {
 		return false
 	}
 	if p.before == nil {
@@ -112,8 +115,8 @@ func (p *presence) noteLocked(id ConnID, old, m *Member) bool {
 	switch {
 	case !noted:
 		p.before[id] = old
-	case first == m:
-		delete(p.before, id) // it came and went
+	case first == m && len(p.views) == 0:
+		delete(p.before, id)
 	}
 	return len(p.before) > 0
 }
@@ -137,27 +140,52 @@ func (r *room) armLocked() {
 // wait.
 func (r *room) tellChanges() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.tellLocked()
+	var chunks []*chunk
+	if len(r.presence.views) > 0 {
+		chunks = r.members.chunks
+	}
+	n := r.members.n
+	r.mu.Unlock()
+	r.hub.flush.wake(chunks, n)
+}
+
+// tellLocked makes what has been collected a Change and units. r.mu must be held.
+func (r *room) tellLocked() {
 	p := r.presence
 	p.armed = false
 	if len(p.before) == 0 {
 		return
 	}
+	for _, v := range p.views {
+		v.add(p.newsLocked(v, r.name))
+	}
+	if c := p.changeLocked(); p.watchers > 0 && !c.empty() {
+		p.addLocked(c)
+	}
+	p.before = nil
+	p.last = nanos()
+}
+
+// addLocked tells those who watch.
+func (p *presence) addLocked(c Change) {
 	if len(p.changes) == keptChanges {
 		p.changes = append(make([]Change, 0, keptChanges), p.changes[1:]...)
 	}
-	p.changes = append(p.changes, p.changeLocked())
-	p.before = nil
+	p.changes = append(p.changes, c)
 	p.seq++
-	p.last = nanos()
 	close(p.told)
 	p.told = make(chan struct{})
 }
+
+// empty reports whether everything has cancelled out.
+func (c *Change) empty() bool { return len(c.Joined)+len(c.Updated)+len(c.Left) == 0 }
 
 // changeLocked compares what is with what was.
 func (p *presence) changeLocked() (c Change) {
 	for id, old := range p.before {
 		switch m := p.memberLocked(id); {
+		case m == old: // it came and went
 		case m == nil:
 			c.Left = append(c.Left, *old)
 		case old == nil:
@@ -180,16 +208,28 @@ func (p *presence) memberLocked(id ConnID) *Member {
 	return nil
 }
 
+// countLocked returns how many members there are.
+func (p *presence) countLocked() int { return len(p.near) + len(p.far.members) }
+
 // everybodyLocked returns all members, in no order.
-func (p *presence) everybodyLocked() []*Member {
-	all := make([]*Member, 0, len(p.near)+len(p.far.members))
+func (p *presence) everybodyLocked() []*Member { return p.someLocked(p.countLocked()) }
+
+// someLocked returns n members, any of them, or all if they are fewer.
+func (p *presence) someLocked(n int) []*Member {
+	some := make([]*Member, 0, min(n, p.countLocked()))
 	for _, m := range p.near {
-		all = append(all, m)
+		if len(some) == n {
+			return some
+		}
+		some = append(some, m)
 	}
 	for _, l := range p.far.members {
-		all = append(all, l.Member)
+		if len(some) == n {
+			return some
+		}
+		some = append(some, l.Member)
 	}
-	return all
+	return some
 }
 
 // toldLocked returns all members as they were with the last change.
@@ -222,9 +262,19 @@ func (p *presence) nextLocked(w *watcher) (Change, bool) {
 	return p.changes[len(p.changes)-int(behind)], true
 }
 
-// unwatchLocked forgets what nobody wants to know any more.
+// unwatchLocked notes that one who watched does so no more.
 func (p *presence) unwatchLocked() {
-	if p.watchers--; p.watchers == 0 {
-		p.before, p.changes = nil, nil
+	p.watchers--
+	p.forgetLocked()
+}
+
+// forgetLocked forgets what nobody wants to know any more.
+func (p *presence) forgetLocked() {
+	if p.watchers > 0 {
+		return
+	}
+	p.changes = nil
+	if len(p.views) == 0 {
+		p.before = nil
 	}
 }

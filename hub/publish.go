@@ -8,13 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxEvent is the longest name of an event.
-const maxEvent = 256
-
 // PublishOption is an option of Publish.
 type PublishOption struct {
 	except ConnID
 	noLog  bool
+	once   bool
+	since  Pos // of once
 }
 
 // Except leaves one connection out: the one that the message came from. It may be on
@@ -34,7 +33,8 @@ func NoLog() PublishOption { return PublishOption{noLog: true} }
 // bounded by ctx. A ctx that has ended publishes nothing.
 //
 // It returns ErrClosed, ErrRoomName, ErrMessage, ErrTooManyRooms (a message to be kept
-// makes a room), a *PanicError of Config.Room, ErrBackplane, or the error of ctx.
+// makes a room), a *PanicError of Config.Room, ErrBackplane, the error of ctx, or
+// with Once ErrUnknownOutcome.
 func (h *Hub) Publish(ctx context.Context, room string, msg Message, opts ...PublishOption) (Pos, error) {
 	if err := h.check(ctx); err != nil {
 		return Pos{}, err
@@ -48,9 +48,15 @@ func (h *Hub) Publish(ctx context.Context, room string, msg Message, opts ...Pub
 	p := post{msg: msg}
 	for _, o := range opts {
 		p.noLog = p.noLog || o.noLog
+		if o.once {
+			p.once, p.since = true, o.since
+		}
 		if !o.except.IsZero() {
 			p.except = o.except
 		}
+	}
+	if err := p.checkOnce(); err != nil {
+		return Pos{}, err
 	}
 	if h.conf.Backplane != nil {
 		return h.publishFar(ctx, room, &p)
@@ -62,12 +68,22 @@ func (h *Hub) checkMessage(m *Message) error {
 	switch {
 	case len(m.Data) > h.conf.MaxMessage:
 		return fmt.Errorf("%w: %d bytes of data, %d are allowed", ErrMessage, len(m.Data), h.conf.MaxMessage)
-	case len(m.Event) > maxEvent:
-		return fmt.Errorf("%w: the event's name has %d bytes, %d are allowed", ErrMessage, len(m.Event), maxEvent)
-	case strings.ContainsAny(m.Event, "\r\n\x00") || !utf8.ValidString(m.Event):
-		return fmt.Errorf("%w: the event's name has CR, LF, NUL or invalid UTF-8 in it", ErrMessage)
 	case !m.Binary && !utf8.Valid(m.Data):
 		return fmt.Errorf("%w: the text is not UTF-8", ErrMessage)
+	}
+	if err := checkLine("event", m.Event, maxEvent); err != nil {
+		return err
+	}
+	return checkLine("ID", m.ID, maxID)
+}
+
+// checkLine refuses what is no line of text.
+func checkLine(what, text string, most int) error {
+	switch {
+	case len(text) > most:
+		return fmt.Errorf("%w: the %s has %d bytes, %d are allowed", ErrMessage, what, len(text), most)
+	case strings.ContainsAny(text, "\r\n\x00") || !utf8.ValidString(text):
+		return fmt.Errorf("%w: the %s has CR, LF, NUL or invalid UTF-8 in it", ErrMessage, what)
 	}
 	return nil
 }
@@ -77,7 +93,7 @@ func (h *Hub) checkMessage(m *Message) error {
 func (h *Hub) publishNear(name string, p *post) (Pos, error) {
 	if r := h.lookup(name); r != nil {
 		if pos, ok := r.publish(p); ok {
-			return pos, nil
+			return pos, p.failed
 		}
 	}
 	if keeps, err := h.keeps(name, p); err != nil || !keeps {
@@ -89,16 +105,17 @@ func (h *Hub) publishNear(name string, p *post) (Pos, error) {
 	}
 	defer h.unpin(r)
 	pos, _ := r.publish(p) // lives while it is pinned
-	return pos, nil
+	return pos, p.failed
 }
 
-// keeps reports whether a room that does not exist would keep a message.
+// keeps reports whether a room that does not exist would keep a message, or has to say
+// what it knows of it.
 func (h *Hub) keeps(name string, p *post) (bool, error) {
 	if p.noLog {
 		return false, nil
 	}
 	conf, err := h.roomConfig(name)
-	return conf.keeps() && len(p.msg.Event)+len(p.msg.Data) <= conf.KeepBytes, err
+	return p.once || conf.keeps() && p.msg.size() <= conf.KeepBytes, err
 }
 
 // publish appends to the log and has the subscribers woken. It reports false if the
@@ -127,6 +144,13 @@ func (r *room) publish(p *post) (Pos, bool) {
 func (r *room) acceptLocked(p *post, c *Conn) (Pos, bool) {
 	if r.dead {
 		return Pos{}, false
+	}
+	if p.once {
+		if pos, err := r.publishedLocked(p); err != nil || !pos.IsZero() {
+			p.failed = err
+			return pos, true
+		}
+		r.idle = nanos() // even if it is not kept, the room has to know of it for a while
 	}
 	if c != nil {
 		if s := c.subLocked(r); s != nil {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -56,11 +57,9 @@ func (h *Hub) register(c *Conn) bool {
 	return true
 }
 
-// forget is called once, when a registered connection has ended.
+// forget is called once, when a registered connection has ended; its user has lost it
+// before, see Conn.end.
 func (h *Hub) forget(c *Conn) {
-	c.mu.Lock()
-	h.dropUserLocked(c) // the Conn still says whose it was
-	c.mu.Unlock()
 	p := h.stripeOf(c.id)
 	p.mu.Lock()
 	if p.m[c.id] == c {
@@ -77,19 +76,31 @@ func (h *Hub) forget(c *Conn) {
 	}
 }
 
-// setUserLocked changes whose connection c is. c.mu must be held.
-func (h *Hub) setUserLocked(c *Conn, user string) {
-	h.dropUserLocked(c)
-	if c.user = user; user == "" {
-		return
+// setUserLocked changes whose connection c is, unless that has too many. c.mu must be held.
+func (h *Hub) setUserLocked(c *Conn, user string) error {
+	if user != "" {
+		if err := h.addUserLocked(c, user); err != nil {
+			return err
+		}
 	}
+	h.dropUserLocked(c)
+	c.user = user
+	return nil
+}
+
+// addUserLocked puts c among the connections of a user. c.mu must be held.
+func (h *Hub) addUserLocked(c *Conn, user string) error {
 	p := h.userStripeOf(user)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if most := h.conf.MaxConnsPerUser; most > 0 && len(p.m[user]) >= most {
+		return fmt.Errorf("%w: %d are allowed", ErrTooManyConns, most)
+	}
 	if p.m == nil {
 		p.m = make(map[string][]*Conn)
 	}
 	p.m[user] = append(slices.Clip(p.m[user]), c)
+	return nil
 }
 
 // dropUserLocked takes c from the connections of its user. c.mu must be held.

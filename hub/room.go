@@ -53,6 +53,9 @@ type post struct {
 	except ConnID
 	noLog  bool
 	pos    Pos // given by a backplane that orders; otherwise zero
+	once   bool
+	since  Pos   // of once
+	failed error // why it was not published; set by acceptLocked
 }
 
 // appendLocked adds an entry to the log, and returns its position.
@@ -89,7 +92,7 @@ func (r *room) encodeLocked(m *Message, seq uint64) {
 	e := entryPool.Get().(*hubwire.Entry)
 	defer putEntry(e)
 	e.Room, e.Epoch, e.Offset = r.name, r.head.Epoch, r.head.Offset
-	e.Event, e.Data, e.Binary = m.Event, m.Data, m.Binary
+	e.Event, e.Data, e.Binary, e.ID = m.Event, m.Data, m.Binary, m.ID
 	if r.all {
 		e.Epoch = 0
 	}
@@ -103,7 +106,7 @@ func (r *room) keepLocked(p *post, seq uint64) {
 	if p.noLog {
 		return
 	}
-	size := len(p.msg.Event) + len(p.msg.Data)
+	size := p.msg.size()
 	if !r.conf.keeps() || size > r.conf.KeepBytes {
 		r.hist.clear(r.head.Offset, &r.hub.kept)
 		return
@@ -184,7 +187,7 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 
 // recoversLocked reports whether everything behind pos that should be kept is there.
 func (r *room) recoversLocked(pos Pos) bool {
-	return pos.Epoch == r.head.Epoch && pos.Offset >= r.hist.floor && pos.Offset <= r.head.Offset
+	return pos.within(r.hist.floor, r.head)
 }
 
 // believableLocked returns a position that a client claims to have, or none if the log
@@ -221,6 +224,7 @@ func (r *room) skipOwnLocked(s *sub, begin int) {
 func (r *room) leaveLocked(s *sub) {
 	r.members.remove(s)
 	r.departLocked(s.conn)
+	r.unobserveLocked(s)
 	if s.tape.subs--; s.tape.subs == 0 {
 		r.tapes = slices.DeleteFunc(r.tapes, func(t *tape) bool { return t == s.tape })
 	}

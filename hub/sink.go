@@ -28,6 +28,10 @@ func (k *sink) Deliver(p *Packet) {
 		}
 		return
 	}
+	if p.To == ToUser && p.Event == recheckMark {
+		h.recheckNear(p.Name)
+		return
+	}
 	if p.To > ToUser || h.checkMessage(&p.Message) != nil {
 		h.count(&h.total.refused, 1)
 		return
@@ -134,11 +138,7 @@ func (r *room) fitsLocked(pos Pos) bool {
 // prime gives a room the history that the backplane has, so that clients resume here
 // from what they have received elsewhere. Packets that come meanwhile wait.
 func (h *Hub) prime(ctx context.Context, r *room) error {
-	replayer, ok := h.conf.Backplane.(Replayer)
-	if !ok {
-		return errNoReplay
-	}
-	packets, head, err := replayer.Replay(ctx, r.name, r.conf.KeepMessages)
+	packets, head, err := h.replay(ctx, r.name, r.conf.KeepMessages)
 	if err != nil {
 		return err
 	}

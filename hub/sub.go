@@ -26,6 +26,8 @@ type sub struct {
 	ready  bool // among those of the connection that have something to receive
 	next   *sub // behind it among them
 	index  int  // in conn.subs
+	view   *view
+	known  uint64 // number of what it was told last of the view; 0: nothing
 
 	// What was in the log when it joined is no lag.
 	joined, joinedBytes uint64
@@ -104,7 +106,7 @@ func (s *sub) leaveLocked() (useless bool) {
 func (s *sub) flush() {
 	c := s.conn
 	c.mu.Lock()
-	if s.left || !s.waitsLocked() {
+	if s.left || !s.waitsLocked() && !s.tellsLocked() {
 		c.mu.Unlock()
 		return
 	}
@@ -112,8 +114,8 @@ func (s *sub) flush() {
 	c.readyLocked(s)
 	c.mu.Unlock()
 	c.out.Wake()
-	if over {
-		s.enforce() // a burst is no lag: only who still has not received it is behind
+	if over && (c.inner || c.out.Waits()) {
+		s.enforce() // a burst is no lag: only whose socket takes no more is behind, or the application
 	}
 }
 
@@ -223,14 +225,18 @@ func (c *Conn) nextLocked() (p []byte, ok bool) {
 	}
 	for c.front != nil {
 		s := c.popLocked()
-		if !s.waitsLocked() {
-			continue
-		}
+		waits := s.waitsLocked()
 		if s.gapped && !c.can.Gaps {
 			return nil, false
 		}
-		p, entries := c.takeLocked(s)
-		if s.waitsLocked() {
+		entries := 0
+		switch {
+		case s.tellsLocked() && !s.gapped:
+			p = c.presenceLocked(s)
+		case waits:
+			p, entries = c.takeLocked(s)
+		}
+		if s.waitsLocked() || s.tellsLocked() {
 			c.readyLocked(s) // behind the other rooms: none waits for another's backlog
 		}
 		if len(p) > 0 {

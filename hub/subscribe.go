@@ -187,7 +187,7 @@ func (s *subscriptionSocket) Ended(error) { s.conn.Ended(hubwire.Key{}) }
 
 // plain is the encoding of a Subscription. Two layouts, after a byte that says which:
 //
-//	entry   epoch offset len event len data
+//	entry   epoch offset len event len id len data
 //	gap     epoch offset epoch offset
 type plain struct{}
 
@@ -205,6 +205,7 @@ func (plain) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 	}
 	dst = appendPlace(append(dst, kind), e.Epoch, e.Offset)
 	dst = append(binary.AppendUvarint(dst, uint64(len(e.Event))), e.Event...)
+	dst = append(binary.AppendUvarint(dst, uint64(len(e.ID))), e.ID...)
 	return append(binary.AppendUvarint(dst, uint64(len(e.Data))), e.Data...)
 }
 
@@ -216,6 +217,9 @@ func (plain) AppendGap(dst []byte, g *hubwire.Gap) []byte {
 
 // AppendPositions appends nothing: each unit has its own.
 func (plain) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
+
+// AppendPresence appends nothing: Traits does not promise it.
+func (plain) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
 
 // Traits says that it can tell gaps.
 func (plain) Traits() hubwire.Traits { return hubwire.Traits{Gaps: true} }
@@ -234,6 +238,7 @@ func (r *packetReader) delivery() (d Delivery) {
 	}
 	d.Binary = kind == plainBinary
 	d.Event = string(r.take(r.length()))
+	d.ID = string(r.take(r.length()))
 	d.Data = slices.Clone(r.take(r.length()))
 	return d
 }

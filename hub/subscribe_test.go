@@ -82,7 +82,7 @@ func TestSubscription_messages(t *testing.T) {
 	s := subscribe(t, h, "room")
 	defer s.Close()
 	messages := []Message{
-		{}, {Event: "e", Data: []byte("text")}, {Data: []byte{0xff, 0}, Binary: true},
+		{}, {Event: "e", Data: []byte("text"), ID: "é"}, {Data: []byte{0xff, 0}, Binary: true},
 		{Event: strings.Repeat("e", maxEvent), Data: bytes.Repeat([]byte("x"), 512<<10)},
 	}
 	for _, m := range messages {
@@ -92,7 +92,7 @@ func TestSubscription_messages(t *testing.T) {
 	}
 	for _, m := range messages {
 		d, err := s.next()
-		if d.Event != m.Event || !bytes.Equal(d.Data, m.Data) || d.Binary != m.Binary || err != nil {
+		if d.Event != m.Event || d.ID != m.ID || !bytes.Equal(d.Data, m.Data) || d.Binary != m.Binary || err != nil {
 			t.Errorf("received %d bytes of %q, %v, %v, want %d of %q, %v", len(d.Data), d.Event, d.Binary, err, len(m.Data), m.Event, m.Binary)
 		}
 		clear(d.Data)

@@ -83,7 +83,7 @@ func (t *tape) nextSize(e *hubwire.Entry) int {
 	if time.Since(t.last.born) < time.Second {
 		size = min(max(2*len(t.last.buf), minBlock), maxBlock)
 	}
-	return max(size, len(e.Data)+len(e.Event)+64)
+	return max(size, len(e.Data)+len(e.Event)+len(e.ID)+64)
 }
 
 // cut begins a new block behind pos whose readers are told that something is missing.
@@ -110,7 +110,7 @@ func newBlock(enc hubwire.Encoding, e *hubwire.Entry, size int) *block {
 func (b *block) add(enc hubwire.Encoding, e *hubwire.Entry) bool {
 	n := b.n.Load()
 	used := b.start(n)
-	if int(n) == len(b.ends) || len(b.buf)-int(used) < len(e.Data)+len(e.Event) {
+	if int(n) == len(b.ends) || len(b.buf)-int(used) < len(e.Data)+len(e.Event)+len(e.ID) {
 		return false
 	}
 	out := enc.AppendEntry(b.buf[:used], e)

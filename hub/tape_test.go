@@ -62,7 +62,9 @@ func (j jumpy) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
 }
 func (jumpy) AppendGap(dst []byte, _ *hubwire.Gap) []byte          { return dst }
 func (jumpy) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
-func (jumpy) Traits() hubwire.Traits                               { return hubwire.Traits{} }
+
+func (jumpy) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
+func (jumpy) Traits() hubwire.Traits                                { return hubwire.Traits{} }
 
 func TestTape_encodingsOfAnyLength(t *testing.T) {
 	for _, enc := range []jumpy{{}, {own: true}} {

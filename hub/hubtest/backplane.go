@@ -318,14 +318,14 @@ func (s *suite) payloads() {
 	for _, room := range []string{"a.b", "*", ">", "a b", "{x}", "é\t\n\x00", "$SYS", strings.Repeat("r", 256)} {
 		c := s.join(b, room)
 		for _, m := range []hub.Message{
-			{Data: []byte{}}, {Data: every, Binary: true}, {Event: strings.Repeat("e", 256), Data: []byte("é")}, {Data: bytes.Repeat([]byte("x"), 200<<10)},
+			{Data: []byte{}, ID: strings.Repeat("é", 64)}, {Data: every, Binary: true}, {Event: strings.Repeat("e", 256), Data: []byte("é"), ID: "i d"}, {Data: bytes.Repeat([]byte("x"), 200<<10)},
 		} {
 			if _, err := a.Publish(s.Context(), room, m); err != nil {
 				s.Fatalf("Publish to %q: %v", room, err)
 			}
 			d := s.next(c)
-			if d.Room != room || d.Event != m.Event || d.Binary != m.Binary || !bytes.Equal(d.Data, m.Data) {
-				s.Errorf("room %.20q: %d bytes of %q became %d of %q in %.20q", room, len(m.Data), m.Event, len(d.Data), d.Event, d.Room)
+			if d.Room != room || d.Event != m.Event || d.ID != m.ID || d.Binary != m.Binary || !bytes.Equal(d.Data, m.Data) {
+				s.Errorf("room %.20q: %d bytes of %q, named %q, became %d of %q, named %q, in %.20q", room, len(m.Data), m.Event, m.ID, len(d.Data), d.Event, d.ID, d.Room)
 			}
 		}
 		c.Close()

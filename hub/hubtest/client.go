@@ -145,7 +145,7 @@ func (s *socket) Ended(error) {
 type encoding struct{}
 
 func (encoding) AppendEntry(dst []byte, e *hubwire.Entry) []byte {
-	d := Delivery{Room: e.Room, Message: hub.Message{Event: e.Event, Data: e.Data, Binary: e.Binary}}
+	d := Delivery{Room: e.Room, Message: hub.Message{Event: e.Event, Data: e.Data, Binary: e.Binary, ID: e.ID}}
 	if e.Epoch != 0 {
 		d.Pos = hub.Pos{Epoch: e.Epoch, Offset: e.Offset}
 	}
@@ -161,6 +161,8 @@ func (encoding) AppendGap(dst []byte, g *hubwire.Gap) []byte {
 }
 
 func (encoding) AppendPositions(dst []byte, _ []hubwire.Place) []byte { return dst }
+
+func (encoding) AppendPresence(dst []byte, _ *hubwire.Presence) []byte { return dst }
 
 func (encoding) Traits() hubwire.Traits { return hubwire.Traits{Gaps: true} }
 

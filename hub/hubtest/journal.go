@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -106,7 +107,7 @@ func (s *journalSuite) packets() {
 	}
 	var want []hub.Packet
 	for i, m := range []hub.Message{
-		{Data: []byte("text")}, {Event: "e", Data: every, Binary: true}, {}, {Data: bytes.Repeat([]byte("x"), 200<<10)},
+		{Data: []byte("text"), ID: strings.Repeat("é", 64)}, {Event: "e", Data: every, Binary: true}, {ID: "id"}, {}, {Data: bytes.Repeat([]byte("x"), 200<<10)},
 	} {
 		want = append(want, hub.Packet{
 			Node: hub.NodeID(hub.NewConnID()), Name: "a/../b\x00é", Message: m, Except: hub.NewConnID(), Pos: hub.Pos{Epoch: 7, Offset: uint64(i + 1)},
@@ -144,8 +145,8 @@ func (s *journalSuite) loads(j hub.Journal, want []hub.Packet, room string, most
 	}
 	for i, w := range want[len(want)-len(got):] {
 		g := got[i]
-		if g.Pos != w.Pos || g.Event != w.Event || !bytes.Equal(g.Data, w.Data) || g.Binary != w.Binary || g.Except != w.Except || g.NoLog != w.NoLog {
-			s.Errorf("Load(%d): packet at %v is %d bytes of %q, want %d of %q at %v", most, g.Pos, len(g.Data), g.Event, len(w.Data), w.Event, w.Pos)
+		if g.Pos != w.Pos || g.Event != w.Event || g.ID != w.ID || !bytes.Equal(g.Data, w.Data) || g.Binary != w.Binary || g.Except != w.Except || g.NoLog != w.NoLog {
+			s.Errorf("Load(%d): packet at %v is %d bytes of %q, named %q, want %d of %q, named %q, at %v", most, g.Pos, len(g.Data), g.Event, g.ID, len(w.Data), w.Event, w.ID, w.Pos)
 		}
 	}
 }
@@ -188,7 +189,7 @@ func (s *journalSuite) restart() {
 			s.resumes(h, pos)
 		}
 		for _, text := range []string{"1", "2", "3"} {
-			p, err := h.Publish(s.Context(), "room", hub.Message{Data: []byte(text)})
+			p, err := h.Publish(s.Context(), "room", hub.Message{Data: []byte(text), ID: "id" + text})
 			if err != nil {
 				s.Fatalf("Publish: %v", err)
 			}
@@ -214,8 +215,8 @@ func (s *journalSuite) resumes(h *hub.Hub, pos hub.Pos) {
 	for i, want := range []string{"2", "3"} {
 		d, err := c.Next(s.Context())
 		at := hub.Pos{Epoch: pos.Epoch, Offset: pos.Offset + uint64(i) + 1}
-		if err != nil || string(d.Data) != want || d.Pos != at {
-			s.Errorf("received %q at %v, %v, want %q at %v", d.Data, d.Pos, err, want, at)
+		if err != nil || string(d.Data) != want || d.ID != "id"+want || d.Pos != at {
+			s.Errorf("received %q, named %q, at %v, %v, want %q at %v", d.Data, d.ID, d.Pos, err, want, at)
 		}
 	}
 }

@@ -12,7 +12,10 @@
 //	    positions entry positions entry        copied: the vectors differ by connection
 package hubwire
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // Encoding is how a transport writes what a hub delivers. Encodings are compared with
 // ==, and equal ones must write equal bytes: empty structs or small values do. Their
@@ -28,15 +31,19 @@ type Encoding interface {
 	// where the client stands in each room once it has that. It is called only if
 	// Traits.Vector is set, and not before entries without a position.
 	AppendPositions(dst []byte, places []Place) []byte
+	// AppendPresence appends one or several whole units that tell who is in a room, or how
+	// that has changed. It is called only if Traits.Presence is set.
+	AppendPresence(dst []byte, p *Presence) []byte
 	// Traits says what the encoding can do. It never changes.
 	Traits() Traits
 }
 
 // Traits are the abilities of an Encoding.
 type Traits struct {
-	Gaps   bool // AppendGap can tell a gap; without it only hub.Disconnect is possible
-	Vector bool // AppendPositions goes before every entry
-	Rooms  int  // how many rooms a connection may follow; 0: as many as the hub allows
+	Gaps     bool // AppendGap can tell a gap; without it only hub.Disconnect is possible
+	Vector   bool // AppendPositions goes before every entry
+	Presence bool // AppendPresence can tell who is there; without it hub.Observe is refused
+	Rooms    int  // how many rooms a connection may follow; 0: as many as the hub allows
 }
 
 // Entry is a message with its place. Entries that were sent to a connection, a user or
@@ -48,6 +55,7 @@ type Entry struct {
 	Event  string // may be empty; free of CR, LF and NUL
 	Data   []byte // may be empty, any bytes; for events of text, the transport makes sure
 	Binary bool
+	ID     string // may be empty; valid UTF-8, free of CR, LF and NUL, at most 128 bytes
 }
 
 // Gap is a hole in what a connection receives of a room. What comes next is behind To.
@@ -65,6 +73,38 @@ type Gap struct {
 type Place struct {
 	Room          string
 	Epoch, Offset uint64
+}
+
+// Presence is who is in a room, or what has become of them. To apply it twice, or Left of
+// somebody unknown, has no effect.
+type Presence struct {
+	Room string
+	// Reset says that Joined replaces what was known before.
+	Reset bool
+	// Count is how many are there. If Joined and what was known before are fewer, the room
+	// is too large to be listed whole.
+	Count int
+	// Joined and Updated are members as they are now; Updated were known before, maybe.
+	Joined, Updated []Member
+	// Left are the ids of the connections that have gone.
+	Left []string
+}
+
+// Member is a connection in a room.
+type Member struct {
+	Conn  string // its id, as hub.ConnID.String writes it
+	User  string // may be empty, any bytes
+	Shown []byte // JSON, or nil
+}
+
+// Peer is the client of a connection that speaks a protocol in which it can be asked.
+// Its methods may be called by any goroutine.
+type Peer interface {
+	// Ask sends a question, whose data is JSON or text, and waits for the answer, which is
+	// JSON, for as long as ctx allows.
+	Ask(ctx context.Context, event string, data []byte) ([]byte, error)
+	// Recheck has the permissions of the client looked at again. It does not wait.
+	Recheck()
 }
 
 // CloseReason is why a hub ends a connection.

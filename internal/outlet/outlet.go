@@ -71,6 +71,7 @@ type Outlet struct {
 	err     error      // guarded by mu; why nothing is sent any more
 	waiting int        // guarded by mu; calls of Send that wait for the turn
 	busy    bool       // guarded by mu; somebody has the turn
+	waits   bool       // guarded by mu; who has the turn may be waiting for the socket
 	dirty   bool       // guarded by mu; there may be something to pump once the turn is free
 	closing bool       // guarded by mu; last is set
 	out     bool       // guarded by mu; the last unit has been written
@@ -106,7 +107,7 @@ func (o *Outlet) Send(p []byte) error {
 		o.pumpLocked() // who woke us left that to us
 		return err
 	}
-	o.busy = true
+	o.busy, o.waits = true, true
 	o.mu.Unlock()
 	if err := o.sock.Write(p); err != nil {
 		return o.fail(err)
@@ -133,6 +134,14 @@ func (o *Outlet) Post(p []byte) bool {
 func (o *Outlet) Wake() {
 	o.mu.Lock()
 	o.wakeLocked()
+}
+
+// Waits reports whether the socket has to be waited for. If not, whatever there was to
+// send when Wake was called is sent, or about to be by somebody who does not wait.
+func (o *Outlet) Waits() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits
 }
 
 // Finish sends a last unit behind those that have been posted; what the Source still
@@ -224,6 +233,9 @@ func (o *Outlet) pump(wait bool) {
 		switch {
 		case err == nil && n == len(p):
 		case err == nil && !wait:
+			o.mu.Lock()
+			o.waits = true
+			o.mu.Unlock()
 			go o.goOn(p[n:], last)
 			return
 		case err == nil:
@@ -304,7 +316,7 @@ func (o *Outlet) next(first bool) (p []byte, last bool) {
 
 // giveBackLocked frees the turn. It unlocks o.mu.
 func (o *Outlet) giveBackLocked() {
-	o.busy = false
+	o.busy, o.waits = false, false
 	if o.waiting > 0 {
 		o.freeLocked() // Signal might wake a call of Wait
 	}
