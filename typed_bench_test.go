@@ -66,3 +66,52 @@ func BenchmarkTyped(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTyped_register registers, checks, compiles and describes 500 typed routes.
+func BenchmarkTyped_register(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		app := geist.New(geist.Config{Validator: ruledAll{}})
+		for i := range 100 {
+			g := app.Group("/v" + strconv.Itoa(i) + "/:org<alpha>")
+			g.Doc(geist.Tags("v" + strconv.Itoa(i)))
+			geist.Get(g, "/users", nothing[registerList, []user], geist.Summary("List"))
+			geist.Post(g, "/users", nothing[registerUser, *user], geist.Status(201), geist.Returns[geist.Problem](409))
+			geist.Get(g, "/users/:id", nothing[registerOne, *user])
+			geist.Patch(g, "/users/:id", nothing[registerPatch, *user])
+			geist.Delete(g, "/users/:id", nothing[registerOne, geist.None])
+		}
+		if err := app.Check(); err != nil {
+			b.Fatal(err)
+		}
+		app.Handler()
+		if n := len(app.Routes()); n != 500 {
+			b.Fatal(n)
+		}
+	}
+}
+
+type (
+	registerList struct {
+		Org   string `path:"org" json:"-"`
+		Text  string `query:"q" json:"-"`
+		Page  int    `query:"page" default:"1" json:"-"`
+		Limit int    `query:"limit" default:"20" json:"-" validate:"max=100"`
+	}
+	registerOne struct {
+		Org string `path:"org" json:"-"`
+		ID  int    `path:"id" json:"-"`
+	}
+	registerUser struct {
+		Org   string            `path:"org" json:"-"`
+		Name  string            `json:"name" validate:"required,min=2"`
+		Email string            `json:"email" validate:"required,email"`
+		Tags  []string          `json:"tags" validate:"dive,max=20"`
+		Attrs map[string]string `json:"attrs"`
+	}
+	registerPatch struct {
+		registerOne
+		Name  geist.Opt[string] `json:"name"`
+		Email geist.Opt[string] `json:"email"`
+	}
+)

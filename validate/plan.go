@@ -23,6 +23,8 @@ import (
 type plan struct {
 	typ      reflect.Type
 	own      bool // validator has something to check in the struct itself
+	quick    bool // fields tell whether it is right, mostly
+	fields   []quick
 	deep     bool // there is something to check in it or in what it leads to
 	steps    []step
 	problems []string // of the type and of what it leads to
@@ -40,6 +42,8 @@ type step struct {
 // value is what is checked in a value beyond what validator sees in its struct.
 type value struct {
 	rules    string // for validator, of the value itself; "" for none
+	quick    *quick // of rules, or nil
+	opt      bool   // it is an Opt
 	required bool   // of an Opt, or a pointer in a collection
 	plan     *plan  // of the struct that it is or leads to; nil for none
 	embedded bool   // validator itself checks the struct, but not what it leads to
@@ -88,7 +92,7 @@ func (c *compiler) structure(t reflect.Type) *plan {
 	if known, ok := c.v.plans.Load(t); ok {
 		return known.(*plan)
 	}
-	p := &plan{typ: t}
+	p := &plan{typ: t, quick: true}
 	c.plans[t] = p
 	c.order = append(c.order, p)
 	seen := map[string]string{} // what validator is told in place of the tags
@@ -120,7 +124,13 @@ func (c *compiler) field(p *plan, i int, sf reflect.StructField) (rules string) 
 	default:
 		s.value = c.beyond(p, sf.Name, sf.Type, outer, inner)
 		rules = strings.Join(outer, ",")
-		p.own = p.own || rules != ""
+		if rules != "" {
+			p.own = true
+			q, ok := c.v.quick(sf.Type, outer)
+			q.index = i
+			p.quick = p.quick && ok
+			p.fields = append(p.fields, q)
+		}
 		c.check(p, sf.Name, sf.Type, outer)
 		switch {
 		case rules == "":
@@ -186,6 +196,7 @@ func (c *compiler) value(p *plan, name string, t reflect.Type, outer, inner []st
 		t = t.Field(0).Type
 	}
 	x := c.beyond(p, name, t, outer, inner)
+	x.opt = opt
 	var own []string
 	for _, rule := range outer {
 		key, _, _ := strings.Cut(rule, "=")
@@ -203,6 +214,9 @@ func (c *compiler) value(p *plan, name string, t reflect.Type, outer, inner []st
 	}
 	c.check(p, name, t, own)
 	x.rules = strings.Join(own, ",")
+	if q, ok := c.v.quick(t, own); ok {
+		x.quick = &q
+	}
 	return x
 }
 
@@ -250,6 +264,7 @@ func (p *plan) problem(name, text string) {
 func (c *compiler) settle() {
 	for _, p := range c.order {
 		p.own = p.own || c.v.setUp // validator does not tell which structs have rules of their own
+		p.quick = p.quick && !c.v.setUp
 	}
 	for again := true; again; {
 		again = false

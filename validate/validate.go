@@ -70,8 +70,9 @@ type Validator struct {
 	texts     map[string]string // of Config.Rules
 	languages []ut.Translator   // one to one with the tags of matcher, but for English
 	matcher   language.Matcher
-	problems  []string // of Config
-	setUp     bool     // Config.Setup may have added rules for whole structs
+	problems  []string        // of Config
+	setUp     bool            // Config.Setup may have added rules for whole structs
+	own       map[string]bool // names of Config.Rules and Config.Aliases
 
 	mu    sync.Mutex
 	plans sync.Map // of *plan by reflect.Type; written with mu held
@@ -82,7 +83,7 @@ var _ geist.Validator = (*Validator)(nil)
 // New returns a Validator with a configuration; without one, with the built-in rules. Its
 // mistakes are reported with those of the types, by Check, and so before the engine serves.
 func New(config ...Config) *Validator {
-	v := &Validator{rules: validator.New(validator.WithRequiredStructEnabled()), texts: map[string]string{}}
+	v := &Validator{rules: validator.New(validator.WithRequiredStructEnabled()), texts: map[string]string{}, own: map[string]bool{}}
 	v.rules.RegisterTagNameFunc(wireName)
 	if len(config) > 1 {
 		v.problems = append(v.problems, "validate.New was given more than one Config: pass one")
@@ -96,6 +97,7 @@ func New(config ...Config) *Validator {
 // configure takes over a Config and notes what is wrong with it.
 func (v *Validator) configure(cfg Config) {
 	for name, rule := range cfg.Rules {
+		v.own[name] = true
 		if err := registerRule(v.rules, name, rule); err != nil {
 			v.problems = append(v.problems, fmt.Sprintf("the rule %q of validate.Config: %v", name, err))
 		}
@@ -104,6 +106,7 @@ func (v *Validator) configure(cfg Config) {
 		}
 	}
 	for name, rules := range cfg.Aliases {
+		v.own[name] = true
 		if err := guard(func() error { v.rules.RegisterAlias(name, rules); return nil }); err != nil {
 			v.problems = append(v.problems, fmt.Sprintf("the alias %q of validate.Config: %v", name, err))
 		}
@@ -155,9 +158,14 @@ func (v *Validator) Validate(c *geist.Ctx, value any) []geist.Violation {
 	if !p.deep || len(p.problems) > 0 {
 		return nil
 	}
-	w := walk{v: v, c: c}
+	w := walks.Get().(*walk)
+	w.v, w.c = v, c
 	w.structure(p, r.Elem())
-	return w.found
+	found := w.found
+	clear(w.path[:cap(w.path)])
+	*w = walk{path: w.path[:0]}
+	walks.Put(w)
+	return found
 }
 
 // plan returns what is known of a type, made on first use.

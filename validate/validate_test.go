@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-playground/locales/de"
 	"github.com/go-playground/validator/v10"
@@ -114,6 +115,25 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// kinds has the rules that are checked quickly, on every kind that has them.
+type kinds struct {
+	Text    string         `validate:"omitempty,min=2,max=3"`
+	Word    string         `validate:"oneof=red green"`
+	Int     int            `validate:"required,gt=-1,lt=3"`
+	Uint    uint8          `validate:"gte=1,lte=3"`
+	Float   float64        `validate:"omitempty,min=0.5,max=1"`
+	Slice   []int          `validate:"required,len=2"`
+	Map     map[string]int `validate:"omitempty,min=1"`
+	Email   string         `validate:"omitempty,min=3,email"`
+	Lower   string         `validate:"lowercase,max=3"`
+	Bool    bool           `validate:"required"`
+	Wait    time.Duration  `validate:"min=1ns"`
+	Array   [2]int         `validate:"required"`
+	Pointer *int           `validate:"omitnil,min=2"`
+	Octal   string         `validate:"max=03"`
+	Or      string         `validate:"max=1|email"`
+}
+
 func TestValidate_agreesWithValidator(t *testing.T) {
 	ours, theirs := validate.New(), validator.New(validator.WithRequiredStructEnabled())
 	type plain struct {
@@ -127,6 +147,7 @@ func TestValidate_agreesWithValidator(t *testing.T) {
 		One   item
 		Ptr   *item `validate:"required"`
 		Opt   *item
+		Kinds kinds
 	}
 	seed := uint32(1)
 	next := func(n int) int { // a small generator, so that the cases are the same each time
@@ -146,6 +167,11 @@ func TestValidate_agreesWithValidator(t *testing.T) {
 			x := some()
 			p.Links = append(p.Links, &x, nil)
 			p.ByKey = map[string]item{text(): some(), text(): some()}
+		}
+		n := next(5) - 1
+		p.Kinds = kinds{text(), []string{"x", "red", "green"}[next(3)], n, uint8(n + 1), float64(n) / 2, make([]int, next(4)), nil, text(), text(), next(2) == 0, time.Duration(n), [2]int{n}, nil, text(), text()}
+		if n > 0 {
+			p.Kinds.Map, p.Kinds.Pointer = map[string]int{"a": 1}, &n
 		}
 		if next(2) == 0 {
 			x, y := some(), some()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	ut "github.com/go-playground/universal-translator"
 	"github.com/go-playground/validator/v10"
@@ -27,6 +28,9 @@ type walk struct {
 	trans ut.Translator // once it is known
 	known bool
 }
+
+// walks are those that nobody is on.
+var walks = sync.Pool{New: func() any { return new(walk) }}
 
 func (w *walk) full() bool { return len(w.found) >= maxViolations }
 
@@ -53,6 +57,9 @@ func (w *walk) structure(p *plan, s reflect.Value) {
 
 // own lets validator check the struct itself, and returns the fields that it refuses.
 func (w *walk) own(p *plan, s reflect.Value) (failed map[string]bool) {
+	if p.right(w.v, s) {
+		return nil
+	}
 	err := w.v.rules.Struct(s.Addr().Interface())
 	var list validator.ValidationErrors
 	if err == nil || !errors.As(err, &list) {
@@ -87,7 +94,7 @@ func (w *walk) value(p *plan, x *value, at reflect.Value) {
 		}
 		at = at.Field(0)
 	}
-	if x.rules != "" && !w.rules(p, x.rules, at) {
+	if x.rules != "" && (x.quick == nil || !x.quick.right(w.v, at)) && !w.rules(p, x.rules, at) {
 		return
 	}
 	for at.Kind() == reflect.Pointer {
@@ -112,7 +119,9 @@ func (w *walk) value(p *plan, x *value, at reflect.Value) {
 			if w.full() {
 				return
 			}
-			w.into(p, x.elem, strconv.Itoa(i), at.Index(i))
+			if e := at.Index(i); !x.elem.flat() || !x.elem.quick.right(w.v, e) {
+				w.into(p, x.elem, strconv.Itoa(i), e)
+			}
 		}
 	}
 }
@@ -129,6 +138,11 @@ func (w *walk) into(p *plan, x *value, step string, at reflect.Value) {
 	w.path = append(w.path, step)
 	w.value(p, x, at)
 	w.path = w.path[:len(w.path)-1]
+}
+
+// flat reports whether a value has nothing but rules that are quickly seen to be satisfied.
+func (x *value) flat() bool {
+	return x.quick != nil && x.rules != "" && !x.opt && !x.required && x.plan == nil && x.elem == nil
 }
 
 // entries checks a map, in the order of its keys.
