@@ -39,7 +39,7 @@ func (e *Engine) show(rs *routes) (problems []string) {
 
 // problemsOf returns the sentences of an error, which may be several joined.
 func problemsOf(err error) []string {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only what is joined outermost is a list
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []string
 		for _, one := range many.Unwrap() {
 			all = append(all, problemsOf(one)...)

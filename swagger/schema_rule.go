@@ -124,16 +124,16 @@ func (c *ruleCompiler) alternatives(t reflect.Type, rule, param string) *object 
 		name, _, _ := strings.Cut(rule, "=")
 		return c.keyword(t, name, param)
 	}
-	var any []any
+	var either []any
 	for one := range strings.SplitSeq(rule, "|") {
 		name, param, _ := strings.Cut(one, "=")
 		keywords := c.keyword(t, name, strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(param))
 		if keywords == nil {
 			return nil
 		}
-		any = append(any, keywords)
+		either = append(either, keywords)
 	}
-	return obj("anyOf", any)
+	return obj("anyOf", either)
 }
 
 // apply returns schema with what the rules say. schema is not changed.

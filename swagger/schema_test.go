@@ -16,7 +16,7 @@ import (
 type (
 	colour string
 	money  int
-	opaque struct{ n int }
+	opaque struct{}
 	tree   []tree
 	shape  interface{ Area() float64 }
 	circle struct {

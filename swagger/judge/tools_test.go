@@ -29,7 +29,7 @@ func tools(t *testing.T) string {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	fresh, err := os.MkdirTemp(cache, "judge-new-")
+	fresh, err := os.MkdirTemp(cache, "judge-new-") //nolint:usetesting // it becomes the directory that is kept
 	if err != nil {
 		t.Fatal(err)
 	}
