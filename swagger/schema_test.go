@@ -103,9 +103,10 @@ func TestSchema_ofTypes(t *testing.T) {
 			E int    `json:"e,string"`
 			F int    `query:"f"`
 			g int
+			H struct{} `json:"h,omitempty"` // which is never empty
 		}](),
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"integer","format":"int64"},"e":{"type":"string","pattern":"^-?[0-9]+$"}}}`,
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"integer","format":"int64"},"e":{"type":"string","pattern":"^-?[0-9]+$"},"F":{"type":"integer","format":"int64"}},"required":["a","e","F"]}`},
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"integer","format":"int64"},"e":{"type":"string","pattern":"^-?[0-9]+$"},"h":{"type":"object"}}}`,
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"integer","format":"int64"},"e":{"type":"string","pattern":"^-?[0-9]+$"},"F":{"type":"integer","format":"int64"},"h":{"type":"object"}},"required":["a","e","F","h"]}`},
 		{reflect.TypeFor[struct {
 			A int   `json:"a" doc:"One." example:"7" deprecated:"true" readOnly:"true"`
 			B *node `json:"b" doc:"Two."`
