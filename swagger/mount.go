@@ -97,10 +97,16 @@ type served struct {
 
 // file is a document in the forms in which it is sent.
 type file struct {
-	contentType  string
-	plain        []byte
-	gzip, brotli []byte
-	etag         string // without quotes
+	contentType         string
+	plain, gzip, brotli form
+	tag                 string // what the entity tags of all forms begin with
+}
+
+// form is a document in one content coding.
+type form struct {
+	encoding string
+	etag     string
+	body     []byte
 }
 
 // describe makes the documents of routes, which count once publish is called.
@@ -128,12 +134,15 @@ func (s *served) describe(routes []geist.RouteInfo) (publish func(), err error) 
 // newFile compresses a document.
 func newFile(name string, text []byte) file {
 	sum := sha256.Sum256(text)
-	f := file{contentType: "application/json", plain: text, etag: hex.EncodeToString(sum[:16])}
+	tag := hex.EncodeToString(sum[:16])
+	f := file{
+		contentType: "application/json", tag: tag, plain: form{"", `"` + tag + `"`, text},
+		gzip:   form{"gzip", `"` + tag + `-gzip"`, fasthttp.AppendGzipBytesLevel(nil, text, fasthttp.CompressBestCompression)},
+		brotli: form{"br", `"` + tag + `-br"`, fasthttp.AppendBrotliBytesLevel(nil, text, fasthttp.CompressBrotliDefaultCompression)},
+	}
 	if strings.HasSuffix(name, ".yaml") {
 		f.contentType = "application/yaml"
 	}
-	f.gzip = fasthttp.AppendGzipBytesLevel(nil, text, fasthttp.CompressBestCompression)
-	f.brotli = fasthttp.AppendBrotliBytesLevel(nil, text, fasthttp.CompressBrotliDefaultCompression)
 	return f
 }
 
@@ -145,25 +154,25 @@ func (s *served) handler(i int) geist.Handler {
 			return geist.ErrNotFound
 		}
 		f := &files[i]
-		body, etag, encoding := f.plain, `"`+f.etag+`"`, ""
+		form := &f.plain
 		switch accept := c.Header("Accept-Encoding"); {
 		case accepts(accept, "br"):
-			body, etag, encoding = f.brotli, `"`+f.etag+`-br"`, "br"
+			form = &f.brotli
 		case accepts(accept, "gzip"):
-			body, etag, encoding = f.gzip, `"`+f.etag+`-gzip"`, "gzip"
+			form = &f.gzip
 		}
-		c.SetHeader("ETag", etag)
+		c.SetHeader("ETag", form.etag)
 		c.SetHeader("Cache-Control", "no-cache")
 		c.AddHeader("Vary", "Accept-Encoding")
-		if matches(c.Header("If-None-Match"), f.etag) {
-			c.Raw().Response.SetStatusCode(fasthttp.StatusNotModified)
+		if matches(c.Header("If-None-Match"), f.tag) {
+			c.Status(fasthttp.StatusNotModified)
 			return nil
 		}
-		if encoding != "" {
-			c.SetHeader("Content-Encoding", encoding)
+		if form.encoding != "" {
+			c.SetHeader("Content-Encoding", form.encoding)
 		}
 		c.SetHeader("Content-Type", f.contentType)
-		c.Raw().Response.SetBodyRaw(body)
+		c.Raw().Response.SetBodyRaw(form.body)
 		return nil
 	}
 }
