@@ -252,8 +252,16 @@ func invalid(problems []FieldError) *Error {
 // fail notes a problem of a row.
 func (b *binding) fail(f *field, s source, detail string) {
 	if len(b.problems) < maxProblems {
-		b.problems = append(b.problems, FieldError{In: sourceTags[s], Name: f.names[s], Detail: detail})
+		b.problems = append(b.problems, FieldError{In: b.called(s), Name: f.names[s], Detail: detail})
 	}
+}
+
+// called returns what a source is called in problems: without a body, forms are queries.
+func (b *binding) called(s source) string {
+	if s == fromForm && b.format == formatQuery {
+		s = fromQuery
+	}
+	return sourceTags[s]
 }
 
 func (b *binding) setDefaults() {
@@ -315,7 +323,7 @@ func (b *binding) path() error {
 		name := f.names[fromPath]
 		value := b.c.Param(name)
 		if value != "" {
-			b.set(f, fromPath, text{b: unsafestring.Bytes(value), c: b.c})
+			b.set(f, fromPath, text{b: unsafestring.Bytes(value), c: b.c, kept: true})
 		} else if !b.c.routeHas(name) {
 			return fmt.Errorf("geist: %s: field %s: route %s has no parameter %q", b.t.typ, f.path, b.c.Pattern(), name)
 		}

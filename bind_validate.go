@@ -48,7 +48,7 @@ func (b *binding) violation(v Violation) {
 		if seen := b.seen[f.row]; seen != 0 && seen != sentInBody {
 			s = source(seen - 1)
 		}
-		p.In, p.Name = sourceTags[s], f.names[s]
+		p.In, p.Name = b.called(s), f.names[s]
 		if slices.ContainsFunc(b.problems, func(q FieldError) bool { return q.In == p.In && q.Name == p.Name }) {
 			return // one is enough, of the type or of the first element
 		}

@@ -131,6 +131,7 @@ type compiler struct {
 	problems *[]string
 	implied  []implied
 	hasFiles bool
+	schemes  map[string]SecurityScheme // of the routes, by name
 }
 
 // level is what a scope inherits from those around it.
@@ -162,6 +163,7 @@ func compileAt(e *Engine, at level, stack []*Engine, problems *[]string) *routes
 		routes:   &routes{engine: e, method: methodNames[:], named: map[string][]*pattern{}},
 		tables:   map[string]*table{},
 		gets:     map[*table][]*endpoint{},
+		schemes:  map[string]SecurityScheme{},
 		problems: problems,
 	}
 	c.collectMethods(e)

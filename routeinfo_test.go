@@ -127,13 +127,13 @@ func TestRouteInfo_kinds(t *testing.T) {
 	}
 	for pattern, want := range map[string]string{
 		"/plain/:id<min(1);max(9)>": "http [min(1) max(9)] <nil> [] [] false [] [] [] []",
-		"/documented":                "http [] geist_test.message [body text Text[0] string] [application/json] true [{200 *geist_test.message [application/json] } {204 <nil> [] }] [] [] []",
-		"/search":                    "http [] geist_test.search [query text Text[0] string required] [] false [{200 []geist_test.message [application/json] }] [406 422] [] []",
-		"/nothing":                   "http [] <nil> [] [] false [{204 <nil> [] }] [] [] []",
-		"/ws":                        "websocket [] <nil> [] [] false [] [] [{ geist_test.message}] [{ []int} {note string}]",
-		"/silent":                    "websocket [] <nil> [] [] false [] [] [] [{ int}]",
-		"/events":                    "events [] <nil> [] [] false [] [] [] [{ geist_test.message} {count int}]",
-		"/files/*path":               "files [] <nil> [] [] false [] [] [] []",
+		"/documented":               "http [] geist_test.message [body text Text[0] string] [application/json] true [{200 *geist_test.message [application/json] } {204 <nil> [] }] [] [] []",
+		"/search":                   "http [] geist_test.search [query text Text[0] string required] [] false [{200 []geist_test.message [application/json] }] [406 422] [] []",
+		"/nothing":                  "http [] <nil> [] [] false [{204 <nil> [] }] [] [] []",
+		"/ws":                       "websocket [] <nil> [] [] false [] [] [{ geist_test.message}] [{ []int} {note string}]",
+		"/silent":                   "websocket [] <nil> [] [] false [] [] [] [{ int}]",
+		"/events":                   "events [] <nil> [] [] false [] [] [] [{ geist_test.message} {count int}]",
+		"/files/*path":              "files [] <nil> [] [] false [] [] [] []",
 	} {
 		if got[pattern] != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", pattern, got[pattern], want)

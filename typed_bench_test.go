@@ -1,3 +1,5 @@
+//go:build !race && !geistdebug
+
 package geist_test
 
 import (

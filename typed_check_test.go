@@ -169,7 +169,9 @@ func TestCheck_typed(t *testing.T) {
 			} {
 				app.GET("/"+string(rune('a'+len(app.Routes()))), fine).Doc(geist.Security(s))
 			}
-		}, says: []string{"needs a Name", "needs a Name", "needs a Scheme", "needs a Key", "needs a URL, a TokenURL or both", "needs a URL", "needs a Type"}},
+			app.GET("/basic", fine).Doc(geist.Security(geist.SecurityScheme{Name: "known", Type: "http", Scheme: "basic"}))
+			app.GET("/bearer", fine).Doc(geist.Security(geist.SecurityScheme{Name: "known", Type: "http", Scheme: "bearer"}))
+		}, says: []string{`scheme "known" differs`, "needs a Name", "needs a Name", "needs a Scheme", "needs a Key", "needs a URL, a TokenURL or both", "needs a URL", "needs a Type"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := geist.New(tt.config)

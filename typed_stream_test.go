@@ -134,7 +134,9 @@ func TestChannel_hub(t *testing.T) {
 // lengthRule is a Validator whose only rule is that texts have at most three bytes.
 type lengthRule struct{}
 
-func (lengthRule) Check(t reflect.Type) (bool, []string) { return t == reflect.TypeFor[utterance](), nil }
+func (lengthRule) Check(t reflect.Type) (bool, []string) {
+	return t == reflect.TypeFor[utterance](), nil
+}
 
 func (lengthRule) Validate(_ *geist.Ctx, v any) []geist.Violation {
 	if len(v.(*utterance).Text) > 3 {

@@ -375,7 +375,14 @@ func TestTyped_optionalParamAndForms(t *testing.T) {
 	geist.Post(app, "/list/:page?", func(_ *geist.Ctx, in *in) (string, error) {
 		return strconv.Itoa(in.Page) + " " + in.Text + " " + in.Extra, nil
 	})
+	geist.Get(app, "/search", func(_ *geist.Ctx, in *struct {
+		Limit int `form:"limit"`
+	}) (int, error) {
+		return in.Limit, nil
+	})
 	c := geisttest.New(t, app)
+	c.GET("/search?limit=3").Do().Status(200).BodyIs("3")
+	c.GET("/search?limit=x").Do().Status(422).BodyContains(`"in":"query","name":"limit"`)
 	c.POST("/list").JSON(map[string]string{"text": "a", "Extra": "evil"}).Do().Status(200).BodyIs(`"1 a "`)
 	c.POST("/list/3").Form(map[string][]string{"text": {"a"}, "extra": {"b"}}).Do().Status(200).BodyIs(`"3 a b"`)
 }

@@ -135,7 +135,7 @@ func (c *compiler) field(p *plan, i int, sf reflect.StructField) (rules string) 
 		switch {
 		case rules == "":
 			rules = "-"
-		case structOf(sf.Type) != nil:
+		case structOf(sf.Type) != nil || sf.Type.Kind() == reflect.Interface:
 			rules += ",nostructlevel"
 		}
 	}

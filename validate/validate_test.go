@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,6 +208,38 @@ func TestValidate_isBounded(t *testing.T) {
 	if n := testing.AllocsPerRun(1, func() { v.Validate(nil, m) }); n > 10_000 {
 		t.Errorf("allocations for a million wrong elements: got %v, want a bound", n)
 	}
+}
+
+// TestValidator_isSafe: types may be looked at while values of others are validated.
+func TestValidator_isSafe(t *testing.T) {
+	type (
+		a struct {
+			Items []item `validate:"dive"`
+		}
+		b struct {
+			Item *item `validate:"required"`
+		}
+		c struct {
+			Any any `validate:"required"`
+		}
+	)
+	v := validate.New()
+	var wg sync.WaitGroup
+	for range 4 {
+		for value, want := range map[any]int{&a{Items: []item{{}}}: 2, &b{}: 1, &c{Any: item{}}: 0, &order{}: 2} {
+			wg.Go(func() {
+				for range 50 {
+					if got := len(v.Validate(nil, value)); got != want {
+						t.Errorf("%T: got %d violations, want %d", value, got, want)
+					}
+					if _, problems := v.Check(reflect.TypeOf(value).Elem()); problems != nil {
+						t.Error(problems)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
 
 func TestCheck_problems(t *testing.T) {

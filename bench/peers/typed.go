@@ -108,15 +108,13 @@ func typedGeist(register func(*geist.Engine), v geist.Validator) App {
 	return App{FastServer: app.Server()}
 }
 
-var codec = geist.GoJSON()
-
 func geistByHand(check bool) geist.Handler {
 	return func(c *geist.Ctx) error {
 		if !strings.HasPrefix(c.Header("Content-Type"), "application/json") {
 			return geist.NewError(http.StatusUnsupportedMediaType, "")
 		}
 		in := new(NewUser)
-		if err := codec.Decode(c.Body(), in); err != nil {
+		if err := gojson.Unmarshal(c.Body(), in); err != nil {
 			return geist.NewError(http.StatusBadRequest, "")
 		}
 		in.Org = c.Param("org")
