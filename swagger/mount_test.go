@@ -137,7 +137,9 @@ func TestMount_everyProblemIsOneOfCheck(t *testing.T) {
 	}
 	app.GET("/a", none).Name("x")
 	app.GET("/b", none).Doc(geist.Security(geist.SecurityScheme{Name: "s", Type: "http", Scheme: "basic"}))
-	app.GET("/c", none).Doc(geist.Security(geist.SecurityScheme{Name: "s", Type: "http", Scheme: "bearer"}))
+	child := geist.New()
+	child.GET("/c", none).Doc(geist.Security(geist.SecurityScheme{Name: "s", Type: "http", Scheme: "bearer"}))
+	app.Mount("/child", child)
 	app.GET("/d", none).Doc(geist.Returns[struct {
 		A int `json:"a" example:"x"`
 	}](200))
