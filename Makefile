@@ -47,7 +47,7 @@ demo: ## run the taskboard example and say where it listens
 	@cd examples && go run ./taskboard
 
 .PHONY: test
-test: setup vet test-race test-plain test-debug test-codec ## every test of every module, vetted for three systems
+test: setup vet test-race test-plain test-debug test-codec test-client ## every test of every module, vetted for three systems
 
 .PHONY: setup
 setup: # what go test -race needs beyond Go itself
@@ -89,6 +89,13 @@ test-debug:
 test-codec:
 	@$(step) "tests of the engine with encoding/json in place of go-json"
 	@$(gotest) -tags geiststdjson . $(wildcard ./geisttest)
+
+# What package-lock.json names is installed once.
+.PHONY: test-client
+test-client: setup ## the tests of geist.js, and what a program in TypeScript sees of it
+	@$(step) "tests of client/geist.js"
+	@cd client && { cmp -s package-lock.json node_modules/.installed || { npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }; }
+	@cd client && npm test
 
 .PHONY: test-latest
 test-latest: setup ## the root module's tests against a newer fasthttp, see go.latest.mod

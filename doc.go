@@ -65,7 +65,8 @@
 // [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
 // request becomes a connection when the handler first uses the Conn, which is also a
 // subscriber of package hub. When the handler returns, the connection is closed, unless
-// [Conn.Follow] has left it to a hub.
+// [Conn.Follow] has left it to a hub. On a route of [Engine.Rooms] clients speak a protocol
+// in which they join rooms and publish themselves, as far as a [hub.Policy] lets them.
 //
 // # Beside net/http
 //
@@ -108,5 +109,12 @@
 //
 //	hub                  rooms for WebSockets and streams, with history and resume
 //	hub/hubtest          tests of what uses a hub, and of backplanes
+//	store                values under keys, for sessions, rate limits and caches; in memory
+//	store/cache          what is costly to make, loaded once
+//	store/file           a store in a directory, for development
+//	store/sqlite         a store in an SQLite file, a module of its own
+//	store/storetest      tests that every store passes
+//	client               the client of rooms for browsers and Node, to be served
+//	client/go            a client of rooms for services and tests, a module of its own
 //	geisttest            tests of an application, in memory, without a port
 package geist

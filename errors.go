@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/store"
 )
 
 // Sentinels of this package; test for them with errors.Is.
@@ -169,7 +170,7 @@ type Problem struct {
 }
 
 // StatusCode returns the HTTP status that answers err: that of the first [Error]
-// in its chain, else what the errors of a hub and of connections mean (below), else 500.
+// in its chain, else what the errors of a hub, a store and of connections mean (below), else 500.
 // It is 200 for nil. What a handler panicked with is 500, whatever it is.
 //
 //	ErrClientGone, hub.ErrConnClosed                            499
@@ -177,6 +178,7 @@ type Problem struct {
 //	hub.ErrUnknownOutcome                                       409
 //	hub.ErrTooManyConns                                         429
 //	hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane        503
+//	store.ErrClosed, store.ErrFull                              503
 func StatusCode(err error) int {
 	if err == nil {
 		return fasthttp.StatusOK
@@ -199,7 +201,7 @@ func StatusCode(err error) int {
 		return fasthttp.StatusConflict
 	case errors.Is(err, hub.ErrTooManyConns):
 		return fasthttp.StatusTooManyRequests
-	case isAny(hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane):
+	case isAny(hub.ErrClosed, hub.ErrTooManyRooms, hub.ErrBackplane, store.ErrClosed, store.ErrFull):
 		return fasthttp.StatusServiceUnavailable
 	}
 	return fasthttp.StatusInternalServerError

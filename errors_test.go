@@ -13,6 +13,7 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
+	"github.com/gogeist/geist/store"
 )
 
 // seen is what middleware saw after c.Next.
@@ -419,5 +420,17 @@ func TestErrors_stateDoesNotReachTheNextRequest(t *testing.T) {
 		c.GET("/err").Do().Status(409)
 		c.GET("/ok").Do().Status(200).BodyIs("ok").HasHeader("Content-Type", "text/plain; charset=utf-8")
 		c.GET("/none").Do().Status(404)
+	}
+}
+
+// TestStatusCode_store holds that a store that cannot is not the program's fault, and that
+// a missing entry says nothing about the request.
+func TestStatusCode_store(t *testing.T) {
+	for err, want := range map[error]int{
+		fmt.Errorf("session: %w", store.ErrFull): 503, store.ErrClosed: 503, store.ErrNotFound: 500, store.ErrConflict: 500,
+	} {
+		if got := geist.StatusCode(err); got != want {
+			t.Errorf("StatusCode(%v) = %d, want %d", err, got, want)
+		}
 	}
 }

@@ -1,5 +1,7 @@
 package geist
 
+import "github.com/gogeist/geist/internal/hubwire"
+
 // Closing reports whether Shutdown has come so far that answers end their connections.
 func Closing(e *Engine) bool { return e.live.closing.Load() }
 
@@ -14,3 +16,11 @@ func Leavers(e *Engine) int { return e.live.leavers.len() }
 
 // Timers returns the number of their timers that are set.
 func Timers(e *Engine) int { return e.live.wheel.Len() }
+
+// EncodingOf returns the encoding of a subprotocol, or that of bare frames.
+func EncodingOf(protocol string) hubwire.Encoding {
+	if x := roomEncodingOf(protocol); x != 0 {
+		return x
+	}
+	return frameEncoding{}
+}

@@ -44,11 +44,11 @@ func (s *scope) Rooms(path string, h *hub.Hub, policy func(c *Ctx) (hub.Policy, 
 // roomsHandler returns what answers on a route of Rooms.
 func roomsHandler(h *hub.Hub, policy func(c *Ctx) (hub.Policy, error)) Handler {
 	socket := upgradeHandler(func(c *Ctx, ws *Conn) error {
-		p, err := policy(c)
+		s, err := ws.converseBy(c, h, policy)
 		if err != nil {
 			return err
 		}
-		return ws.Serve(h, p)
+		return ws.obey(s)
 	})
 	stream := streamHandler(func(c *Ctx, s *Stream) error {
 		p, err := policy(c)
@@ -70,6 +70,17 @@ func roomsHandler(h *hub.Hub, policy func(c *Ctx) (hub.Policy, error)) Handler {
 		}
 		return socket(c)
 	}
+}
+
+// converseBy begins to speak with a client whose policy is asked for first.
+//
+//go:noinline
+func (w *Conn) converseBy(c *Ctx, h *hub.Hub, policy func(c *Ctx) (hub.Policy, error)) (*session, error) {
+	p, err := policy(c)
+	if err != nil {
+		return nil, err
+	}
+	return w.converse(h, &p)
 }
 
 // acceptsEvents reports whether a request asks for a stream of events.

@@ -75,6 +75,7 @@ func roomMistakes() []roomMistake {
 		{name: "a forged position", send: []string{`["join",1,"a",{"since":["zzzzzzzzzzzzzzzzzzzzzzzz",9007199254740991]}]`}, want: []string{`["joined",1,"a",{"recovered":false}]`, `["gap","a",{}]`}},
 		{name: "a position that is no epoch", send: []string{`["join",1,"a",{"since":["!-!",1]}]`}, want: []string{`["joined",1,"a",{"recovered":false}]`, `["gap","a",{}]`}},
 		one("a repetition of long ago", `["pub",1,"a",1,{"since":["!",1]}]`, `["error",1,"unknown_outcome","*"]`),
+		one("a repetition that no history tells", `["pub",1,"a",1,{"since":["",0],"log":false}]`, `["error",1,"unknown_outcome","*"]`),
 		one("not joined", `["leave",1,"a"]`, `["error",1,"not_joined","*"]`),
 		one("shown where not joined", `["show",1,"p:a",1]`, `["error",1,"not_joined","*"]`),
 		{name: "joined twice", send: []string{`["join",1,"a"]`, `["join",2,"a"]`}, want: []string{`["joined",1,"a",{}]`, `["error",2,"already_joined","*"]`}},

@@ -2,25 +2,17 @@ package geist
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math"
-	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/hubwire"
 	"github.com/gogeist/geist/internal/roomwire"
 )
-
-// authorLength is how many characters of a hash name an author.
-const authorLength = 8
 
 // handle takes the turn for a frame of the client. If the connection is ending, who reads
 // from it is told why.
@@ -110,102 +102,6 @@ func (s *session) ok(ref uint64, result []byte) {
 	s.reply(func(dst []byte) []byte { return roomwire.AppendOK(dst, ref, result) })
 }
 
-// greet answers hello.
-func (s *session) greet(c *roomwire.Command) {
-	if s.conn != nil {
-		s.refuse(&roomwire.Error{Code: roomwire.CodeHelloAgain, Text: "there has been a hello"}, roomwire.Never)
-		return
-	}
-	user := s.policy.User
-	if c.HasToken && s.policy.Auth != nil {
-		id, err := s.identify(c.Token)
-		if err != nil {
-			s.turnAway(err)
-			return
-		}
-		if id.User != "" {
-			user = id.User
-		}
-		s.expires = s.at(id.Expires)
-	}
-	if err := s.claim(c.Session); err != nil {
-		return // the connection has ended
-	}
-	conn := s.link.HubConn()
-	if err := s.hub.Attach(conn, as(user)...); err != nil {
-		s.turnAway(err)
-		return
-	}
-	s.conn = conn
-	conn.SetPeer(hubwire.Key{}, s)
-	w := roomwire.Welcome{Conn: conn.ID().String(), Author: s.author, User: conn.User(), TTL: s.ttl(s.expires)}
-	s.reply(func(dst []byte) []byte { return roomwire.AppendWelcome(dst, &w) })
-	s.arm()
-}
-
-// as returns what makes a user the owner of a connection, unless it is nobody.
-func as(user string) []hub.AttachOption {
-	if user == "" {
-		return nil
-	}
-	return []hub.AttachOption{hub.As(user)}
-}
-
-// claim makes the secret of the client that of this connection, and ends another that has
-// it still.
-func (s *session) claim(secret string) error {
-	if secret == "" {
-		secret = rand.Text()
-	} else {
-		s.key, s.keyed = sessionKey{s.hub, sha256.Sum256([]byte(secret))}, true
-	}
-	sum := sha256.Sum256([]byte(secret))
-	s.author = base64.RawURLEncoding.EncodeToString(sum[:])[:authorLength]
-	if !s.keyed {
-		return nil
-	}
-	if old := s.live.sessions.put(s.key, s); old != nil && old != s {
-		return old.replace(s.link.context())
-	}
-	return nil
-}
-
-// turnAway ends a connection whose hello is refused.
-func (s *session) turnAway(err error) {
-	e, retry := s.explain(0, err)
-	status := roomwire.CloseDenied
-	switch e.Code {
-	case roomwire.CodeUnauthorized, roomwire.CodeExpired:
-		status = roomwire.CloseUnauthorized
-	case roomwire.CodeTooManyConns, roomwire.CodeRate:
-		status, retry = roomwire.CloseRate, someTime()
-	case roomwire.CodeUnavailable:
-		status, retry = CloseTryLater, someTime()
-	case roomwire.CodeInternal:
-		status = CloseInternal
-	}
-	s.end(status, e.Code, retry, &e)
-}
-
-// someTime returns after how long a client may come back, which others must not do at the
-// same moment.
-func someTime() time.Duration {
-	return leastRetry + mathrand.N(mostRetry-leastRetry).Truncate(time.Millisecond)
-}
-
-// identify asks who has a token.
-func (s *session) identify(token string) (id hub.Identity, err error) {
-	err = s.ask(func(ctx context.Context) error {
-		var err error
-		id, err = s.policy.Auth(ctx, token)
-		return err
-	})
-	if err == nil && !id.Expires.IsZero() && time.Until(id.Expires) <= 0 {
-		err = hub.Refuse(roomwire.CodeUnauthorized, "the token has expired")
-	}
-	return id, err
-}
-
 // ask calls a function of the policy.
 func (s *session) ask(f func(ctx context.Context) error) (err error) {
 	defer func() {
@@ -241,7 +137,7 @@ func (s *session) join(c *roomwire.Command) error {
 	if err := s.hub.CheckRoom(hubwire.Key{}, c.Room); err != nil {
 		return err
 	}
-	if s.rooms[c.Room] != nil {
+	if s.rooms[c.Room] != nil && slices.Contains(s.conn.Rooms(), c.Room) { // the application may have taken it out
 		return hub.ErrJoined
 	}
 	r := hub.JoinRequest{Conn: s.conn, Room: c.Room, Shown: json.RawMessage(c.Data), Observe: c.Presence, Last: c.Last}
@@ -310,6 +206,9 @@ func (s *session) publish(c *roomwire.Command) error {
 	}
 	if err := s.ask(func(ctx context.Context) error { return s.policy.Publish(ctx, &r) }); err != nil {
 		return err
+	}
+	if c.Since.Given && r.NoLog {
+		return hub.ErrUnknownOutcome // no history tells
 	}
 	r.Message.ID = id
 	if c.Kind == roomwire.Text && string(r.Message.Data) == string(c.Data) && json.Valid(c.Data) {
@@ -405,67 +304,3 @@ func (s *session) call(c *roomwire.Command) error {
 }
 
 var errCallResult = errors.New("geist: a Policy's Call has returned what is no JSON")
-
-// explain returns what a client is told of an error. What is the server's fault is logged.
-func (s *session) explain(ref uint64, err error) (e roomwire.Error, retry time.Duration) {
-	e, retry = roomwire.Error{Ref: ref}, roomwire.Never
-	if r, ok := errors.AsType[*hub.RefusedError](err); ok {
-		e.Code, e.Text = r.Code, r.Text
-		return e, retry
-	}
-	if own := asError(err); own != nil && own.status < 500 {
-		e.Code, e.Text = codeOfStatus(own.status), own.detail
-		return e, retry
-	}
-	for _, known := range hubRefusals {
-		if errors.Is(err, known.err) {
-			e.Code, e.Text = known.code, known.err.Error()
-			if e.Code == roomwire.CodeUnavailable {
-				retry = someTime()
-			}
-			return e, retry
-		}
-	}
-	if StatusCode(err) == fasthttp.StatusServiceUnavailable {
-		e.Code, e.Text, retry = roomwire.CodeUnavailable, "try later", someTime()
-		return e, retry
-	}
-	if !s.isOver() && s.link.context().Err() == nil {
-		s.logFailure(err)
-	}
-	e.Code, e.Text = roomwire.CodeInternal, "the server has failed"
-	return e, retry
-}
-
-// codeOfStatus returns the code for an error of the client's.
-func codeOfStatus(status int) string {
-	switch status {
-	case fasthttp.StatusUnauthorized:
-		return roomwire.CodeUnauthorized
-	case fasthttp.StatusRequestEntityTooLarge:
-		return roomwire.CodeTooLarge
-	case fasthttp.StatusTooManyRequests:
-		return roomwire.CodeRate
-	}
-	return roomwire.CodeDenied
-}
-
-// hubRefusals are what errors of a hub are told as.
-var hubRefusals = [...]struct {
-	err  error
-	code string
-}{
-	{hub.ErrRoomName, roomwire.CodeBadRoom},
-	{hub.ErrJoined, roomwire.CodeAlreadyJoined},
-	{hub.ErrNotJoined, roomwire.CodeNotJoined},
-	{hub.ErrTooManyRooms, roomwire.CodeTooManyRooms},
-	{hub.ErrTooManyConns, roomwire.CodeTooManyConns},
-	{hub.ErrNoPresence, roomwire.CodeNoPresence},
-	{hub.ErrShown, roomwire.CodeBadShow},
-	{hub.ErrMessage, roomwire.CodeTooLarge},
-	{hub.ErrUnknownOutcome, roomwire.CodeUnknownOutcome},
-	{hub.ErrBackplane, roomwire.CodeUnavailable},
-	{hub.ErrJournal, roomwire.CodeUnavailable},
-	{hub.ErrClosed, roomwire.CodeUnavailable},
-	{hub.ErrConnClosed, roomwire.CodeUnavailable},
-}

@@ -56,8 +56,12 @@ func (b *bucket) take(now time.Duration) (retry time.Duration, ok, broke bool) {
 	if b.tokens >= 0 {
 		return 0, true, false
 	}
-	return time.Duration((1 - b.tokens) / b.rate * float64(time.Second)), false, b.tokens <= -b.size
+	wait := min((1-b.tokens)/b.rate, longestRetry.Seconds())
+	return time.Duration(wait * float64(time.Second)), false, b.tokens <= -b.size
 }
+
+// longestRetry bounds how long a client is told to wait.
+const longestRetry = time.Hour
 
 // sessionKey names a session: by the hash of its secret, so that looking it up takes no
 // time that tells anything of another's.

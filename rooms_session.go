@@ -34,11 +34,11 @@ type roomLink interface {
 	// say writes a unit at once.
 	say(unit []byte) error
 	// end begins to end the connection, with a last unit.
-	end(e *roomEnd)
+	end(e *roomEndError)
 }
 
-// roomEnd is why the server ends a connection that speaks geist.v1.
-type roomEnd struct {
+// roomEndError is why the server ends a connection that speaks geist.v1.
+type roomEndError struct {
 	status int    // of the close frame
 	code   string // of bye
 	retry  time.Duration
@@ -46,7 +46,9 @@ type roomEnd struct {
 }
 
 // Error returns the code.
-func (e *roomEnd) Error() string { return "geist: the connection was ended by geist.v1: " + e.code }
+func (e *roomEndError) Error() string {
+	return "geist: the connection was ended by geist.v1: " + e.code
+}
 
 // errSessionOver is for those who come too late.
 var errSessionOver = errors.New("geist: the connection has ended")
@@ -90,8 +92,8 @@ type membership struct {
 	expires time.Duration // of the permission; 0 is never
 }
 
-func newSession(link roomLink, h *hub.Hub, p hub.Policy, engine *Engine, live *server, pattern string) *session {
-	p = limited(p)
+func newSession(link roomLink, h *hub.Hub, policy *hub.Policy, engine *Engine, live *server, pattern string) *session {
+	p := limited(*policy)
 	s := &session{
 		link: link, enc: link.encoding(), hub: h, policy: p, engine: engine, live: live, pattern: pattern, began: time.Now(),
 		turn: make(chan struct{}, 1), done: make(chan struct{}), rooms: map[string]*membership{},
@@ -198,7 +200,7 @@ func (s *session) reply(f func(dst []byte) []byte) {
 
 // end ends the connection: with an error, unless that is nil, and bye.
 func (s *session) end(status int, code string, retry time.Duration, last *roomwire.Error) {
-	e := &roomEnd{status: status, code: code, retry: retry}
+	e := &roomEndError{status: status, code: code, retry: retry}
 	if last != nil {
 		e.last = s.enc.appendUnit(e.last, func(dst []byte) []byte { return roomwire.AppendError(dst, last, roomwire.Never) })
 	}

@@ -52,12 +52,12 @@ func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
 	}
 	s.hubConn(enc)
 	engine := s.c.engine
-	s.answer(func() error { return s.speak(h, p, engine) })
+	s.answer(func() error { return s.speak(h, &p, engine) })
 	return nil
 }
 
 // speak is the function of a stream that speaks geist.v1.
-func (s *Stream) speak(h *hub.Hub, p hub.Policy, engine *Engine) error {
+func (s *Stream) speak(h *hub.Hub, p *hub.Policy, engine *Engine) error {
 	x := newSession((*roomStream)(s), h, p, engine, &s.server.live, s.pattern)
 	var random [streamKeyBytes]byte
 	_, _ = rand.Read(random[:]) // never fails, by its contract
@@ -110,7 +110,7 @@ func (x *roomStream) context() context.Context { return x.ctx }
 
 func (x *roomStream) say(unit []byte) error { return x.out.Send(unit) }
 
-func (x *roomStream) end(e *roomEnd) {
+func (x *roomStream) end(e *roomEndError) {
 	x.out.Finish(append(unsent((*Stream)(x).HubConn()), e.last...))
 	(*Stream)(x).stop(e)
 }

@@ -63,9 +63,9 @@ func TestRooms_answersOfHTTP(t *testing.T) {
 	stream.want(`["ok",1]`, `["ok",2]`)
 	key := stream.key
 	stream.cut()
-	for c.POST("/rt").Header("Geist-Stream", key).Header("Content-Type", "application/json").BodyString("[]").Do().StatusCode != 404 {
-		continue // the server has not seen yet that the client has gone
-	}
+	waitFor(t, "the key is gone", func() bool {
+		return c.POST("/rt").Header("Geist-Stream", key).Header("Content-Type", "application/json").BodyString("[]").Do().StatusCode == 404
+	})
 }
 
 // A key is good on the route that has given it, whose middleware has let the client in.
@@ -197,8 +197,8 @@ func TestRooms_hooks(t *testing.T) {
 func TestConn_Serve_attachedBefore(t *testing.T) {
 	h := newRoomHub()
 	app := geist.New(geist.Config{Logger: discard()})
-	app.WS("/ws", func(_ *geist.Ctx, ws *geist.Conn) error {
-		if err := h.Attach(ws, hub.As("ada")); err != nil {
+	app.WS("/ws", func(c *geist.Ctx, ws *geist.Conn) error {
+		if err := h.Attach(ws, hub.As(c.Query("user"))); err != nil {
 			return err
 		}
 		return ws.Serve(h, openPolicy())
@@ -211,15 +211,13 @@ func TestConn_Serve_attachedBefore(t *testing.T) {
 	})
 	c := geisttest.New(t, app)
 	for _, way := range []string{"text", "binary"} {
-		r := openRoom(t, c, way, "/ws")
-		if err := h.SendUser(context.Background(), "ada", hub.Message{Data: []byte("1")}); err != nil {
-			for errors.Is(err, hub.ErrNoConn) { // the handshake is answered before
-				err = h.SendUser(context.Background(), "ada", hub.Message{Data: []byte("1")})
-			}
-		}
+		r := openRoom(t, c, way, "/ws?user="+way)
+		waitFor(t, "the connection is attached", func() bool { // the handshake is answered before
+			return h.SendUser(context.Background(), way, hub.Message{Data: []byte("1")}) == nil
+		})
 		r.want(`["m","",0,1]`)
 		r.send(roomHello)
-		r.want(`["welcome",{"user":"ada"}]`)
+		r.want(`["welcome",{"user":"` + way + `"}]`)
 		r.cut()
 	}
 	c.GET("/sse").Header("Accept", "text/event-stream").Do().Status(500)

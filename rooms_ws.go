@@ -25,21 +25,33 @@ import (
 // are called while the handler is in Serve, and never two at a time. While Serve runs, Read
 // must not be called; Write would send what the client does not understand.
 func (w *Conn) Serve(h *hub.Hub, p hub.Policy) error {
+	s, err := w.converse(h, &p)
+	if err != nil {
+		return err
+	}
+	return w.obey(s)
+}
+
+// converse begins to speak geist.v1.
+func (w *Conn) converse(h *hub.Hub, p *hub.Policy) (*session, error) {
 	if h == nil {
-		return errNilHub
+		return nil, errNilHub
 	}
 	if err := w.speak(true); err != nil {
-		return err
+		return nil, err
 	}
 	link := (*roomSocket)(w)
 	if link.encoding() == 0 {
 		link.refuseVersion()
-		return w.ended()
+		return nil, w.ended()
 	}
 	s := newSession(link, h, p, w.c.engine, w.live, w.route.pattern)
-	if err := w.serveBy(s); err != nil {
-		return err
-	}
+	return s, w.serveBy(s)
+}
+
+// obey takes commands until the connection ends. What it and its callers have on the stack
+// while they wait is held small, see Conn.fill: so a policy, or a command, is nowhere near.
+func (w *Conn) obey(s *session) error {
 	defer s.finish()
 	s.start()
 	for {
@@ -47,9 +59,14 @@ func (w *Conn) Serve(h *hub.Hub, p hub.Policy) error {
 		if err != nil {
 			return err
 		}
-		s.handle(link.parse(m))
+		(*roomSocket)(w).take(s, m)
 	}
 }
+
+// take has a message of the client done.
+//
+//go:noinline
+func (x *roomSocket) take(s *session, m Message) { s.handle(x.parse(m)) }
 
 var (
 	errNilHub      = errors.New("geist: Serve was given a nil hub")
@@ -144,7 +161,7 @@ func (x *roomSocket) context() context.Context { return x.c.Context() }
 
 func (x *roomSocket) say(unit []byte) error { return x.out.Send(unit) }
 
-func (x *roomSocket) end(e *roomEnd) {
+func (x *roomSocket) end(e *roomEndError) {
 	(*Conn)(x).close(&CloseError{Code: e.status, Reason: e.code, last: e.last})
 }
 

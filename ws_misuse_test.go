@@ -223,7 +223,7 @@ func TestConn_hubErrors(t *testing.T) {
 
 // TestConn_methods: a Conn shows what its documentation names, and nothing of its inside.
 func TestConn_methods(t *testing.T) {
-	want := []string{"Close", "Follow", "HubConn", "ID", "Read", "ReadJSON", "RemoteAddr", "Subprotocol", "Write", "WriteJSON"}
+	want := []string{"Close", "Follow", "HubConn", "ID", "Read", "ReadJSON", "RemoteAddr", "Serve", "Subprotocol", "Write", "WriteJSON"}
 	var got []string
 	for m := range reflect.TypeFor[*geist.Conn]().Methods() {
 		got = append(got, m.Name)

@@ -120,11 +120,11 @@ func (h *Hub) publishFar(ctx context.Context, room string, p *post) (Pos, error)
 		}
 		defer h.flights.end(f)
 	}
-	if p.once {
+	if p.once != nil {
 		if pos, err := h.publishedFar(ctx, room, p); err != nil || !pos.IsZero() {
 			return pos, err
 		}
-		p.once = false // no other attempt is under way
+		p.once = nil // no other attempt is under way
 	}
 	pos, err := h.transmit(ctx, &Packet{To: ToRoom, Name: room, Message: p.msg, Except: p.except, NoLog: p.noLog})
 	if err != nil {

@@ -47,6 +47,12 @@
 //		if err := s.SendJSON("presence", change); err != nil { return err }
 //	}
 //
+// # Clients that speak for themselves
+//
+// Routes of geist.Engine.Rooms speak the protocol geist.v1, in which clients join rooms and
+// publish; a [Policy] says which of them may. [Hub.Request] asks a client, [Hub.Recheck] asks
+// the policies again.
+//
 // # The application as a subscriber
 //
 // [Hub.Subscribe] gives the application itself a place in a room: a loop over messages

@@ -26,10 +26,24 @@ import (
 // and the zero Pos, give ErrUnknownOutcome unless the message is found.
 func Once(since Pos) PublishOption { return PublishOption{once: true, since: since} }
 
+// repetition is what Once says of a post.
+type repetition struct {
+	since Pos
+	err   error // why it was not published; set by acceptLocked
+}
+
+// failed returns why a post was not published, or nil.
+func (o *repetition) failed() error {
+	if o == nil {
+		return nil
+	}
+	return o.err
+}
+
 // checkOnce refuses what no history could tell.
 func (p *post) checkOnce() error {
 	switch {
-	case !p.once:
+	case p.once == nil:
 		return nil
 	case p.msg.ID == "":
 		return fmt.Errorf("%w: Once needs an ID", ErrMessage)
@@ -39,19 +53,19 @@ func (p *post) checkOnce() error {
 	return nil
 }
 
-// publishedLocked looks for a message with the ID of p behind p.since. It returns its
+// publishedLocked looks for a message with the ID of p behind p.once.since. It returns its
 // position, the zero Pos if there is none, or ErrUnknownOutcome.
 func (r *room) publishedLocked(p *post) (Pos, error) {
 	from := 0
-	if p.since.Epoch == r.head.Epoch {
-		from = r.hist.after(p.since.Offset)
+	if p.once.since.Epoch == r.head.Epoch {
+		from = r.hist.after(p.once.since.Offset)
 	}
 	for i := from; i < r.hist.n; i++ {
 		if k := r.hist.at(i); string(k.named()) == p.msg.ID {
 			return Pos{Epoch: r.head.Epoch, Offset: k.offset}, nil
 		}
 	}
-	if p.since.IsZero() && (r.hub.clustered() || !r.conf.keeps()) || !p.since.within(r.hist.floor, r.head) {
+	if p.once.since.IsZero() && (r.hub.clustered() || !r.conf.keeps()) || !p.once.since.within(r.hist.floor, r.head) {
 		return Pos{}, ErrUnknownOutcome
 	}
 	return Pos{}, nil
@@ -94,12 +108,12 @@ func (h *Hub) publishedOrdered(ctx context.Context, name string, p *post) (Pos, 
 	}
 	for i := range packets {
 		q := &packets[i]
-		before := p.since.Epoch == q.Pos.Epoch && q.Pos.Offset <= p.since.Offset
+		before := p.once.since.Epoch == q.Pos.Epoch && q.Pos.Offset <= p.once.since.Offset
 		if q.ID == p.msg.ID && !q.NoLog && !before {
 			return q.Pos, nil
 		}
 	}
-	if !p.since.within(head.Offset-uint64(len(packets)), head) {
+	if !p.once.since.within(head.Offset-uint64(len(packets)), head) {
 		return Pos{}, ErrUnknownOutcome
 	}
 	return Pos{}, nil

@@ -16,6 +16,9 @@ import (
 // with a status of 4xx is told as "unauthorized" (401) or "denied" with its text, and
 // anything else as "internal", which is logged and not told.
 //
+// To take a client out of a room, have Join refuse it and call Recheck: [Hub.Leave] does not
+// tell it.
+//
 // The zero Policy refuses everything but hello.
 type Policy struct {
 	// User is whose connection it is, as with As, until Auth says otherwise. "" leaves it
@@ -34,7 +37,8 @@ type Policy struct {
 	// one that it is not in. Nil refuses all.
 	Publish func(ctx context.Context, r *PublishRequest) error
 	// Auth returns who has a token that the client has sent, to begin with or to renew what
-	// expires. Nil ignores the first, and does not support the other.
+	// expires. Nil ignores the first, and does not support the other. A client that sends none
+	// is not asked for one: Conn.User tells the other functions who it is, or that it is nobody.
 	Auth func(ctx context.Context, token string) (Identity, error)
 	// Call answers what the client asks the application, with JSON; nil is null. Without
 	// the function nothing can be asked.

@@ -49,7 +49,7 @@ func (h *Hub) Publish(ctx context.Context, room string, msg Message, opts ...Pub
 	for _, o := range opts {
 		p.noLog = p.noLog || o.noLog
 		if o.once {
-			p.once, p.since = true, o.since
+			p.once = &repetition{since: o.since}
 		}
 		if !o.except.IsZero() {
 			p.except = o.except
@@ -70,6 +70,9 @@ func (h *Hub) checkMessage(m *Message) error {
 		return fmt.Errorf("%w: %d bytes of data, %d are allowed", ErrMessage, len(m.Data), h.conf.MaxMessage)
 	case !m.Binary && !utf8.Valid(m.Data):
 		return fmt.Errorf("%w: the text is not UTF-8", ErrMessage)
+	}
+	if m.Event == "" && m.ID == "" {
+		return nil
 	}
 	if err := checkLine("event", m.Event, maxEvent); err != nil {
 		return err
@@ -93,7 +96,7 @@ func checkLine(what, text string, most int) error {
 func (h *Hub) publishNear(name string, p *post) (Pos, error) {
 	if r := h.lookup(name); r != nil {
 		if pos, ok := r.publish(p); ok {
-			return pos, p.failed
+			return pos, p.once.failed()
 		}
 	}
 	if keeps, err := h.keeps(name, p); err != nil || !keeps {
@@ -105,7 +108,7 @@ func (h *Hub) publishNear(name string, p *post) (Pos, error) {
 	}
 	defer h.unpin(r)
 	pos, _ := r.publish(p) // lives while it is pinned
-	return pos, p.failed
+	return pos, p.once.failed()
 }
 
 // keeps reports whether a room that does not exist would keep a message, or has to say
@@ -115,7 +118,7 @@ func (h *Hub) keeps(name string, p *post) (bool, error) {
 		return false, nil
 	}
 	conf, err := h.roomConfig(name)
-	return p.once || conf.keeps() && p.msg.size() <= conf.KeepBytes, err
+	return p.once != nil || conf.keeps() && p.msg.size() <= conf.KeepBytes, err
 }
 
 // publish appends to the log and has the subscribers woken. It reports false if the
@@ -145,9 +148,9 @@ func (r *room) acceptLocked(p *post, c *Conn) (Pos, bool) {
 	if r.dead {
 		return Pos{}, false
 	}
-	if p.once {
+	if p.once != nil {
 		if pos, err := r.publishedLocked(p); err != nil || !pos.IsZero() {
-			p.failed = err
+			p.once.err = err
 			return pos, true
 		}
 		r.idle = nanos() // even if it is not kept, the room has to know of it for a while

@@ -52,10 +52,8 @@ type post struct {
 	msg    Message
 	except ConnID
 	noLog  bool
-	pos    Pos // given by a backplane that orders; otherwise zero
-	once   bool
-	since  Pos   // of once
-	failed error // why it was not published; set by acceptLocked
+	pos    Pos         // given by a backplane that orders; otherwise zero
+	once   *repetition // nil for a first attempt: few are not
 }
 
 // appendLocked adds an entry to the log, and returns its position.

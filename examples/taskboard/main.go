@@ -19,7 +19,6 @@ import (
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/examples/taskboard/board"
 	"github.com/gogeist/geist/examples/taskboard/page"
-	"github.com/gogeist/geist/hub"
 )
 
 func main() {
@@ -68,7 +67,7 @@ func serve(addr, path string) (served bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	app, err := newApp(store)
+	app, err := newApp(ctx, store)
 	if err != nil {
 		return false, err
 	}
@@ -84,10 +83,13 @@ func serve(addr, path string) (served bool, err error) {
 }
 
 // newApp puts the service together.
-func newApp(store *board.Store) (*geist.Engine, error) {
+func newApp(ctx context.Context, store *board.Store) (*geist.Engine, error) {
+	live, err := board.NewHub(ctx, store)
+	if err != nil {
+		return nil, err
+	}
 	app := geist.New(board.Config())
 	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
-	live := hub.New(hub.Config{})
 	board.NewAPI(store, live).Register(app)
 	app.GET("/healthz", board.Health(app, store))
 	// Runs after the last request has been answered: nothing writes any more.
@@ -111,8 +113,8 @@ func tour(w io.Writer, addr net.Addr, path string, task, file int64) {
 	base := "http://" + addr.String()
 	fmt.Fprintf(w, `tasks are kept in %[1]s
 
-Open %[2]s/ in two browser windows, and see in one what you do in the
-other. Or try in another terminal:
+Open %[2]s/ in two browsers, or in a private window beside the first,
+and see in one what you do in the other. Or try in another terminal:
 
   curl -i %[2]s/api/tasks -H 'Content-Type: application/json' -d '{"title":"Buy milk","owner":"ada","tags":["home"],"due":"2030-01-31"}'
   curl '%[2]s/api/tasks?status=todo&owner=ada&limit=10'

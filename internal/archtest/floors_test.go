@@ -17,10 +17,14 @@ type floor struct {
 
 // The floors of everything but middleware, cluster, cmd and internal, by first directory.
 var floorByDir = map[string]int{
-	".": 2, "hub": 1, "store": 1,
+	".": 2, "hub": 1, "store": 1, "client": 1,
 	"swagger": 3, "geisttest": 3, "view": 3, "validate": 3, "otel": 3, "prometheus": 3,
 	"bench": 4, "examples": 4,
 }
+
+// goClient is where the client for services lies. Its users do not get the server: what tries
+// both together is in the module servertest, which nobody imports.
+const goClient = "client/go"
 
 // floorOf places a directory. Those at the root of the floors' units decide: what
 // lies below hub belongs to hub, but each package below middleware is a unit.
@@ -34,6 +38,12 @@ func floorOf(dir string) (floor, bool) {
 		return floor{number: 3, unit: strings.TrimSuffix(first+"/"+second, "/")}, true
 	case "cmd":
 		return floor{number: 4, unit: "cmd/" + second}, true
+	}
+	switch {
+	case within(dir, goClient+"/servertest"):
+		return floor{number: 4, unit: goClient + "/servertest"}, true
+	case within(dir, goClient):
+		return floor{number: 1, unit: goClient}, true
 	}
 	number, ok := floorByDir[first]
 	return floor{number: number, unit: first}, ok
@@ -69,7 +79,7 @@ func forbidden(from floor, test bool, target string) string {
 	case from.number < 2 && isFasthttp(target), strings.HasPrefix(from.unit, "cluster/") && isFasthttp(target) && !test:
 		return "only the root and what stands above it see fasthttp"
 	case from.number < 2 && !std && !from.apart:
-		return "floors 0 and 1 (internal, hub, store) import the standard library only"
+		return "floors 0 and 1 (internal, hub, store, client) import the standard library only"
 	case strings.HasPrefix(from.unit, "cmd/") && !std:
 		return "commands use the standard library only"
 	}
@@ -83,6 +93,8 @@ func forbiddenOwn(from floor, test bool, dir string) string {
 		return "" // reported where that package is
 	case from.unit == to.unit:
 		return ""
+	case from.unit == goClient:
+		return "the Go client imports nothing of the server; what tries both is in " + goClient + "/servertest"
 	case test && from.number >= 2 && to.number < 4:
 		return "" // tests use geisttest, and join what stands apart
 	case strings.HasPrefix(from.unit, "cluster/") && to.number == 2:
@@ -238,6 +250,14 @@ func TestFloors_samples(t *testing.T) {
 		{"cluster imports fasthttp", map[string]string{"cluster/natsbus/a.go": imports("natsbus", "github.com/valyala/fasthttp")}, []string{"see fasthttp"}},
 		{"a command imports geist", map[string]string{"cmd/geist/main.go": imports("main", geist)}, []string{"commands use the standard library only"}},
 		{"a test imports an example", map[string]string{"a_test.go": imports("geist_test", geist+"/examples/chat")}, []string{"stands below examples"}},
+		{"the Go client", map[string]string{
+			"client/go/go.mod":               "module " + geist + "/client/go\n",
+			"client/go/a.go":                 imports("geistclient", "github.com/coder/websocket", geist+"/client/go/internal/x"),
+			"client/go/servertest/a_test.go": imports("servertest", geist, geist+"/client/go", geist+"/hub", geist+"/internal/x"),
+		}, nil},
+		{"the Go client imports internal", map[string]string{"client/go/go.mod": "module x\n", "client/go/a.go": imports("geistclient", geist+"/internal/x")}, []string{"nothing of the server"}},
+		{"the Go client's test imports the root", map[string]string{"client/go/go.mod": "module x\n", "client/go/a_test.go": imports("geistclient", geist)}, []string{"nothing of the server"}},
+		{"the Go client imports fasthttp", map[string]string{"client/go/go.mod": "module x\n", "client/go/a.go": imports("geistclient", "github.com/valyala/fasthttp")}, []string{"see fasthttp"}},
 		{"no floor", map[string]string{"util/a.go": imports("util")}, []string{"util/a.go:1: util stands on no floor"}},
 	})
 }

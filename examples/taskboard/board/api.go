@@ -39,6 +39,7 @@ func (a *API) Register(r geist.Router) {
 	tasks.POST("/import", a.importTasks).Doc(geist.StreamBody(), geist.BodyLimit(maxImport), geist.Timeout(importTime))
 	a.registerFiles(tasks.Group("/:id<int>"))
 	a.registerLive(r)
+	a.registerRooms(r)
 }
 
 // page is one page of a list.

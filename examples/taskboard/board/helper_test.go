@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
-	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/leakcheck"
 )
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // service is a board on a free port, for one test.
 type service struct {
@@ -40,7 +42,10 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 	}
 	app := geist.New(cfg)
 	app.Use(RequestID(), AccessLog(slog.New(slog.DiscardHandler)))
-	live := hub.New(hub.Config{})
+	live, err := NewHub(tb.Context(), store)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	NewAPI(store, live).Register(app)
 	app.GET("/healthz", Health(app, store))
 	app.OnShutdown(live.Shutdown)

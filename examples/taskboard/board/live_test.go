@@ -3,11 +3,8 @@ package board
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -151,9 +148,14 @@ func TestLive_resume(t *testing.T) {
 		}
 	}
 	stop()
-	s, _ = startService(t, path)
+	s, _ = startService(t, path) // with the journal of the one before
 	l = s.listen(seen.id)
-	l.wantEvent(geist.GapEvent)
+	for i := range 3 {
+		if _, got := l.wantEvent("task.changed"); got.Task.Title != fmt.Sprintf("missed %d", i) {
+			t.Errorf("after the restart: told of %q, want missed %d", got.Task.Title, i)
+		}
+	}
+	l.wantEvent("board.opened")
 	s.want(201, "POST", "/api/tasks", `{"title":"after"}`)
 	if _, got := l.wantEvent("task.changed"); got.Task.Title != "after" {
 		t.Errorf("told of %q, want after", got.Task.Title)
@@ -203,88 +205,5 @@ func TestLive_stop(t *testing.T) {
 	stop()
 	if e, ok := l.next(); ok || l.lines.Err() != nil {
 		t.Errorf("after the stop: %+v, %t, %v; want the end of the stream", e, ok, l.lines.Err())
-	}
-}
-
-// socket is a client of /api/live/ws, as far as these tests need one.
-type socket struct {
-	tb   testing.TB
-	conn net.Conn
-	in   *bufio.Reader
-}
-
-// dialSocket opens a WebSocket.
-func (s *service) dialSocket() *socket {
-	s.tb.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	s.tb.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	_, err = io.WriteString(conn, "GET /api/live/ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	in := bufio.NewReader(conn)
-	res, err := http.ReadResponse(in, nil)
-	if err != nil || res.StatusCode != 101 {
-		s.tb.Fatalf("handshake: %v, %v, want 101", res, err)
-	}
-	return &socket{s.tb, conn, in}
-}
-
-// read returns the next frame: its opcode and what it carries, less than 64 KiB.
-func (w *socket) read() (opcode byte, data []byte) {
-	w.tb.Helper()
-	head := make([]byte, 2)
-	_, err := io.ReadFull(w.in, head)
-	length := int(head[1])
-	if err == nil && length == 126 {
-		more := make([]byte, 2)
-		_, err = io.ReadFull(w.in, more)
-		length = int(binary.BigEndian.Uint16(more))
-	}
-	data = make([]byte, length)
-	if err == nil {
-		_, err = io.ReadFull(w.in, data)
-	}
-	if err != nil {
-		w.tb.Fatal(err)
-	}
-	return head[0] & 15, data
-}
-
-func TestLive_webSocket(t *testing.T) {
-	s, stop := startService(t, filepath.Join(t.TempDir(), "tasks.db"))
-	ws := s.dialSocket()
-	s.want(201, "POST", "/api/tasks", `{"title":"a"}`)
-	s.want(204, "DELETE", "/api/tasks/1", "")
-	for _, want := range []string{`{"event":"task.changed","task":{"id":1,"title":"a"`, `{"event":"task.deleted","id":1}`} {
-		if op, data := ws.read(); op != 1 || !strings.HasPrefix(string(data), want) {
-			t.Errorf("frame %d %s, want text %s", op, data, want)
-		}
-	}
-	stopped := make(chan struct{})
-	go func() { // it ends with the stop, for which the answer below lets the server go
-		defer close(stopped)
-		stop()
-	}()
-	op, data := ws.read()
-	if op != 8 || len(data) < 2 || binary.BigEndian.Uint16(data) != 1001 {
-		t.Errorf("the stop sends frame %d %x, want a close with 1001", op, data)
-	}
-	_ = ws.conn.Close()
-	<-stopped
-}
-
-// Another site's page cannot listen by WebSocket: browsers ask nobody before they open one.
-func TestLive_webSocketOfAnotherSite(t *testing.T) {
-	s := newService(t)
-	a := s.do("GET", "/api/live/ws", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-Websocket-Version", "13",
-		"Sec-Websocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Origin", "https://evil.example")
-	if a.status != 403 {
-		t.Errorf("status %d, want 403: %s", a.status, a.body)
 	}
 }

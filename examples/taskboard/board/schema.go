@@ -36,6 +36,14 @@ var migrations = [...]string{
 		created INTEGER NOT NULL
 	) STRICT;
 	CREATE INDEX files_task ON files (task, id);`,
+	// 3: what was said in the rooms. A room's name may hold any byte, and a packet has its
+	// place in it; number only says which of two came first.
+	`CREATE TABLE journal (
+		number INTEGER PRIMARY KEY,
+		room   BLOB NOT NULL,
+		packet BLOB NOT NULL
+	) STRICT;
+	CREATE INDEX journal_room ON journal (room, number);`,
 }
 
 // migrate brings the schema to the newest version, in one transaction: a process

@@ -1,121 +1,14 @@
 package browser
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
-)
 
-// patience bounds what is started here; nothing waits that long unless it is broken.
-const patience = 5 * time.Minute
+	"github.com/gogeist/geist/examples/internal/browsertest"
+)
 
 // TestBoard runs the scenarios of board.mjs: all, or those whose name has what is in
 // SCENARIO. SHOTS names a directory for screenshots.
 func TestBoard(t *testing.T) {
-	node, browser := tool(t, "node"), tool(t, "chromium", "chromium-browser", "google-chrome")
-	install(t)
-	dir := t.TempDir()
-	program := filepath.Join(dir, "taskboard")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	command(t, "go", "build", "-o", program, "..")
-
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, node, "board.mjs", os.Getenv("SCENARIO"))
-	cmd.Env = append(os.Environ(), "TASKBOARD="+program, "CHROMIUM="+browser, "TMP_DIR="+dir)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the browser first
-	cmd.WaitDelay = 10 * time.Second
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	performed := report(t, bufio.NewScanner(stdout))
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%s board.mjs: %v\n%s", node, err, log.String())
-	}
-	if performed == 0 {
-		t.Error("no scenario was performed")
-	}
-}
-
-// report makes each line of board.mjs a subtest, and returns how many there were.
-func report(t *testing.T, lines *bufio.Scanner) (performed int) {
-	t.Helper()
-	lines.Buffer(nil, 1<<20)
-	for ; lines.Scan(); performed++ {
-		var result struct{ Name, Error string }
-		if err := json.Unmarshal(lines.Bytes(), &result); err != nil {
-			t.Errorf("board.mjs says %q", lines.Text())
-			continue
-		}
-		t.Run(result.Name, func(t *testing.T) {
-			if result.Error != "" {
-				t.Error(result.Error)
-			}
-		})
-	}
-	return performed
-}
-
-// tool finds a program under one of its names.
-func tool(t *testing.T, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatalf("there is no %s: the tests of the page need node 20 or newer, npm and chromium in PATH\n"+
-		".ci/setup installs them where it can; on Debian: apt-get install chromium nodejs npm", strings.Join(names, ", no "))
-	return ""
-}
-
-// install brings what package-lock.json names, unless it is there already.
-func install(t *testing.T) {
-	t.Helper()
-	pinned := version(t, "package.json", `"playwright-core": "([^"]*)"`)
-	there := filepath.Join("node_modules", "playwright-core", "package.json")
-	if _, err := os.Stat(there); err == nil && version(t, there, `"version": "([^"]*)"`) == pinned {
-		return
-	}
-	command(t, tool(t, "npm"), "ci", "--no-audit", "--no-fund")
-}
-
-// version returns what a pattern finds in a file.
-func version(t *testing.T, file, pattern string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(pattern).FindSubmatch(b)
-	if m == nil {
-		t.Fatalf("%s has no %s", file, pattern)
-	}
-	return string(m[1])
-}
-
-func command(t *testing.T, name string, args ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
+	browsertest.Run(t, "board.mjs", "TASKBOARD", "..",
+		"*.mjs", "../../roomserver/browser/proxy.mjs", "../main.go", "../board/*.go", "../page/*", "../../../*.go", "../../../hub/*.go", "../../../client/*.js")
 }

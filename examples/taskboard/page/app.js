@@ -1,20 +1,30 @@
 // The board's page. It reads the tasks once, and from then on hears of every change:
 //
 //	api.js     requests
-//	live.js    the line on which changes come
+//	live.js    the line on which changes come, and messages
 //	tasks.js   what the page knows, whichever way it came
 //	board.js   columns and cards
 //	editor.js  the dialog, with the files
+//	people.js  who is here; name.js: who one is
+//	chat.js    the chat
 
 import { show } from "./board.js";
-import { edit, follow } from "./editor.js";
-import { connect } from "./live.js";
+import { showTypists } from "./chat.js";
+import { edit, follow, showEditors } from "./editor.js";
+import { board, client } from "./live.js";
+import { onPeople } from "./people.js";
 import * as tasks from "./tasks.js";
 import { $, notice } from "./ui.js";
 
 tasks.onChange((id) => {
   show();
   follow(id);
+});
+
+onPeople(() => {
+  show();
+  showEditors();
+  showTypists();
 });
 
 /** Reads tasks by load or reload, and says so if that does not work. */
@@ -27,26 +37,37 @@ async function read(how) {
   }
 }
 
-const words = { connecting: "Connecting", live: "Live", waiting: "Offline" };
-
-connect({
-  event({ event, task, id }) {
-    if (event === "task.changed") tasks.heard(task);
-    else if (event === "task.deleted") tasks.heardDeleted(id);
-    else read(tasks.load); // an import: more than is told one by one
-  },
-  stale: () => read(tasks.reload),
-  state(state) {
-    $("#live").dataset.state = state;
-    $("#live").textContent = words[state];
-  },
+board.on("message", ({ data: { event, task, id } }) => {
+  if (event === "task.changed") tasks.heard(task);
+  else if (event === "task.deleted") tasks.heardDeleted(id);
+  else read(tasks.load); // more than is told one by one, or maybe less
+});
+let joined = false;
+board.on("joined", ({ recovered }) => {
+  if (!joined || !recovered) read(tasks.reload); // what changed before is not told
+  joined = true;
+});
+board.on("gap", () => read(tasks.reload));
+client.on("error", (err) => {
+  // A message without its line in the chat was written before a reload.
+  notice(err.room ? `A message that you wrote before may not have been sent: ${err.message}` : `The server says: ${err.message}`);
 });
 
 // ---- the filter
 
 const filter = $("#filter");
-const wanted = () =>
-  Object.fromEntries([...new FormData(filter)].map(([name, text]) => [name, text.trim()]).filter(([, text]) => text));
+
+/** Returns what the filter selects. What filters is shown. */
+function wanted() {
+  const all = [...new FormData(filter)].map(([name, text]) => [name, text.trim()]).filter(([, text]) => text);
+  if (all.some(([name]) => name !== "q")) showAll(true);
+  return Object.fromEntries(all);
+}
+
+function showAll(yes) {
+  filter.classList.toggle("all", yes);
+  $("#more").ariaExpanded = yes;
+}
 
 let typing;
 filter.oninput = () => {
@@ -59,5 +80,6 @@ filter.onsubmit = (e) => {
   read(() => tasks.load(wanted()));
 };
 
+$("#more").onclick = () => showAll(!filter.classList.contains("all"));
 $("#add").onclick = () => edit();
 read(() => tasks.load(wanted())); // a browser may have kept what stood in the filter

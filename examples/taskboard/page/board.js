@@ -1,12 +1,13 @@
 // The three columns and their cards.
 
+import { editorsOf, peopleAre } from "./people.js";
 import * as tasks from "./tasks.js";
 import { $, notice, attempt } from "./ui.js";
 import { edit, attach } from "./editor.js";
 
 const names = { todo: "To do", doing: "Doing", done: "Done" };
 const order = Object.keys(names);
-const cards = new Map(); // id → { li, shown }: the card, and the task that it shows as text
+const cards = new Map(); // id → { li, shown }: the card, and what it shows as text
 
 /** Shows the tasks. Cards that stay as they are stay the same elements. */
 export function show() {
@@ -48,13 +49,15 @@ function restore(focus) {
 
 /** Returns the card of a task. Only textContent is written: markup in a title stays text. */
 function card(task) {
-  const shown = JSON.stringify(task);
+  const editors = editorsOf(task.id);
+  const shown = JSON.stringify([task, editors]);
   const old = cards.get(task.id);
   if (old?.shown === shown) return old.li;
   const li = $("#card").content.firstElementChild.cloneNode(true);
   cards.set(task.id, { li, shown });
   const at = order.indexOf(task.status);
   li.dataset.id = task.id;
+  $(".editing", li).textContent = editors.length ? `${peopleAre(editors)} editing this` : "";
   $(".title", li).textContent = task.title;
   $(".title", li).onclick = () => edit(tasks.get(task.id));
   $(".owner", li).textContent = task.owner;
@@ -68,6 +71,7 @@ function card(task) {
   $(".files", li).textContent = task.files === 1 ? "1 file" : `${task.files} files`;
   $(".files", li).hidden = !task.files;
   $(".files", li).onclick = () => edit(tasks.get(task.id), "files");
+  if (task.version === 0) return underWay(li);
   step($(".back", li), task, order[at - 1], (name) => `← ${name}`);
   step($(".forth", li), task, order[at + 1], (name) => `${name} →`);
   $(".delete", li).ariaLabel = `Delete ${task.title}`;
@@ -75,6 +79,15 @@ function card(task) {
     if (confirm(`Delete “${task.title}”?`)) attempt(() => tasks.remove(tasks.get(task.id)));
   };
   draggable(li, task);
+  return li;
+}
+
+/** A task that the server has not taken yet cannot be changed. */
+function underWay(li) {
+  li.ariaBusy = "true";
+  li.draggable = false;
+  for (const button of li.querySelectorAll("button")) button.disabled = true;
+  $(".actions", li).remove();
   return li;
 }
 

@@ -1,10 +1,13 @@
 // The dialog in which a task is written, and its files are attached. While it is open,
 // others may change the task: what the user has not touched follows, what both have
-// changed is said, and the user's stays.
+// changed is said, and the user's stays. A save closes it at once; if the server refuses,
+// it comes back with what was written.
 
 import { api, sendFiles } from "./api.js";
+import { showOthers } from "./live.js";
+import { editorsOf, peopleAre } from "./people.js";
 import * as tasks from "./tasks.js";
-import { $, sizeText } from "./ui.js";
+import { $, notice, sizeText } from "./ui.js";
 
 const editor = $("#editor");
 const form = $("form", editor);
@@ -26,7 +29,15 @@ export function edit(task, part) {
   showFiles([]);
   if (task) loadFiles();
   if (!editor.open) editor.showModal();
+  showOthers({ editing: task?.id });
+  showEditors();
   (part === "files" ? $("#pick") : fields.title).focus();
+}
+
+/** Shows who else edits the task. */
+export function showEditors() {
+  const names = edited && editor.open ? editorsOf(edited.id) : [];
+  $(".editing", editor).textContent = names.length ? `${peopleAre(names)} editing this, too.` : "";
 }
 
 /** The texts of the fields for a task. */
@@ -71,32 +82,53 @@ function rebase(task) {
   if (filesChanged) loadFiles();
 }
 
-form.onsubmit = async (e) => {
+form.onsubmit = (e) => {
   e.preventDefault();
   const before = textsOf(edited);
+  const texts = Object.fromEntries(Object.keys(before).map((name) => [name, fields[name].value]));
   const body = {};
   for (const name of Object.keys(before)) {
-    if (!edited || fields[name].value !== before[name]) body[name] = valueFor(name, fields[name].value);
+    if (!edited || texts[name] !== before[name]) body[name] = valueFor(name, texts[name]);
   }
-  try {
-    if (!edited) {
-      const task = await api("POST", "/api/tasks", { body });
-      tasks.heard(task);
-      if (!waiting.length) return editor.close();
-      const files = waiting;
-      edit(task, "files");
-      return attach(files);
-    }
-    if (Object.keys(body).length) {
-      tasks.heard(await api("PATCH", `/api/tasks/${edited.id}`, { body, version: edited.version }));
-    }
-    editor.close();
-  } catch (err) {
-    wrong(err.errors?.length ? err.errors : [{ pointer: "", detail: err.message }]);
-    if (err.status !== 412) return;
-    rebase(await api("GET", `/api/tasks/${edited.id}`)); // which the filter may hide
-  }
+  if (!texts.title.trim()) return wrong([{ pointer: "#/title", detail: "must not be empty" }]);
+  if (!edited && waiting.length) return saveWithFiles(body);
+  const task = edited;
+  editor.close();
+  if (!task) tasks.add(body).catch((err) => back(null, texts, err));
+  else if (Object.keys(body).length) tasks.update(task, body).catch((err) => back(task, texts, err));
 };
+
+/** Makes a task, and sends what waits for it. */
+async function saveWithFiles(body) {
+  try {
+    const task = await api("POST", "/api/tasks", { body });
+    tasks.heard(task);
+    const files = waiting;
+    edit(task, "files");
+    attach(files);
+  } catch (err) {
+    refused(err);
+  }
+}
+
+/** Opens the dialog again with what was written, since the server has refused it. */
+async function back(task, texts, err) {
+  if (editor.open) return notice(`“${texts.title}” was not saved: ${err.message}`);
+  edit(task);
+  fill(texts);
+  refused(err);
+  if (err.status !== 412) return;
+  try {
+    const now = await api("GET", `/api/tasks/${task.id}`); // which the filter may hide
+    if (editor.open && edited?.id === task.id) rebase(now);
+  } catch (err) {
+    refused(err);
+  }
+}
+
+function refused(err) {
+  wrong(err.errors?.length ? err.errors : [{ pointer: "", detail: err.message }]);
+}
 
 /** Shows each problem of a 422 beside its field: "#/tags/1" belongs to tags. */
 function wrong(errors) {
@@ -109,6 +141,7 @@ function wrong(errors) {
 
 $("button[value=cancel]", editor).onclick = () => editor.close();
 editor.onclose = () => {
+  showOthers({ editing: undefined });
   for (const upload of uploads) upload.abort();
 };
 

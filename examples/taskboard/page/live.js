@@ -1,78 +1,79 @@
-// The line on which the server tells of every change, to all open pages at once. It comes
-// back by itself, as Server-Sent Events or, with ?live=ws, as a WebSocket. Of the former a
-// browser keeps at most six to a server over HTTP/1.1: who needs more pages takes the latter.
+// The line to the server: two rooms on one connection, which geist.js keeps, and which goes on
+// where it broke off. In the room "board" the server tells every change, and pages show
+// what their people do; in "chat" people talk. It is a WebSocket where one gets through,
+// else Server-Sent Events; with ?live=sse always the latter.
 
-const shortest = 500; // milliseconds until the first try again
-const longest = 10_000;
+import { connect } from "./geist.js";
+import { myName, onMyName } from "./name.js";
+import { $ } from "./ui.js";
 
-/**
- * Keeps a line open. event(message) gets each change; stale() is called when changes may
- * have been missed, so that the tasks must be read anew, and also at first; state(text)
- * gets "connecting", "live" or "waiting".
- */
-export function connect({ event, stale, state }) {
-  const open = new URLSearchParams(location.search).get("live") === "ws" ? socket : stream;
-  let wait = shortest;
-  let timer;
-  const start = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    state("connecting");
-    open({ event, stale, up, down });
-  };
-  const up = () => {
-    wait = shortest;
-    state("live");
-  };
-  const down = () => {
-    state("waiting");
-    clearTimeout(timer);
-    timer = setTimeout(start, wait * (0.5 + Math.random())); // not all pages at the same moment
-    wait = Math.min(wait * 2, longest);
-  };
-  // Somebody who looks again, or is back on the net, does not want to wait.
-  const now = () => timer && start();
-  addEventListener("online", now);
-  document.addEventListener("visibilitychange", () => document.hidden || now());
-  start();
+const wanted = new URLSearchParams(location.search).get("live");
+
+// A duplicate of a tab begins with a copy of its storage. It must not send what the other
+// sends, too: only a page that was left, or is loaded again, goes on with what it had.
+const [{ type }] = performance.getEntriesByType("navigation");
+if (sessionStorage.getItem("open") && type !== "reload" && !document.wasDiscarded) sessionStorage.clear();
+addEventListener("pageshow", () => sessionStorage.setItem("open", "yes"));
+addEventListener("pagehide", () => sessionStorage.removeItem("open"));
+
+export const client = connect("/rt", {
+  token: async () => myName(),
+  transports: wanted === "sse" ? ["sse"] : ["ws", "sse"],
+  storage: sessionStorage, // what is not sent yet outlives a reload
+  key: "taskboard",
+});
+
+// Both begin anew with the page, which reads the tasks, and shows the last of what was said.
+export const board = client.join("board", { since: null, presence: true, show: {} });
+export const chat = client.join("chat", { last: 50 });
+
+onMyName(() => client.reconnect()); // the server learns a name when a connection begins
+
+// ---- what this page's user does
+
+let doing = {};
+let shown = "{}"; // as the server has it, or will; "" if it may not
+
+/** Shows the others what this page's user does: { editing: id, typing: true }. */
+export function showOthers(what) {
+  doing = { ...doing, ...what };
+  tell();
 }
 
-let seen = ""; // id of the last event, from which a stream goes on
-
-/**
- * Server-Sent Events. Who comes back says which event it has seen last, and the server sends
- * what was missed, or a gap; who has seen none reads all tasks. An EventSource would come
- * back by itself, but not after an answer that is no stream, as that of a server which goes
- * down: so the page does it.
- */
-function stream({ event, stale, up, down }) {
-  const source = new EventSource(`/api/live${seen && `?lastEventId=${encodeURIComponent(seen)}`}`);
-  const got = (e) => {
-    seen = e.lastEventId;
-    event(JSON.parse(e.data));
-  };
-  for (const name of ["task.changed", "task.deleted", "tasks.imported"]) source.addEventListener(name, got);
-  source.addEventListener("gap", (e) => {
-    seen = e.lastEventId;
-    stale();
-  });
-  source.onopen = () => {
-    up();
-    if (!seen) stale();
-  };
-  source.onerror = () => {
-    source.close();
-    down();
-  };
+// Without a line there is nobody to show it to.
+function tell() {
+  const now = JSON.stringify(doing);
+  if (client.state !== "open" || now === shown) return;
+  shown = now;
+  board.show(doing).catch(() => (shown = "")); // the next says it, too
 }
 
-/** A WebSocket, which cannot say what it has missed: the page reads all tasks anew. */
-function socket({ event, stale, up, down }) {
-  const ws = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live/ws`);
-  ws.onopen = () => {
-    up();
-    stale();
-  };
-  ws.onmessage = (e) => event(JSON.parse(e.data));
-  ws.onclose = down;
+// ---- how the line is
+
+const line = $("#live");
+let lost = false; // it was open before
+let waiting = 0; // messages that are not sent
+
+function say() {
+  const live = client.state === "open" && navigator.onLine;
+  const wait = waiting === 1 ? ": 1 message waits" : waiting ? `: ${waiting} messages wait` : "";
+  line.dataset.state = live ? "live" : lost ? "waiting" : "connecting";
+  if (live) line.textContent = "Live";
+  else if (client.state === "closed") line.textContent = "Reload the page";
+  else if (!navigator.onLine) line.textContent = `Offline${wait}`;
+  else line.textContent = `${lost ? "Reconnecting" : "Connecting"}${wait || "…"}`;
+}
+
+client.on("state", () => {
+  lost ||= client.state === "open";
+  say();
+  tell();
+});
+addEventListener("online", say);
+addEventListener("offline", say);
+
+/** Says how many messages wait to be sent. */
+export function wait(count) {
+  waiting = count;
+  say();
 }

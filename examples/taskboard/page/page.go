@@ -9,9 +9,10 @@ import (
 	"fmt"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/client"
 )
 
-//go:embed index.html *.js style.css icon.svg
+//go:embed index.html *.js *.css icon.svg
 var files embed.FS
 
 // served are the files, where each is served, and as what.
@@ -20,10 +21,15 @@ var served = []struct{ path, file, contentType string }{
 	{"/app.js", "app.js", "text/javascript; charset=utf-8"},
 	{"/api.js", "api.js", "text/javascript; charset=utf-8"},
 	{"/board.js", "board.js", "text/javascript; charset=utf-8"},
+	{"/chat.js", "chat.js", "text/javascript; charset=utf-8"},
 	{"/editor.js", "editor.js", "text/javascript; charset=utf-8"},
+	{"/geist.js", "geist.js", "text/javascript; charset=utf-8"},
 	{"/live.js", "live.js", "text/javascript; charset=utf-8"},
+	{"/name.js", "name.js", "text/javascript; charset=utf-8"},
+	{"/people.js", "people.js", "text/javascript; charset=utf-8"},
 	{"/tasks.js", "tasks.js", "text/javascript; charset=utf-8"},
 	{"/ui.js", "ui.js", "text/javascript; charset=utf-8"},
+	{"/people.css", "people.css", "text/css; charset=utf-8"},
 	{"/style.css", "style.css", "text/css; charset=utf-8"},
 	{"/icon.svg", "icon.svg", "image/svg+xml"},
 }
@@ -36,13 +42,21 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Register adds the routes of the page to r.
 func Register(r geist.Router) error {
 	for _, f := range served {
-		body, err := files.ReadFile(f.file)
+		body, err := read(f.file)
 		if err != nil {
 			return fmt.Errorf("page: %w", err)
 		}
 		r.GET(f.path, serve(f.contentType, body))
 	}
 	return nil
+}
+
+// read returns a file of the page, or the client of the rooms, which comes with geist.
+func read(file string) ([]byte, error) {
+	if file == "geist.js" {
+		return client.JS(), nil
+	}
+	return files.ReadFile(file)
 }
 
 // serve answers with a file that changes only with the program. Browsers keep it,

@@ -65,7 +65,7 @@ func TestPage_servesAndRevalidates(t *testing.T) {
 	for _, f := range served {
 		t.Run(f.file, func(t *testing.T) {
 			res, body := get(t, "GET", base+f.path, "")
-			want, err := files.ReadFile(f.file)
+			want, err := read(f.file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +105,17 @@ func TestPage_needsNoOtherServer(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(html, -1) {
 		if !paths[m[1]] {
 			t.Errorf("the page asks for %q, which is not served", m[1])
+		}
+	}
+	for _, f := range served {
+		module, err := read(f.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^import .*"\./([^"]*)";$`).FindAllStringSubmatch(string(module), -1) {
+			if !paths["/"+m[1]] {
+				t.Errorf("%s imports %q, which is not served", f.file, m[1])
+			}
 		}
 	}
 	if strings.Contains(html, " style=") || strings.Contains(html, " onclick=") || strings.Contains(html, "<style") {
