@@ -119,16 +119,13 @@ func (b *builder) channel(r *route, servers []asyncServer) *object {
 	}
 	o.add("parameters", parameters)
 	o.add("tags", tagRefs(r.tags))
-	query, header := b.handshake(r)
-	switch r.Kind {
-	case geist.RouteWebSocket:
+	if r.Kind == geist.RouteWebSocket {
+		query, header := b.handshake(r)
 		ws := obj("method", "GET")
 		ws.add("query", query)
 		ws.add("headers", header)
 		ws.set("bindingVersion", "0.1.0")
 		o.set("bindings", obj("ws", ws))
-	default:
-		o.set("x-geist-events", true)
 	}
 	return o
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/swagger"
 )
 
@@ -148,6 +149,36 @@ func TestDocuments_yamlIsTheJSON(t *testing.T) {
 		}
 		if !reflect.DeepEqual(fromYAML, fromJSON) {
 			t.Errorf("%s: the documents differ", name)
+		}
+	}
+}
+
+// Strings that YAML might read as something else come back as they were.
+func TestDocuments_yamlStrings(t *testing.T) {
+	texts := []string{
+		"plain", "a: b", "a #b", "#a", "- a", "a\nb", "\ttab", " lead", "trail ", "yes", "No", "on", "null", "~", "true", "y", "1", "1.5", "0x1F", "1e3", ".5", "1_000", "12:30:45", "2024-02-29",
+		"inf", ".inf", "NaN", "'a'", `"a"`, `a\b`, "{a}", "[a]", "a, b", "*a", "&a", "!a", "%a", "@a", "`a`", "|", ">", "?", "? a", ":", "a:", "=", "<<", "---", "...", "\u2028", "\u0085", "\x00", "\x7f", "Zoë", "日本", "😀", "\ufeff", "\r\n",
+	}
+	cfg := swagger.Config{Title: "T", Version: "1"}
+	for _, text := range texts {
+		cfg.Tags = append(cfg.Tags, swagger.Tag{Name: text, Description: text})
+	}
+	written, err := swagger.Document(geist.New(), cfg, swagger.OpenAPIYAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Tags []struct{ Name, Description any }
+	}
+	if err := yaml.Unmarshal(written, &doc); err != nil {
+		t.Fatalf("%v\n%s", err, written)
+	}
+	if len(doc.Tags) != len(texts) {
+		t.Fatalf("got %d tags, want %d", len(doc.Tags), len(texts))
+	}
+	for i, text := range texts {
+		if doc.Tags[i].Name != text || doc.Tags[i].Description != text {
+			t.Errorf("%q came back as %#v", text, doc.Tags[i])
 		}
 	}
 }
