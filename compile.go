@@ -70,6 +70,8 @@ type routes struct {
 	infos  []RouteInfo
 	origin []*Route // of infos, one to one
 	named  map[string][]*pattern
+
+	shown []func() // what hooks of OnRoutes want to be called when these routes serve
 }
 
 // table is the routes of one host: a tree a method, and one of all patterns that

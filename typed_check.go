@@ -288,8 +288,11 @@ func (w *typeWalk) value(t reflect.Type, path string) {
 		w.value(t.Field(optValue).Type, path)
 		return
 	}
-	if w.formed(t) {
+	if w.formed(t) || w.seen[t] {
 		return
+	}
+	if t.Name() != "" && t.Kind() != reflect.Struct {
+		w.seen[t] = true // type Tree []Tree leads to itself
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Array, reflect.Slice:

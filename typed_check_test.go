@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/geisttest"
 )
 
 // nothing is a typed handler whose types alone matter.
@@ -214,3 +215,18 @@ func TestCheck_typedRecursion(t *testing.T) {
 
 // fine is a plain handler.
 func fine(c *geist.Ctx) error { return c.NoContent() }
+
+// Types that lead back to themselves without a struct between are walked once.
+func TestTyped_typesThatHoldThemselves(t *testing.T) {
+	type list []list
+	type tree map[string]*tree
+	type in struct {
+		List list `json:"list"`
+		Tree tree `json:"tree"`
+	}
+	app := geist.New()
+	geist.Post(app, "/", func(_ *geist.Ctx, v *in) (*in, error) { return v, nil })
+	c := geisttest.New(t, app)
+	c.POST("/").Header("Content-Type", "application/json").BodyString(`{"list":[[],[[]]],"tree":{"a":{"b":null}}}`).Do().Status(200).
+		BodyContains(`{"list":[[],[[]]],"tree":{"a":{"b":null}}}`)
+}

@@ -11,7 +11,7 @@ import (
 // fieldTags are the tags that the engine reads, and those that only describe.
 var fieldTags = []string{
 	"path", "uri", "query", "header", "cookie", "form", "json", "xml", "validate", "binding", "default", "layout",
-	"time_format", "time_location", "collection_format", "doc", "example", "deprecated",
+	"time_format", "time_location", "collection_format", "doc", "example", "deprecated", "readOnly", "writeOnly",
 }
 
 // foreignTags are what other frameworks call something that is here called otherwise.
