@@ -10,4 +10,6 @@ import (
 
 // TestClient runs the scenarios of client.mjs: all, or those whose name has what is in
 // SCENARIO.
-func TestClient(t *testing.T) { browsertest.Run(t, "client.mjs", "ROOMSERVER", "..", "*.mjs", "../*.go") }
+func TestClient(t *testing.T) {
+	browsertest.Run(t, "client.mjs", "ROOMSERVER", "..", "*.mjs", "../*.go")
+}
