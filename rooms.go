@@ -122,7 +122,7 @@ func takeFrames(c *Ctx) error {
 	if !ok {
 		return errNotFrames
 	}
-	for _, frame := range frames {
+	for frame := range frames {
 		if len(frame) > s.policy.MaxFrame {
 			return errFrameTooLong
 		}
@@ -134,7 +134,7 @@ func takeFrames(c *Ctx) error {
 		return err
 	}
 	defer s.leave()
-	for _, frame := range frames {
+	for frame := range frames {
 		if s.isOver() {
 			break // it has said bye
 		}

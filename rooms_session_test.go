@@ -157,6 +157,7 @@ func TestRooms_renewal(t *testing.T) {
 func TestRooms_policyErrors(t *testing.T) {
 	errs := map[string]error{
 		"refused":  hub.Refuse("no_credit", "you have no credit"),
+		"no code":  hub.Refuse("", "just no"),
 		"wrapped":  fmt.Errorf("the bank: %w", hub.Refuse("no_credit", "you have no credit")),
 		"401":      geist.NewError(401, "who?"),
 		"403":      geist.NewError(403, "no"),
@@ -170,7 +171,7 @@ func TestRooms_policyErrors(t *testing.T) {
 		"backbone": fmt.Errorf("secret: %w", hub.ErrBackplane),
 	}
 	want := map[string]string{
-		"refused": `"no_credit","you have no credit"`, "wrapped": `"no_credit","you have no credit"`,
+		"refused": `"no_credit","you have no credit"`, "wrapped": `"no_credit","you have no credit"`, "no code": `"denied","just no"`,
 		"401": `"unauthorized","who?"`, "403": `"denied","no"`, "404": `"denied","no"`, "409": `"denied","taken"`, "429": `"rate","slowly"`,
 		"500": `"internal","the server has failed"`, "503": `"unavailable","try later",{"retry":"*"}`, "plain": `"internal","the server has failed"`,
 		"rooms": `"too_many_rooms","*"`, "backbone": `"unavailable","*",{"retry":"*"}`, "panic": `"internal","the server has failed"`, "nil error": `"internal","the server has failed"`,
