@@ -82,6 +82,9 @@ type session struct {
 	timer   wheel.Timer
 	recheck atomic.Bool // somebody is going to
 
+	before *session // guarded by sessions.mu; had the key before
+	idle   bool     // guarded by sessions.mu; it has ended, and nobody has the turn
+
 	mu      sync.Mutex
 	asks    map[uint64]chan<- []byte // guarded by mu
 	lastAsk uint64                   // guarded by mu
@@ -226,6 +229,7 @@ func (s *session) replace(ctx context.Context) error {
 	if s.conn != nil {
 		s.conn.Ended(hubwire.Key{}) // so that the new one does not count beside it
 	}
+	s.live.sessions.rest(s)
 	s.leave()
 	return nil
 }
