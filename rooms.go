@@ -133,12 +133,12 @@ func takeFrames(c *Ctx) error {
 	case err != nil:
 		return err
 	}
-	defer s.leave()
+	s.leave() // at once: what expires, or Recheck, need not wait for a whole POST
 	for frame := range frames {
 		if s.isOver() {
 			break // it has said bye
 		}
-		s.receive(roomwire.Parse(frame))
+		s.handle(roomwire.Parse(frame))
 	}
 	c.rc.Response.SetStatusCode(fasthttp.StatusAccepted)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
@@ -301,4 +303,30 @@ func TestRooms_requestWhileBusy(t *testing.T) {
 		t.Errorf("Request: %v, want ErrConnClosed", err)
 	}
 	wg.Wait()
+}
+
+// Who is banned while a POST of several commands is taken need not be kept until its end.
+func TestRooms_recheckWithinAPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newRoomHub()
+		p := openPolicy()
+		p.User = "ada"
+		banned := false
+		p.Join = func(context.Context, *hub.JoinRequest) error {
+			if banned {
+				return hub.Refuse("denied", "banned")
+			}
+			return nil
+		}
+		p.Call = func(ctx context.Context, _ *hub.CallRequest) ([]byte, error) {
+			banned = true
+			err := h.Recheck(ctx, "ada")
+			time.Sleep(time.Second) // meanwhile Recheck waits
+			return nil, err
+		}
+		r := openRoom(t, newRooms(t, h, p), "events", "/rt")
+		r.greet(`["hello"]`)
+		r.post(`[["join",1,"a"],["call",2,"ban"],["ping",3]]`).Status(202)
+		r.want(`["joined",1,"a",{}]`, `["ok",2]`, `["left","a","denied","banned"]`, `["ok",3]`)
+	})
 }
