@@ -13,8 +13,9 @@ import (
 	"github.com/gogeist/geist/internal/roomwire"
 )
 
-// authorLength is how many characters of a hash name an author.
-const authorLength = 8
+// authorLength is how many characters of a hash name an author: 96 bits, so that nobody finds a
+// secret that is another's author, or that of one of a million others.
+const authorLength = 16
 
 // greet answers hello.
 func (s *session) greet(c *roomwire.Command) {
