@@ -56,8 +56,8 @@ import (
 //
 // default:"…" is what a field that is still zero holds unless something is sent; for
 // slices it is split at commas. binding:"required" asks for presence: zero values
-// are fine, null is not, except for an Opt. Other rules in Gin's binding tag are for
-// a validator. In XML and codecs a zero value counts as missing.
+// are fine, null is not, except for an Opt. Config.Validator, if there is one, then
+// checks v by its rules, unless the body has problems already. In XML and codecs a zero value counts as missing.
 //
 // # Errors
 //
@@ -159,6 +159,13 @@ type binding struct {
 	problems []FieldError
 	seen     []uint8 // what has set each row: a source plus one, or sentInBody
 	scan     jsonScan
+	data     []byte // the document, where it is JSON
+	message  bool   // the document is a message of a connection, not a body
+
+	// Of the type and the engine that were asked about last.
+	ruledType   *fieldTable
+	ruledEngine *Engine
+	hasRules    bool
 }
 
 const sentInBody = uint8(numSources) + 1
@@ -169,6 +176,13 @@ func (c *Ctx) bind(t *fieldTable, v any, root reflect.Value) error {
 		b = &binding{c: c}
 		c.binding = b
 	}
+	b.start(t, v, root)
+	err := b.run()
+	return b.end(err)
+}
+
+// start begins to bind to v.
+func (b *binding) start(t *fieldTable, v any, root reflect.Value) {
 	b.t, b.v, b.root, b.format, b.problems = t, v, root, formatNone, nil
 	if n := len(t.fields); n <= cap(b.seen) {
 		b.seen = b.seen[:n]
@@ -176,8 +190,14 @@ func (c *Ctx) bind(t *fieldTable, v any, root reflect.Value) error {
 	} else {
 		b.seen = make([]uint8, n, max(n, 16))
 	}
-	err := b.run()
-	b.v, b.root = nil, reflect.Value{} // they are the handler's
+}
+
+// end asks the validator and returns what is wrong.
+func (b *binding) end(err error) error {
+	if err == nil && b.c.engine.set.Validator != nil {
+		err = b.validate()
+	}
+	b.v, b.root, b.data = nil, reflect.Value{}, nil // they are the handler's
 	if err != nil {
 		return err
 	}
@@ -232,8 +252,16 @@ func invalid(problems []FieldError) *Error {
 // fail notes a problem of a row.
 func (b *binding) fail(f *field, s source, detail string) {
 	if len(b.problems) < maxProblems {
-		b.problems = append(b.problems, FieldError{In: sourceTags[s], Name: f.names[s], Detail: detail})
+		b.problems = append(b.problems, FieldError{In: b.called(s), Name: f.names[s], Detail: detail})
 	}
+}
+
+// called returns what a source is called in problems: without a body, forms are queries.
+func (b *binding) called(s source) string {
+	if s == fromForm && b.format == formatQuery {
+		s = fromQuery
+	}
+	return sourceTags[s]
 }
 
 func (b *binding) setDefaults() {
@@ -295,7 +323,7 @@ func (b *binding) path() error {
 		name := f.names[fromPath]
 		value := b.c.Param(name)
 		if value != "" {
-			b.set(f, fromPath, text{b: unsafestring.Bytes(value), c: b.c})
+			b.set(f, fromPath, text{b: unsafestring.Bytes(value), c: b.c, kept: true})
 		} else if !b.c.routeHas(name) {
 			return fmt.Errorf("geist: %s: field %s: route %s has no parameter %q", b.t.typ, f.path, b.c.Pattern(), name)
 		}
@@ -332,7 +360,7 @@ func (b *binding) checkRequired() {
 			}
 			if b.format == formatJSON && !walked {
 				walked = true
-				b.walk(b.c.rc.Request.Body(), true)
+				b.walk(b.data, true)
 				if b.seen[f.row] != 0 {
 					continue
 				}
@@ -344,12 +372,7 @@ func (b *binding) checkRequired() {
 
 // missing reports a row that is required, at the place where it is looked for first.
 func (b *binding) missing(f *field, document bool) {
-	s := numSources
-	for i := range numSources {
-		if f.names[i] != "" && (s == numSources || s == fromForm) {
-			s = i
-		}
-	}
+	s := f.source()
 	switch {
 	case document || s == numSources:
 		if len(b.problems) < maxProblems {
@@ -358,4 +381,15 @@ func (b *binding) missing(f *field, document bool) {
 	default:
 		b.fail(f, s, detailRequired)
 	}
+}
+
+// source returns where a row is looked for first, or numSources if only in documents.
+func (f *field) source() source {
+	s := numSources
+	for i := range numSources {
+		if f.names[i] != "" && (s == numSources || s == fromForm) {
+			s = i
+		}
+	}
+	return s
 }

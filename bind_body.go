@@ -121,6 +121,9 @@ func (c *Ctx) isForm(contentType []byte) bool {
 
 // readable explains why a body could not be decoded if it is compressed.
 func (b *binding) readable() error {
+	if b.message {
+		return nil
+	}
 	encoding := b.c.rc.Request.Header.Peek(fasthttp.HeaderContentEncoding)
 	if len(encoding) > 0 && !equalFold(unsafestring.String(encoding), "identity") {
 		return b.c.refuseEncoding()

@@ -13,6 +13,7 @@ import (
 
 // json binds a JSON document.
 func (b *binding) json(data []byte) error {
+	b.data = data
 	if err := b.scanJSON(data); err != nil {
 		return err
 	}

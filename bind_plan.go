@@ -133,7 +133,8 @@ var typeUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 func (tab *fieldTable) look(seen map[reflect.Type]bool, members []*field) error {
 	for _, f := range members {
 		t := f.typ
-		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map || isOpt(t) {
+		for !seen[t] && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map || isOpt(t)) {
+			seen[t] = true // type Tree []Tree leads to itself
 			if isOpt(t) {
 				t = t.Field(optValue).Type
 			} else {

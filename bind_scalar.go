@@ -143,10 +143,14 @@ type text struct {
 	b     []byte
 	c     *Ctx // whose arena keeps strings; nil for defaults, which are constants
 	moved bool // b is a buffer that the next value overwrites, not the request itself
+	kept  bool // b is what Ctx.Param has returned, a string of its own already
 }
 
 // string returns the text as a string that stays valid, as [Ctx.Query] does.
 func (t text) string() string {
+	if t.kept {
+		return unsafestring.String(t.b)
+	}
 	if t.c == nil || t.moved && t.c.server.set.UnsafeStrings {
 		return string(t.b)
 	}

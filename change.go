@@ -123,8 +123,12 @@ func (e *Engine) lineage(seen []*Engine) []*Engine {
 	return seen
 }
 
-// publish makes rs the routes of e and tells the OnRoute hooks what is new.
+// publish makes rs the routes of e, and tells the hooks of OnRoutes, and those of OnRoute
+// what is new.
 func (e *Engine) publish(rs *routes) {
+	for _, f := range rs.shown {
+		f()
+	}
 	known := map[*Route]bool{}
 	if old := e.routes.Swap(rs); old != nil {
 		for _, r := range old.origin {

@@ -70,6 +70,8 @@ type routes struct {
 	infos  []RouteInfo
 	origin []*Route // of infos, one to one
 	named  map[string][]*pattern
+
+	shown []func() // what hooks of OnRoutes want to be called when these routes serve
 }
 
 // table is the routes of one host: a tree a method, and one of all patterns that
@@ -129,12 +131,14 @@ type compiler struct {
 	problems *[]string
 	implied  []implied
 	hasFiles bool
+	schemes  map[string]SecurityScheme // of the routes, by name
 }
 
 // level is what a scope inherits from those around it.
 type level struct {
 	host     string
 	prefix   string
+	mounted  string // the part of prefix at which the engine is mounted
 	chain    []Handler
 	onError  ErrorHandler
 	notFound Handler
@@ -159,10 +163,11 @@ func compileAt(e *Engine, at level, stack []*Engine, problems *[]string) *routes
 		routes:   &routes{engine: e, method: methodNames[:], named: map[string][]*pattern{}},
 		tables:   map[string]*table{},
 		gets:     map[*table][]*endpoint{},
+		schemes:  map[string]SecurityScheme{},
 		problems: problems,
 	}
 	c.collectMethods(e)
-	at.host = ""
+	at.host, at.mounted = "", at.prefix
 	c.routes.onError = c.onError(level{onError: nearer(e.reg.onError, at.onError)})
 	c.table("") // even an engine without routes answers 404
 	c.walk(&e.scope, at)
@@ -354,6 +359,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 	c.nameRoute(r, patterns)
 	full := patterns[len(patterns)-1]
 	options := c.options(r, at, full.src)
+	c.typed(r, at, options, full)
 	chain := options.chain(at.chain, r.handlers)
 	for _, method := range r.methods {
 		if !validToken(method) {
@@ -370,7 +376,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 			}
 			c.insert(at.host, method, p, ep)
 		}
-		c.describe(r, at, method, full, chain)
+		c.describe(r, at, method, full, options, len(chain)-1)
 	}
 }
 
@@ -384,16 +390,6 @@ func (c *compiler) nameRoute(r *Route, patterns []*pattern) {
 		return
 	}
 	c.routes.named[r.name] = patterns
-}
-
-// describe lists a route for one method.
-func (c *compiler) describe(r *Route, at level, method string, full *pattern, chain []Handler) {
-	c.routes.infos = append(c.routes.infos, RouteInfo{
-		Method: method, Host: at.host, Pattern: full.src, Name: r.name,
-		Params: slices.Clone(full.names), Handler: handlerName(r.endpoint()),
-		Middleware: len(chain) - 1, Source: r.place,
-	})
-	c.routes.origin = append(c.routes.origin, r)
 }
 
 // patterns parses the full pattern of a path at a prefix and reports what is wrong.
@@ -558,10 +554,10 @@ func (c *compiler) addHead(t *table) {
 // endpoint returns the function that answers, for display.
 func (r *Route) endpoint() any {
 	switch {
-	case r.socket != nil:
-		return r.socket
 	case r.shown != nil:
 		return r.shown
+	case r.socket != nil:
+		return r.socket
 	}
 	return r.handlers[len(r.handlers)-1]
 }

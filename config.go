@@ -115,6 +115,11 @@ type Config struct {
 	// them.
 	StrictJSON bool
 
+	// Validator checks what Ctx.Bind and typed handlers are given, by the rules in its
+	// tags (422). Nil checks nothing: then a typed handler whose input has validate tags
+	// fails at start. validate.New makes one.
+	Validator Validator
+
 	// TrailingSlash says what happens to paths that are a slash away from a route.
 	// Zero means SlashRedirect.
 	TrailingSlash SlashPolicy

@@ -48,6 +48,7 @@ type Ctx struct {
 	hiddenDots bool // raw has dot segments that were encoded
 	returned   bool // dispatch has returned: nothing panicked
 	single     bool // there is no arena: strings are to be kept for long, and are few
+	replied    bool // a Reply has been sent
 
 	hostParam string
 	hostValue string
@@ -291,7 +292,7 @@ func (c *Ctx) release() {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.clean, c.returned, c.single = false, false, false, false
+	c.dots, c.clean, c.returned, c.single, c.replied = false, false, false, false, false
 	e.pool.Put(c)
 }
 

@@ -25,6 +25,7 @@ const (
 	mimeTextXML   = "text/xml"
 	mimeForm      = "application/x-www-form-urlencoded"
 	mimeMultipart = "multipart/form-data"
+	mimeProblem   = "application/problem+json"
 )
 
 // Status sets the response's status code and returns c, for answers that set none
@@ -142,7 +143,7 @@ func (c *Ctx) XML(code int, v any) error {
 func (c *Ctx) encode(codec Codec, code int, contentType string, v any) error {
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON}
+	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON && contentType != mimeProblem}
 	if err := codec.Encode(&c.encoded, v); err != nil {
 		resp.ResetBody()
 		media, _, _ := strings.Cut(contentType, ";")

@@ -53,6 +53,13 @@
 // from the part that its tag names and from no other. What does not fit is answered
 // with every problem at once. [Opt] tells a field that is missing from one that is zero.
 //
+// # Typed handlers
+//
+// [Get], [Post], [Put], [Patch] and [Delete] take func(c *Ctx, in *In) (Out, error): the
+// engine binds In, asks Config.Validator, and encodes Out. Functions [WS] and [SSE] do the same for messages.
+// [Engine.Routes] tells what they take and give, with what options such as [Returns] and
+// [Tags] add.
+//
 // # WebSocket
 //
 // [Engine.WS] registers a route whose handler gets a [Conn]. The chain runs first; the
@@ -107,6 +114,7 @@
 //	store/file           a store in a directory, for development
 //	store/sqlite         a store in an SQLite file, a module of its own
 //	store/storetest      tests that every store passes
+//	swagger              OpenAPI and AsyncAPI documents of the routes
 //	client               the client of rooms for browsers and Node, to be served
 //	client/go            a client of rooms for services and tests, a module of its own
 //	geisttest            tests of an application, in memory, without a port

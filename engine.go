@@ -38,6 +38,7 @@ type Engine struct {
 
 	pool     sync.Pool // of *Ctx
 	tables   sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
+	ruled    sync.Map  // of *ruled by reflect.Type: what the validator knows of types
 	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
 	watcher  peerwatch.Watcher
 	live     server
@@ -50,6 +51,7 @@ type hooks struct {
 	listen   []func(net.Addr)
 	shutdown []func(context.Context) error
 	route    []func(RouteInfo)
+	routes   []func([]RouteInfo) (func(), error)
 
 	connect    []func(*Ctx) error
 	disconnect []func(hub.ConnID, error)
@@ -287,6 +289,9 @@ func (e *Engine) freeze() error {
 // build compiles the routes of e, or reports all its problems. The family must be locked.
 func (e *Engine) build() (*routes, error) {
 	rs, problems := compile(e)
+	if len(problems) == 0 {
+		problems = append(e.show(rs), e.showMounted()...)
+	}
 	if len(problems) > 0 {
 		return nil, &CheckError{Problems: problems}
 	}

@@ -248,7 +248,7 @@ func DefaultErrorHandler(c *Ctx, err error) {
 	e, status := asError(err), StatusCode(err)
 	resp := &c.rc.Response
 	resp.SetStatusCode(status)
-	resp.Header.SetContentType("application/problem+json")
+	resp.Header.SetContentType(mimeProblem)
 	c.scratch = appendProblem(c.scratch[:0], status, e, c.codec())
 	resp.SetBody(c.scratch)
 }

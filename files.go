@@ -156,7 +156,7 @@ func (c *compiler) addFiles(r *Route, at level) {
 	}
 	c.hasFiles = true
 	c.nameRoute(r, named)
-	c.describe(r, at, "GET", full, chain)
+	c.describe(r, at, "GET", full, options, len(chain)-1)
 }
 
 // implied is an endpoint that yields to any route in its place.

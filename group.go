@@ -309,11 +309,13 @@ type Route struct {
 	handlers []Handler
 	place    string
 	options  []RouteOption
-	files    *files // what Static serves
-	shown    any    // the function that RouteInfo.Handler names; nil for the last handler
-	socket   any    // the handler that WS was given
-	events   bool   // made by SSE
-	rooms    bool   // made by Rooms
+	files    *files     // what Static serves
+	shown    any        // the function that RouteInfo.Handler names; nil for the last handler
+	socket   any        // the handler that WS was given
+	events   bool       // made by SSE
+	rooms    bool       // made by Rooms
+	typed    *signature // made by Get, Post and the like
+	messages *signature // made by the functions WS and SSE
 }
 
 // Name names the route for [Engine.URL]. Names are unique in an engine, which
@@ -322,26 +324,6 @@ func (r *Route) Name(name string) *Route {
 	r.scope.engine.mustRegister("Name")
 	r.name = name
 	return r
-}
-
-// RouteInfo describes one route, as [Engine.Routes] lists it and hooks receive it.
-type RouteInfo struct {
-	// Method is the request method. A route registered by Any is listed once for each.
-	Method string
-	// Host is the host pattern, empty for every host.
-	Host string
-	// Pattern is the path pattern with the prefixes of its groups and mounts.
-	Pattern string
-	// Name is the route's name, or empty.
-	Name string
-	// Params are the names of the parameters in the order of the pattern.
-	Params []string
-	// Handler is the name of the endpoint's function, for display.
-	Handler string
-	// Middleware is how many handlers run before the endpoint.
-	Middleware int
-	// Source is the place of the registration: file.go:line.
-	Source string
 }
 
 // callerPlace returns "file.go:31" of the nearest caller outside this package, so

@@ -18,11 +18,13 @@ type RouteOption interface{ apply(o *routeOptions) }
 // routeOptions is what the options of a route add up to: those of its groups first,
 // the outermost before the inner ones, then its own. It is frozen once compiled.
 type routeOptions struct {
+	description
 	middleware []Handler
 	stream     bool           // the endpoint reads the body itself
 	limit      int64          // of the body; 0 is Config.MaxBodyBytes
 	timeout    time.Duration  // 0 without one
 	socket     *socketOptions // of a WebSocket route; nil for the defaults
+	plan       *typedPlan     // of a typed route, else nil
 	problems   []string       // sentences without the route, which compiler.options names
 }
 

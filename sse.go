@@ -138,6 +138,7 @@ func streamHandler(h func(*Ctx, *Stream) error) Handler {
 // answered reports whether there is an answer that is not the one that nobody made.
 func (c *Ctx) answered() bool {
 	resp := &c.rc.Response
+	resp.Header.SetNoDefaultContentType(true) // of a foreign server, which nobody has chosen
 	return resp.StatusCode() != fasthttp.StatusOK || len(resp.Header.ContentType()) > 0 ||
 		c.rc.Hijacked() || resp.IsBodyStream() || len(resp.Body()) > 0
 }

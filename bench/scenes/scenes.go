@@ -26,6 +26,8 @@ type Scene struct {
 	Diff bool
 	// Keep asks for rows in the order of the contenders, not of their speed.
 	Keep bool
+	// Own says that the contenders are the scene's own, not one for each peer.
+	Own bool
 	// Setup builds and checks the contenders.
 	Setup func() (*Field, error)
 }
@@ -68,7 +70,7 @@ func All() []Scene {
 	all = append(all, growthScene(), missScene())
 	all = append(all, serverScenes()...)
 	all = append(all, pipelineScenes()...)
-	return append(all, chainScene())
+	return append(all, chainScene(), typedScene())
 }
 
 // absent lists peers that cannot take part in a scene. A peer that is listed here

@@ -1,5 +1,6 @@
 // What the scenarios share: pages that are open, and how to find things on them.
 
+import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -37,6 +38,24 @@ export const card = (page, title) => page.locator("section li", { has: page.getB
 export const said = (page, text) => page.locator("#messages li", { has: page.getByText(text, { exact: true }) });
 export const seen = (locator) => locator.waitFor();
 export const gone = (locator) => locator.waitFor({ state: "detached" });
+
+/** Waits until f returns what is wanted, and fails with the difference if it never does. */
+export async function becomes(f, want) {
+  let got;
+  for (const end = Date.now() + patience; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
+    got = await f();
+    try {
+      return assert.deepEqual(got, want);
+    } catch {} // not yet
+  }
+  assert.deepEqual(got, want);
+}
+
+/** Returns where the server has each task: { title: status }. The page shows a change before that. */
+export async function statuses() {
+  const { tasks } = await stage.server.api("GET", "/api/tasks");
+  return Object.fromEntries(tasks.map(({ title, status }) => [title, status]));
+}
 
 export async function shot(page, name) {
   if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) });

@@ -1,7 +1,7 @@
 // Several people on one board: who is there, what they say, and lines that break.
 
 import assert from "node:assert/strict";
-import { card, column, create, gone, live, open, said, say, seen, shot, someone, stage } from "./kit.mjs";
+import { becomes, card, column, create, gone, live, open, said, say, seen, shot, someone, stage, statuses } from "./kit.mjs";
 import { Proxy } from "../../roomserver/browser/proxy.mjs";
 
 /** Returns a wire to the server that can be broken. */
@@ -13,18 +13,6 @@ async function wireTo(server) {
 
 const here = (page, name) => page.getByRole("list", { name: "Here now" }).getByRole("img", { name, exact: true });
 const texts = (page) => page.locator("#messages li[data-offset] .text").allTextContents();
-
-/** Waits until f returns what is wanted, and fails with the difference if it never does. */
-async function becomes(f, want) {
-  let got;
-  for (const end = Date.now() + 15_000; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
-    got = await f();
-    try {
-      return assert.deepEqual(got, want);
-    } catch {} // not yet
-  }
-  assert.deepEqual(got, want);
-}
 
 /** Returns the titles in each column of a page. */
 async function columns(page) {
@@ -88,13 +76,13 @@ export const together = {
     assert.equal(await talk.getAttribute("aria-label"), "Chat"); // what was said before is history
     for (const text of ["third", "fourth"]) await say(ada, text);
     await grace.getByRole("button", { name: "Chat, 2 unread" }).waitFor();
-    assert.equal(await grace.title(), "(2) Taskboard");
+    await becomes(() => grace.title(), "(2) Taskboard");
     await grace.reload();
     await grace.getByRole("button", { name: "Chat, 2 unread" }).waitFor();
     await shot(grace, "phone-unread");
     await talk.click();
     await seen(said(grace, "fourth"));
-    assert.equal(await grace.title(), "Taskboard");
+    await becomes(() => grace.title(), "Taskboard");
     await say(grace, "fifth");
     await seen(said(ada, "fifth"));
     await shot(grace, "phone-chat");
@@ -140,6 +128,7 @@ export const together = {
       const [ada, grace] = [await open("", { base: wire.base }), await open("", { name: "Grace" })];
       await say(ada, "before");
       await seen(said(grace, "before"));
+      await becomes(() => ada.locator("#messages .pending").count(), 0); // answered, too
       await cutOff(ada, wire);
       await ada.getByText("Offline", { exact: true }).waitFor();
       await say(ada, "one");
@@ -149,7 +138,7 @@ export const together = {
       await shot(ada, "offline");
       await restore(ada, wire);
       for (const page of [ada, grace]) await becomes(() => texts(page), ["before", "meanwhile", "one", "two"]);
-      assert.equal(await ada.locator("#messages .pending").count(), 0);
+      await becomes(() => ada.locator("#messages .pending").count(), 0);
     } finally {
       wire.close();
     }
@@ -186,6 +175,7 @@ export const together = {
       await move(people.linus, "B", "Doing");
       wire.up();
       await live(people.grace);
+      await becomes(statuses, { A: "doing", B: "doing", C: "todo" });
       await cutOff(people.linus, slow);
       await talk("offline");
       await restore(people.linus, slow);
@@ -195,6 +185,7 @@ export const together = {
       await Promise.all([people.grace.reload(), talk("at the reload", ["ada", "linus"])]);
       await Promise.all([live(people.grace), live(people.linus), live(people.ada)]);
       await move(people.grace, "C", "Doing");
+      await becomes(statuses, { A: "doing", B: "doing", C: "doing" });
       await Promise.all([talk("at the stop"), server.stop()]);
       await server.start();
       await server.api("POST", "/api/tasks", { title: "While away" });
@@ -208,7 +199,7 @@ export const together = {
       for (const page of Object.values(people)) {
         await becomes(() => texts(page), order);
         await becomes(() => columns(page), { todo: ["While away"], doing: ["A", "B", "C"], done: [] });
-        assert.equal(await page.locator("#messages :is(.pending, .failed, .gap)").count(), 0, "something is left");
+        await becomes(() => page.locator("#messages :is(.pending, .failed, .gap)").count(), 0);
       }
       await shot(people.ada, "together");
     } finally {

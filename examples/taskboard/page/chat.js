@@ -15,8 +15,8 @@ const list = $("#messages");
 const log = $("#log"); // which scrolls
 const form = $("#say");
 const field = form.elements.text;
-const pending = new Set(); // { sent, li } of what the server has not told yet
-let unsent = 0; // how many of them it has not answered either
+const pending = new Set(); // { sent, li, waits } of what the server has not told yet
+let unsent = 0; // how many of them wait: it has not answered either
 
 // ---- messages
 
@@ -51,6 +51,13 @@ function insert(li) {
 function drop(mine) {
   mine.li.remove();
   pending.delete(mine);
+  rested(mine);
+}
+
+/** Takes that something does not wait any more: it has come, which may be before the answer, or is answered. */
+function rested(mine) {
+  if (mine.waits) wait(--unsent);
+  mine.waits = false;
 }
 
 /** Returns the item of a message. Only textContent is written: markup stays text. */
@@ -89,13 +96,13 @@ function send(text) {
   $(".fate span", li).textContent = "waits to be sent";
   list.append(li);
   join(li);
-  const mine = { sent, li };
+  const mine = { sent, li, waits: true };
   pending.add(mine);
   wait(++unsent);
   toEnd();
   sent
     .then(() => li.classList.remove("pending"), (err) => failed(mine, text, err))
-    .finally(() => wait(--unsent));
+    .finally(() => rested(mine));
 }
 
 /** Says that a message was not sent; if it comes all the same, that goes away with it. */

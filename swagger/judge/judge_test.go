@@ -1,0 +1,184 @@
+package judge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/swagger"
+)
+
+// judgeTime bounds one judge.
+const judgeTime = time.Minute
+
+// documents writes the documents of the torture service into a directory and returns it.
+func documents(t *testing.T) (dir string) {
+	t.Helper()
+	app, cfg := torture(t)
+	if err := app.Check(); err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	for _, name := range []string{swagger.OpenAPIJSON, swagger.OpenAPIYAML, swagger.OpenAPI32JSON, swagger.AsyncAPIJSON, swagger.AsyncAPIYAML} {
+		text, err := swagger.Document(app, cfg, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestDocuments_kin(t *testing.T) {
+	dir := documents(t)
+	for _, name := range []string{swagger.OpenAPIJSON, swagger.OpenAPIYAML, swagger.OpenAPI32JSON} {
+		doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(dir, name))
+		if err == nil {
+			err = doc.Validate(t.Context())
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDocuments_redocly(t *testing.T) {
+	dir, at := documents(t), tools(t)
+	out, err := command(t, at, judgeTime, "node", "node_modules/@redocly/cli/bin/cli.js", "lint", "--extends=recommended-strict", "--format=json",
+		filepath.Join(dir, swagger.OpenAPIJSON), filepath.Join(dir, swagger.OpenAPI32JSON), filepath.Join(dir, swagger.AsyncAPIJSON))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	judged := 0
+	for d := json.NewDecoder(bytes.NewReader(out)); ; judged++ {
+		var result struct {
+			Problems []struct {
+				RuleID, Message string
+				Location        []struct {
+					Source  struct{ Ref string }
+					Pointer string
+				}
+			}
+		}
+		err := d.Decode(&result)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, p := range result.Problems {
+			if p.RuleID == "security-defined" && filepath.Base(p.Location[0].Source.Ref) == swagger.AsyncAPIJSON {
+				continue // AsyncAPI cannot say that an operation is open to everybody
+			}
+			t.Errorf("%s: %s at %+v", p.RuleID, p.Message, p.Location)
+		}
+	}
+	if judged != 3 {
+		t.Errorf("judged %d documents, want 3:\n%s", judged, out)
+	}
+}
+
+func TestDocuments_spectral(t *testing.T) {
+	dir, at := documents(t), tools(t)
+	out, err := command(t, at, judgeTime, "node", "node_modules/@stoplight/spectral-cli/dist/index.js", "lint", "-r", ".spectral.yaml", "-f", "json", "--quiet",
+		filepath.Join(dir, swagger.OpenAPIJSON), filepath.Join(dir, swagger.OpenAPI32JSON), filepath.Join(dir, swagger.AsyncAPIJSON))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var findings []struct {
+		Code, Message, Source string
+		Path                  []string
+		Severity              int
+	}
+	if err := json.Unmarshal(out, &findings); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, f := range findings {
+		path := strings.Join(f.Path, ".")
+		switch {
+		case f.Severity > 1: // no error and no warning: that there is AsyncAPI 3.1
+		case f.Code == "operation-success-response" && (path == "paths./ws/{room}.get.responses" || path == "paths./sock.get.responses" || path == "paths./talk.get.responses"):
+			// A WebSocket succeeds by 101, which the rule does not count.
+		default:
+			t.Errorf("%s: %s at %s: %s", filepath.Base(f.Source), f.Code, path, f.Message)
+		}
+	}
+}
+
+func TestDocuments_asyncapiParser(t *testing.T) {
+	dir, at := documents(t), tools(t)
+	for _, name := range []string{swagger.AsyncAPIJSON, swagger.AsyncAPIYAML} {
+		out, err := command(t, at, judgeTime, "node", "parse.mjs", filepath.Join(dir, name))
+		if err != nil || len(out) > 0 {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// YAML says what JSON says, to a library of YAML 1.1 words and 1.2 numbers.
+func TestDocuments_yamlIsTheJSON(t *testing.T) {
+	dir := documents(t)
+	for _, name := range []string{"openapi", "asyncapi"} {
+		var fromYAML, fromJSON any
+		if err := yaml.Unmarshal(read(t, filepath.Join(dir, name+".yaml")), &fromYAML); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text, err := json.Marshal(fromYAML)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &fromYAML); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(read(t, filepath.Join(dir, name+".json")), &fromJSON); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(fromYAML, fromJSON) {
+			t.Errorf("%s: the documents differ", name)
+		}
+	}
+}
+
+// Strings that YAML might read as something else come back as they were.
+func TestDocuments_yamlStrings(t *testing.T) {
+	texts := []string{
+		"plain", "a: b", "a #b", "#a", "- a", "a\nb", "\ttab", " lead", "trail ", "yes", "No", "on", "null", "~", "true", "y", "1", "1.5", "0x1F", "1e3", ".5", "1_000", "12:30:45", "2024-02-29",
+		"inf", ".inf", "NaN", "'a'", `"a"`, `a\b`, "{a}", "[a]", "a, b", "*a", "&a", "!a", "%a", "@a", "`a`", "|", ">", "?", "? a", ":", "a:", "=", "<<", "---", "...", "\u2028", "\u0085", "\x00", "\x7f", "Zoë", "日本", "😀", "\ufeff", "\r\n",
+	}
+	cfg := swagger.Config{Title: "T", Version: "1"}
+	for _, text := range texts {
+		cfg.Tags = append(cfg.Tags, swagger.Tag{Name: text, Description: text})
+	}
+	written, err := swagger.Document(geist.New(), cfg, swagger.OpenAPIYAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Tags []struct{ Name, Description any }
+	}
+	if err := yaml.Unmarshal(written, &doc); err != nil {
+		t.Fatalf("%v\n%s", err, written)
+	}
+	if len(doc.Tags) != len(texts) {
+		t.Fatalf("got %d tags, want %d", len(doc.Tags), len(texts))
+	}
+	for i, text := range texts {
+		if doc.Tags[i].Name != text || doc.Tags[i].Description != text {
+			t.Errorf("%q came back as %#v", text, doc.Tags[i])
+		}
+	}
+}
