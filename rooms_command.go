@@ -307,4 +307,4 @@ func (s *session) call(c *roomwire.Command) error {
 	return err
 }
 
-var errCallResult = errors.New("geist: a Policy's Call has returned what is no JSON")
+var errCallResult = errors.New("geist: a Policy's Call has returned what is no JSON in UTF-8")
