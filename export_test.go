@@ -11,6 +11,14 @@ func OpenConns(e *Engine) int { return len(e.live.conns.all()) }
 // DebugCtx tells the tests of package geist_test whether use after release is found.
 const DebugCtx = debugCtx
 
+// Sessions returns how many sessions of geist.v1 can be found by their secrets.
+func Sessions(e *Engine) int {
+	x := &e.live.sessions
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.bySum)
+}
+
 // Leavers returns the number of WebSockets and streams that have not ended.
 func Leavers(e *Engine) int { return e.live.leavers.len() }
 

@@ -122,7 +122,7 @@ func takeFrames(c *Ctx) error {
 	if !ok {
 		return errNotFrames
 	}
-	for _, frame := range frames {
+	for frame := range frames {
 		if len(frame) > s.policy.MaxFrame {
 			return errFrameTooLong
 		}
@@ -133,12 +133,12 @@ func takeFrames(c *Ctx) error {
 	case err != nil:
 		return err
 	}
-	defer s.leave()
-	for _, frame := range frames {
+	s.leave() // at once: what expires, or Recheck, need not wait for a whole POST
+	for frame := range frames {
 		if s.isOver() {
 			break // it has said bye
 		}
-		s.receive(roomwire.Parse(frame))
+		s.handle(roomwire.Parse(frame))
 	}
 	c.rc.Response.SetStatusCode(fasthttp.StatusAccepted)
 	return nil

@@ -7,8 +7,11 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
@@ -251,4 +254,79 @@ func TestRooms_takenOut(t *testing.T) {
 		r.want(`["joined",3,"a",{}]`)
 		r.cut()
 	}
+}
+
+// What a function of the application returns stands in frames as it is: if it is no JSON, or
+// no UTF-8, which would end the connection, it is not sent.
+func TestRooms_resultThatIsNone(t *testing.T) {
+	p := openPolicy()
+	p.Call = func(_ context.Context, r *hub.CallRequest) ([]byte, error) {
+		return map[string][]byte{"cut": []byte("{"), "bytes": []byte("\"\xff\"")}[r.Name], nil
+	}
+	p.Join = func(_ context.Context, r *hub.JoinRequest) error {
+		r.Shown = []byte("\"\xff\"")
+		return nil
+	}
+	for _, way := range roomWays {
+		r := openRoom(t, newRooms(t, newRoomHub(), p), way, "/rt")
+		r.greet(`["hello"]`)
+		for i, frame := range []string{`["call",1,"cut"]`, `["call",2,"bytes"]`} {
+			r.send(frame)
+			r.want(fmt.Sprintf(`["error",%d,"internal","*"]`, i+1))
+		}
+		r.send(`["join",3,"p:a",{"presence":true}]`)
+		r.want(`["error",3,"bad_show","*"]`)
+		r.cut()
+	}
+}
+
+// Who asks does not wait for a connection that has ended, even if a function of the policy is
+// at work and does.
+func TestRooms_requestWhileBusy(t *testing.T) {
+	h := newRoomHub()
+	p := openPolicy()
+	asked := make(chan error, 1)
+	p.Call = func(_ context.Context, r *hub.CallRequest) ([]byte, error) {
+		_, err := h.Request(context.Background(), r.Conn.ID(), hub.Message{Data: []byte("1")}) // which it must not
+		asked <- err
+		return nil, err
+	}
+	r := openRoom(t, newRooms(t, h, p), "events", "/rt")
+	r.greet(`["hello"]`)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, _ = r.c.POST(r.path).Header("Geist-Stream", r.key).Header("Content-Type", "application/json").BodyString(`[["call",1,"f"]]`).DoErr()
+	})
+	r.want(`["ask",1,1]`)
+	r.cut()
+	if err := <-asked; !errors.Is(err, hub.ErrConnClosed) {
+		t.Errorf("Request: %v, want ErrConnClosed", err)
+	}
+	wg.Wait()
+}
+
+// Who is banned while a POST of several commands is taken need not be kept until its end.
+func TestRooms_recheckWithinAPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newRoomHub()
+		p := openPolicy()
+		p.User = "ada"
+		banned := false
+		p.Join = func(context.Context, *hub.JoinRequest) error {
+			if banned {
+				return hub.Refuse("denied", "banned")
+			}
+			return nil
+		}
+		p.Call = func(ctx context.Context, _ *hub.CallRequest) ([]byte, error) {
+			banned = true
+			err := h.Recheck(ctx, "ada")
+			time.Sleep(time.Second) // meanwhile Recheck waits
+			return nil, err
+		}
+		r := openRoom(t, newRooms(t, h, p), "events", "/rt")
+		r.greet(`["hello"]`)
+		r.post(`[["join",1,"a"],["call",2,"ban"],["ping",3]]`).Status(202)
+		r.want(`["joined",1,"a",{}]`, `["ok",2]`, `["left","a","denied","banned"]`, `["ok",3]`)
+	})
 }

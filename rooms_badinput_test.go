@@ -1,6 +1,7 @@
 package geist_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -203,4 +204,54 @@ func TestRooms_noHello(t *testing.T) {
 			r.ended(4408)
 		})
 	}
+}
+
+// A question's number is no command's: an answer that comes too late, or is too long, settles
+// nothing else that has the number.
+func TestRooms_answerThatIsNone(t *testing.T) {
+	for _, way := range roomWays {
+		p := openPolicy()
+		p.Rate, p.Burst, p.MaxData = 0.001, 4, 8
+		h := newRoomHub()
+		r := openRoom(t, newRooms(t, h, p), way, "/rt")
+		id, err := hub.ParseConnID(r.greet(`["hello"]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := make(chan string, 1)
+		go func() { // ends with the answer
+			m, err := h.Request(t.Context(), id, hub.Message{Data: []byte("1")})
+			answer <- fmt.Sprint(string(m.Data), err)
+		}()
+		r.want(`["ask",1,1]`)
+		r.send(`["answer",1,"longer than 8"]`)
+		r.want(`["error",0,"too_large","*"]`)
+		r.send(`["answer",1,2]`)
+		if got := <-answer; got != "2<nil>" {
+			t.Errorf("%s: got %s, want 2", way, got)
+		}
+		for range 2 {
+			r.send(`["answer",1,3]`) // nobody waits any more
+		}
+		r.send(`["answer",1,3]`)
+		r.want(`["error",0,"rate","*","*"]`)
+		r.cut()
+	}
+}
+
+// A POST of many small frames costs little more than its body.
+func TestRooms_postOfManyFrames(t *testing.T) {
+	const size = 1 << 20
+	r := openRoom(t, newRooms(t, newRoomHub(), openPolicy()), "events", "/rt")
+	r.greet(roomHello)
+	body := "[" + strings.Repeat("1,", size/2) + "1]"
+	before := totalAlloc()
+	r.post(body).Status(202)
+	if used := totalAlloc() - before; used > 12*size {
+		t.Errorf("a body of %d bytes has allocated %d", size, used)
+	}
+	for range 10 {
+		r.want(`["error",0,"bad_frame","*"]`)
+	}
+	r.want(`["bye","bad_frame"]`)
 }

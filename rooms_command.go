@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/hubwire"
@@ -26,8 +27,11 @@ func (s *session) handle(c roomwire.Command, bad *roomwire.Error) {
 
 // receive does what a frame of the client asks for. The caller has the turn.
 func (s *session) receive(c roomwire.Command, bad *roomwire.Error) {
-	if bad == nil && c.Name == roomwire.Answer && s.answered(c.Ref, c.Data) {
-		return // that somebody waits for it is its price
+	if bad == nil && c.Name == roomwire.Answer {
+		if len(c.Data) <= s.policy.MaxData && s.answered(c.Ref, c.Data) {
+			return // that somebody waits for it is its price
+		}
+		c.Ref = 0 // a question's number: no command has it
 	}
 	if retry, ok, broke := s.budget.take(s.now()); !ok {
 		e := &roomwire.Error{Ref: c.Ref, Code: roomwire.CodeRate, Text: "too many commands"}
@@ -294,7 +298,7 @@ func (s *session) call(c *roomwire.Command) error {
 		result, err = s.policy.Call(ctx, &hub.CallRequest{Conn: s.conn, Name: c.Room, Data: json.RawMessage(c.Data)})
 		return err
 	})
-	if err == nil && result != nil && !json.Valid(result) {
+	if err == nil && result != nil && !(utf8.Valid(result) && json.Valid(result)) {
 		err = errCallResult
 	}
 	if err == nil {
@@ -303,4 +307,4 @@ func (s *session) call(c *roomwire.Command) error {
 	return err
 }
 
-var errCallResult = errors.New("geist: a Policy's Call has returned what is no JSON")
+var errCallResult = errors.New("geist: a Policy's Call has returned what is no JSON in UTF-8")

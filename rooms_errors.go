@@ -1,6 +1,7 @@
 package geist
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -14,11 +15,12 @@ import (
 // explain returns what a client is told of an error. What is the server's fault is logged.
 func (s *session) explain(ref uint64, err error) (e roomwire.Error, retry time.Duration) {
 	e, retry = roomwire.Error{Ref: ref}, roomwire.Never
-	if _, panicked := errors.AsType[*PanicError](err); panicked {
+	_, panicked := errors.AsType[*PanicError](err)
+	if _, inside := errors.AsType[*hub.PanicError](err); panicked || inside {
 		return s.fail(ref, err), retry
 	}
 	if r, ok := errors.AsType[*hub.RefusedError](err); ok {
-		e.Code, e.Text = r.Code, r.Text
+		e.Code, e.Text = cmp.Or(r.Code, roomwire.CodeDenied), r.Text
 		return e, retry
 	}
 	if own := asError(err); own != nil && own.status < 500 {

@@ -13,8 +13,9 @@ import (
 	"github.com/gogeist/geist/internal/roomwire"
 )
 
-// authorLength is how many characters of a hash name an author.
-const authorLength = 8
+// authorLength is how many characters of a hash name an author: 96 bits, so that nobody finds a
+// secret that is another's author, or that of one of a million others.
+const authorLength = 16
 
 // greet answers hello.
 func (s *session) greet(c *roomwire.Command) {
@@ -57,8 +58,9 @@ func as(user string) []hub.AttachOption {
 	return []hub.AttachOption{hub.As(user)}
 }
 
-// claim makes the secret of the client that of this connection, and ends another that has
-// it still.
+// claim makes the secret of the client that of this connection, and ends others that have
+// it still. It returns when none of them is at work any more: what they publish must be there
+// before it is looked for.
 func (s *session) claim(secret string) error {
 	if secret == "" {
 		secret = rand.Text()
@@ -70,8 +72,11 @@ func (s *session) claim(secret string) error {
 	if !s.keyed {
 		return nil
 	}
-	if old := s.live.sessions.put(s.key, s); old != nil && old != s {
-		return old.replace(s.link.context())
+	s.live.sessions.put(s.key, s)
+	for old := s.live.sessions.before(s); old != nil; old = s.live.sessions.before(s) {
+		if err := old.replace(s.link.context()); err != nil {
+			return err // whoever comes next waits for old
+		}
 	}
 	return nil
 }

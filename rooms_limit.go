@@ -77,23 +77,51 @@ type sessions struct {
 	streams map[[sha256.Size]byte]*session // guarded by mu; by the hash of the stream's key
 }
 
-// put makes s the session of a key, and returns which was before.
-func (x *sessions) put(key sessionKey, s *session) (old *session) {
+// put makes s the session of a key.
+func (x *sessions) put(key sessionKey, s *session) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.bySum == nil {
 		x.bySum = map[sessionKey]*session{}
 	}
-	old = x.bySum[key]
+	s.before = x.bySum[key]
 	x.bySum[key] = s
-	return old
 }
 
-// remove forgets s, unless another has taken its key.
+// before returns a session that had the key of s before and may be at work still, or nil.
+func (x *sessions) before(s *session) *session {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return s.beforeLocked()
+}
+
+// beforeLocked is before. The lock of the sessions must be held.
+func (s *session) beforeLocked() *session {
+	for s.before != nil && s.before.idle {
+		s.before = s.before.before
+	}
+	return s.before
+}
+
+// rest notes that s does no work any more.
+func (x *sessions) rest(s *session) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s.idle = true
+}
+
+// remove forgets s, which does no work any more. Unless another has taken its key, that is
+// again of one before it that may be at work still.
 func (x *sessions) remove(key sessionKey, s *session) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.bySum[key] == s {
+	s.idle = true
+	if x.bySum[key] != s {
+		return
+	}
+	if before := s.beforeLocked(); before != nil {
+		x.bySum[key] = before
+	} else {
 		delete(x.bySum, key)
 	}
 }

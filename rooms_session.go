@@ -82,6 +82,9 @@ type session struct {
 	timer   wheel.Timer
 	recheck atomic.Bool // somebody is going to
 
+	before *session // guarded by sessions.mu; had the key before
+	idle   bool     // guarded by sessions.mu; it has ended, and nobody has the turn
+
 	mu      sync.Mutex
 	asks    map[uint64]chan<- []byte // guarded by mu
 	lastAsk uint64                   // guarded by mu
@@ -171,6 +174,7 @@ func (s *session) close() { s.once.Do(func() { close(s.done) }) }
 // the session any more.
 func (s *session) finish() {
 	s.close()
+	s.forgetAsks() // who has the turn may wait for an answer
 	s.turn <- struct{}{}
 	defer s.leave()
 	s.live.wheel.Stop(&s.timer)
@@ -180,6 +184,10 @@ func (s *session) finish() {
 	if s.conn != nil {
 		s.conn.SetPeer(hubwire.Key{}, nil)
 	}
+}
+
+// forgetAsks tells those who wait for answers that none will come.
+func (s *session) forgetAsks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n, ch := range s.asks {
@@ -221,6 +229,7 @@ func (s *session) replace(ctx context.Context) error {
 	if s.conn != nil {
 		s.conn.Ended(hubwire.Key{}) // so that the new one does not count beside it
 	}
+	s.live.sessions.rest(s)
 	s.leave()
 	return nil
 }
@@ -373,6 +382,8 @@ func (s *session) answered(n uint64, data []byte) bool {
 func (s *session) logFailure(err error) {
 	attrs := []slog.Attr{slog.String("route", s.pattern), slog.String("error", err.Error())}
 	if p, ok := errors.AsType[*PanicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	} else if p, ok := errors.AsType[*hub.PanicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	s.engine.set.logger().LogAttrs(context.Background(), slog.LevelError, "a command failed", attrs...)

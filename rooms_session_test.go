@@ -157,6 +157,7 @@ func TestRooms_renewal(t *testing.T) {
 func TestRooms_policyErrors(t *testing.T) {
 	errs := map[string]error{
 		"refused":  hub.Refuse("no_credit", "you have no credit"),
+		"no code":  hub.Refuse("", "just no"),
 		"wrapped":  fmt.Errorf("the bank: %w", hub.Refuse("no_credit", "you have no credit")),
 		"401":      geist.NewError(401, "who?"),
 		"403":      geist.NewError(403, "no"),
@@ -170,7 +171,7 @@ func TestRooms_policyErrors(t *testing.T) {
 		"backbone": fmt.Errorf("secret: %w", hub.ErrBackplane),
 	}
 	want := map[string]string{
-		"refused": `"no_credit","you have no credit"`, "wrapped": `"no_credit","you have no credit"`,
+		"refused": `"no_credit","you have no credit"`, "wrapped": `"no_credit","you have no credit"`, "no code": `"denied","just no"`,
 		"401": `"unauthorized","who?"`, "403": `"denied","no"`, "404": `"denied","no"`, "409": `"denied","taken"`, "429": `"rate","slowly"`,
 		"500": `"internal","the server has failed"`, "503": `"unavailable","try later",{"retry":"*"}`, "plain": `"internal","the server has failed"`,
 		"rooms": `"too_many_rooms","*"`, "backbone": `"unavailable","*",{"retry":"*"}`, "panic": `"internal","the server has failed"`, "nil error": `"internal","the server has failed"`,
@@ -261,7 +262,7 @@ func TestRooms_policyChanges(t *testing.T) {
 		r.send(`["join",1,"p:blind",{"last":3,"presence":true,"show":1}]`)
 		r.want(`["joined",1,"p:blind",{"offset":2,"head":3}]`, `["m","p:blind",3,0]`)
 		r.send(`["pub",2,"p:blind",7,{"echo":false}]`)
-		r.until(`["m","p:blind",4,"sh1C3y00.2 7","sh1C3y00.2","said"]`)
+		r.until(`["m","p:blind",4,"sh1C3y00Y3omdxPw.2 7","sh1C3y00Y3omdxPw.2","said"]`)
 		r.send(`["show",3,"p:blind",2]`)
 		r.until(`["ok",3]`)
 		members, err := h.Presence(t.Context(), "p:blind")

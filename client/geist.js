@@ -579,7 +579,7 @@ export function connect(url, {
   // Takes a session. Its author is known in a moment, and without HTTPS from the first welcome on.
   function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)), 22)) {
     const mine = (session = { secret });
-    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum), 8));
+    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum), 16));
     crypto.subtle?.digest("SHA-256", utf8.encode(secret)).then(know);
   }
 

@@ -188,25 +188,30 @@ func (h *Hub) roomConfig(name string) (c RoomConfig, err error) {
 	if h.conf.Room == nil {
 		return h.conf.Rooms, nil
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: stack()}
-		}
-	}()
+	defer catch("Config.Room", &err)
 	return h.conf.Room(name).resolve(), nil
 }
 
+// catch makes a panic of what the application has given to the hub an error. It is deferred.
+func catch(what string, err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: stack(), what: what}
+	}
+}
+
 // PanicError is returned when Config.Room has panicked, or has returned what makes no
-// sense.
+// sense, and when a Journal has panicked: then the error is ErrJournal, too.
 type PanicError struct {
 	// Value is what was passed to panic.
 	Value any
 	// Stack is where that was, as runtime.Stack formats it.
 	Stack []byte
+
+	what string // has panicked
 }
 
 // Error returns the value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("hub: Config.Room panicked: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("hub: %s panicked: %v", e.what, e.Value) }
 
 // Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -37,7 +37,7 @@ var (
 	ErrNotJoined = errors.New("hub: not in the room")
 	// ErrNoPresence means that RoomConfig.Presence is not set for the room.
 	ErrNoPresence = errors.New("hub: the room keeps no presence")
-	// ErrShown means that what Show was given cannot be marshalled, or is longer than
+	// ErrShown means that what Show was given cannot be marshalled, is not UTF-8, or is longer than
 	// Config.MaxShown.
 	ErrShown = errors.New("hub: cannot be shown")
 	// ErrLagged means that a Subscription was too far behind, in a room whose OnLag is

@@ -166,7 +166,7 @@ func (j *journalPlane) keep(ctx context.Context, r *journalRoom, p *Packet) (Pos
 	}
 	kept := p.clone()
 	kept.Pos = Pos{Epoch: r.head.Epoch, Offset: r.head.Offset + 1}
-	if err := j.journal.Append(ctx, &kept); err != nil {
+	if err := j.append(ctx, &kept); err != nil {
 		r.head = Pos{}
 		return Pos{}, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
@@ -177,6 +177,13 @@ func (j *journalPlane) keep(ctx context.Context, r *journalRoom, p *Packet) (Pos
 		r.queue = append(r.queue, kept)
 	}
 	return kept.Pos, nil
+}
+
+// append gives a packet to the application's journal, which may panic: whoever waits for
+// the room must not wait for ever.
+func (j *journalPlane) append(ctx context.Context, p *Packet) (err error) {
+	defer catch("Journal.Append", &err)
+	return j.journal.Append(ctx, p)
 }
 
 // deliver hands the hub what is kept, in order: unless another call is doing so, or this
@@ -212,7 +219,7 @@ func (j *journalPlane) headOf(ctx context.Context, r *journalRoom, name string) 
 
 // load asks the journal. A room that was never written to gets an epoch.
 func (j *journalPlane) load(ctx context.Context, name string, most int) ([]Packet, Pos, error) {
-	packets, head, err := j.journal.Load(ctx, name, most)
+	packets, head, err := j.read(ctx, name, most)
 	if err == nil {
 		err = plausible(packets, head, most)
 	}
@@ -223,6 +230,12 @@ func (j *journalPlane) load(ctx context.Context, name string, most int) ([]Packe
 		head.Epoch = newEpoch()
 	}
 	return packets, head, nil
+}
+
+// read is append's other half.
+func (j *journalPlane) read(ctx context.Context, name string, most int) (packets []Packet, head Pos, err error) {
+	defer catch("Journal.Load", &err)
+	return j.journal.Load(ctx, name, most)
 }
 
 // plausible refuses what would make the log of a room lie.

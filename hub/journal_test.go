@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -107,6 +108,44 @@ func TestJournal_errors(t *testing.T) {
 		_, err = h.Join(p, "other")
 		wantError(t, "Join", err, nil)
 	})
+}
+
+// TestJournal_panics has a journal panic at each of its methods, after it has done what it
+// was asked for. The room goes on as after an error.
+func TestJournal_panics(t *testing.T) {
+	m := &memory{}
+	bubble(t, Config{Journal: m}, func(t *testing.T, h *Hub) {
+		p := join(t, h, lines{}, "room")
+		publish(t, h, "room", "a")
+		m.append = func(p *Packet) (bool, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.rooms["room"] = append(m.rooms["room"], p.clone())
+			panic(errReset)
+		}
+		_, err := h.Publish(t.Context(), "room", Message{Data: []byte("b")})
+		wantJournalPanic(t, err, "Journal.Append")
+		m.append = nil
+		publish(t, h, "room", "c")
+		p.wants(t, "room 1 a", "room gap 1 2", "room 3 c")
+
+		m.load = func([]Packet, Pos) ([]Packet, Pos, error) { panic(errReset) }
+		_, err = h.Join(p, "other")
+		wantJournalPanic(t, err, "Journal.Load")
+		m.load = nil
+		_, err = h.Join(p, "other")
+		wantError(t, "Join", err, nil)
+	})
+}
+
+func wantJournalPanic(t *testing.T, err error, where string) {
+	t.Helper()
+	wantError(t, where, err, ErrJournal)
+	wantError(t, where, err, errReset)
+	var p *PanicError
+	if !errors.As(err, &p) || len(p.Stack) == 0 || !strings.Contains(err.Error(), where+" panicked") {
+		t.Errorf("%v, want a PanicError of %s with its stack", err, where)
+	}
 }
 
 // TestJournal_refusesNonsense loads what no room can have had.

@@ -118,14 +118,14 @@ type Identity struct {
 // RefusedError is what Refuse returns.
 type RefusedError struct {
 	// Code is for programs: "denied", another of docs/protocol.md, or one of the
-	// application's own.
+	// application's own. Empty means "denied".
 	Code string
 	// Text is for people.
 	Text string
 }
 
 // Refuse returns an error by which a function of a Policy says no in its own words: the
-// client gets both.
+// client gets both. An empty code is "denied".
 func Refuse(code, text string) error { return &RefusedError{Code: code, Text: text} }
 
 // Error returns the code and the text.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Member is a connection that is in a room. A user with several connections is several
@@ -79,6 +80,8 @@ func (h *Hub) checkShown(o *JoinOption) error {
 		return fmt.Errorf("%w: %w", ErrShown, o.err)
 	case len(o.shown) > h.conf.MaxShown:
 		return fmt.Errorf("%w: %d bytes of JSON, %d are allowed", ErrShown, len(o.shown), h.conf.MaxShown)
+	case !utf8.Valid(o.shown): // a json.RawMessage may be so
+		return fmt.Errorf("%w: it is not UTF-8", ErrShown)
 	}
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -255,7 +257,8 @@ func (r *packetReader) member() *Member {
 	return m
 }
 
-// learnLocked notes a member of another node, and reports false if there are too many.
+// learnLocked notes a member of another node. It reports false if there are too many, or what
+// it shows is not JSON.
 func (r *room) learnLocked(m *Member, node NodeID) bool {
 	members := r.presence.far.members
 	old := members[m.Conn]
@@ -267,6 +270,8 @@ func (r *room) learnLocked(m *Member, node NodeID) bool {
 	case old != nil && old.User == m.User && bytes.Equal(old.Shown, m.Shown) && old.Since.Equal(m.Since):
 		old.node, old.until = node, nanos()+int64(leaseTime)
 		return true
+	case m.Shown != nil && !(utf8.Valid(m.Shown) && json.Valid(m.Shown)): // it is going to stand in others' JSON
+		return false
 	}
 	r.setFarLocked(m.Conn, &lease{Member: m, node: node, until: nanos() + int64(leaseTime)})
 	r.armFarLocked(renewPause)

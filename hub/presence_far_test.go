@@ -134,6 +134,9 @@ func TestPresence_badPackets(t *testing.T) {
 	bubble(t, conf, func(t *testing.T, h *Hub) {
 		user(t, h, "ann", "room")
 		packets := [][]byte{{9}, {partMember}, {partLeft, 1}, append(make([]byte, 30), 1), append([]byte{partMember}, make([]byte, 24)...)}
+		for _, shown := range []string{"{", "\"\xff\""} {
+			packets = append(packets, append(append([]byte{partMember}, make([]byte, 25)...), append([]byte{byte(len(shown))}, shown...)...))
+		}
 		for _, data := range packets {
 			bus.sink.Deliver(&Packet{Node: NodeID{1}, Name: presencePrefix + "room", Message: Message{Data: data, Binary: true}})
 		}

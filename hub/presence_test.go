@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -120,6 +121,7 @@ func TestPresence_errors(t *testing.T) {
 	wantError(t, "Join that shows where nobody looks", of(h.Join(p, "none", Show(1))), ErrNoPresence)
 	wantError(t, "Join that shows much", of(h.Join(p, "room", Show("1234567"))), ErrShown)
 	wantError(t, "Join that shows a function", of(h.Join(p, "room", Show(func() {}))), ErrShown)
+	wantError(t, "Join that shows no text", of(h.Join(p, "room", Show(json.RawMessage("\"\xff\"")))), ErrShown)
 	wantError(t, "Show outside", h.Show(p, "room", 1), ErrNotJoined)
 	if rooms := p.Rooms(); len(rooms) > 0 {
 		t.Errorf("it is in %q, want nothing to have changed", rooms)

@@ -94,7 +94,7 @@ func newClient(url string, conf Config) (*Client, error) {
 // author returns the author of a session.
 func author(session string) string {
 	sum := sha256.Sum256([]byte(session))
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:8]
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:16]
 }
 
 // Identity returns who the server says that the client is. While there is no connection it is that of the

@@ -223,7 +223,7 @@ test("the id of a publish is known before anything has been said", async (t) => 
   while (!first.id) await settle(); // the browser's digest takes a moment
   const second = room.publish(1);
   outcome(second);
-  assert.match(second.id, /^[\w-]{8}\.2$/);
+  assert.match(second.id, /^[\w-]{16}\.2$/);
   assert.equal(net.last.sent.length, 0);
 });
 

@@ -3,6 +3,7 @@ package roomwire
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"strconv"
 	"unicode/utf8"
 )
@@ -132,15 +133,17 @@ func boolean(v []byte) (is, ok bool) {
 }
 
 // Split takes an array of JSON apart, the body of a POST: into frames that have not been
-// looked at. It reports false for anything else.
-func Split(body []byte) (frames [][]byte, ok bool) {
+// looked at. It reports false for anything else. It makes no list of them, which could be many
+// times as long as the body.
+func Split(body []byte) (frames iter.Seq[[]byte], ok bool) {
 	body = bytes.TrimSpace(body)
 	if !valid(body) {
 		return nil, false
 	}
-	l, ok := open(body, '[')
-	for v := l.next(); v != nil; v = l.next() {
-		frames = append(frames, v)
-	}
-	return frames, ok
+	all, ok := open(body, '[')
+	return func(yield func([]byte) bool) {
+		l := all
+		for v := l.next(); v != nil && yield(v); v = l.next() {
+		}
+	}, ok
 }
