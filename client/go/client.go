@@ -73,6 +73,7 @@ func Dial(ctx context.Context, url string, conf Config) (*Client, error) {
 }
 
 func newClient(url string, conf Config) (*Client, error) {
+	given := conf.Session != ""
 	conf, err := conf.resolve()
 	if err != nil {
 		return nil, err
@@ -86,6 +87,9 @@ func newClient(url string, conf Config) (*Client, error) {
 		direct:  newInbox(conf.Buffer, true),
 		pending: make(chan struct{}, conf.MaxPending), asks: make(chan struct{}, maxAsks),
 		done: make(chan struct{}), rooms: map[string]*Room{},
+	}
+	if given {
+		c.ref = uint64(max(conf.now().UnixMicro(), 0)) // a process that had the session before did not come so far
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	return c, nil
