@@ -26,16 +26,6 @@ export class GeistError extends Error {
 const CUT = new GeistError("unknown_outcome"); // the connection ended before the answer
 const AGAIN = new GeistError("rate"); // not done: it is sent again when the server says so
 
-/** A storage that lasts as long as the page. */
-export function memoryStore() {
-  const items = new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-  };
-}
-
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 const base64 = (bytes) => btoa([...bytes].map((b) => String.fromCharCode(b)).join(""));
@@ -138,6 +128,7 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
     close() {
       clearTimeout(timer);
       abort.abort();
+      queue.length = 0;
     },
   };
 }
@@ -458,6 +449,7 @@ export function connect(url, {
       Promise.resolve(value).then(tell).catch(fail);
     },
     gap: inside((room, at) => {
+      room.owed = 0;
       move(room, at.epoch, at.offset);
       room.emit("gap", at);
     }),
@@ -504,7 +496,11 @@ export function connect(url, {
         room.emit("error", err).length || fail(err);
       } else {
         room.in = at;
-        move(room, at.epoch, at.offset);
+        if (room.owed) room.emit("gap", room.owed); // the connection ended before it was told
+        room.owed = position && !at.recovered && at;
+        // The storage keeps the place that is gone until that is told.
+        if (room.owed) room.position = [at.epoch, at.offset];
+        else move(room, at.epoch, at.offset);
         room.emit("joined", at);
       }
     };
