@@ -36,7 +36,7 @@ func BenchmarkRooms_delivery(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			msg := hub.Message{Data: []byte(`{"text":"hello, world","from":"ada"}`), ID: "sh1C3y00Y3omdxPw.7"}
+			msg := hub.Message{Data: []byte(`{"text":"hello, world","from":"ada"}`), ID: "sh1C3y00Y3.7"}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := h.Publish(context.Background(), "room", msg); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/gogeist/geist/internal/roomwire"
 )
 
-// authorLength is how many characters of a hash name an author: 96 bits, so that nobody finds a
-// secret that is another's author, or that of one of a million others.
-const authorLength = 16
+// authorLength is how many characters of a hash name an author: 60 bits, as many as the bytes of
+// an envelope allow. See docs/design/016 for what it takes to find a secret with another's author.
+const authorLength = 10
 
 // greet answers hello.
 func (s *session) greet(c *roomwire.Command) {

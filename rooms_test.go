@@ -357,7 +357,7 @@ func TestRooms_envelope(t *testing.T) {
 	for _, want := range []struct {
 		protocol string
 		bytes    int // header, room of 12 characters, offset and ref of one digit, author
-	}{{"geist.v1", 46}, {"geist.v1.bin", 37}} {
+	}{{"geist.v1", 40}, {"geist.v1.bin", 31}} {
 		ws := openWS(t, addr, "/rt", "Sec-WebSocket-Protocol: "+want.protocol)
 		op, mark := wsproto.Text, ""
 		if want.protocol == "geist.v1.bin" {

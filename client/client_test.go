@@ -2,20 +2,31 @@ package client
 
 import (
 	"bytes"
-	"os"
 	"testing"
 )
 
-func TestJS_isTheFile(t *testing.T) {
-	want, err := os.ReadFile("geist.js")
-	if err != nil {
-		t.Fatal(err)
+func TestJS_isWithoutWhatIsForPeople(t *testing.T) {
+	got := bare("// why\n/**\n * what\n */\n\n  a(\"x//y\"); // that // is\n\tb / c;\n")
+	if want := "a(\"x//y\");\nb / c;"; got != want {
+		t.Errorf("bare: got %q, want %q", got, want)
 	}
-	got := JS()
-	if !bytes.Equal(got, want) || len(got) == 0 {
-		t.Errorf("JS returned %d bytes, want the %d of geist.js", len(got), len(want))
+	js := JS()
+	if !bytes.Contains(js, []byte("export function connect(url, {\n")) {
+		t.Errorf("JS returned %d bytes without connect", len(js))
 	}
-	clear(got)
+	for i, line := range bytes.Split(js, []byte("\n")) {
+		if !bytes.Contains([]byte(source), line) {
+			t.Errorf("line %d is not in geist.js: %s", i+1, line)
+		}
+		if len(line) == 0 || bytes.HasPrefix(line, []byte(" ")) || bytes.HasPrefix(line, []byte("//")) {
+			t.Errorf("line %d is for people: %s", i+1, line)
+		}
+	}
+}
+
+func TestJS_isTheCallersOwn(t *testing.T) {
+	want := bytes.Clone(JS())
+	clear(JS())
 	if !bytes.Equal(JS(), want) {
 		t.Error("a caller changed what the next one gets")
 	}

@@ -4,9 +4,6 @@ export type Place = [epoch: string, offset: number];
 /** Opens a client at once, and keeps it open until close(). url is relative to the page's; Node takes a whole one. */
 export function connect(url: string | URL, options?: Options): Client;
 
-/** A storage that lasts as long as the page, for tests, and for clients that follow one another. */
-export function memoryStore(): Store;
-
 /** What promises are rejected with, and error events have. */
 export class GeistError extends Error {
   constructor(code: string, text?: string, more?: object);
@@ -28,13 +25,13 @@ export interface Store {
 
 export interface Options {
   /** Returns the token for hello, at each connection and before the old one ends. Default: none is sent. */
-  token?: () => string | undefined | Promise<string | undefined>;
+  token?: (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Which may be used. Of both, WebSockets come first. Default: ["ws", "sse"]. */
   transports?: readonly ("ws" | "sse")[];
   /** Offers the compact encoding to a WebSocket. Default: false. */
   binary?: boolean;
   /** Where what must survive a reload is kept: sessionStorage. Default: nowhere. */
-  storage?: Store;
+  storage?: Store | undefined;
   /** The key in storage. Clients of one page need different ones. Default: "geist". */
   key?: string;
   /** How many publishes may wait for an answer, and how many calls for a connection. Default: 100. */
@@ -48,7 +45,7 @@ export interface Options {
   /** A number below 1, for the waits. Default: Math.random. */
   random?: () => number;
   /** Default: the global one; null if there is none to use. */
-  WebSocket?: (new (url: string, protocols: string[]) => unknown) | null;
+  WebSocket?: (new (url: string, protocols: string[]) => unknown) | null | undefined;
   /** Default: the global one. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }

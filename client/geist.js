@@ -6,7 +6,7 @@ const RETURN = 60_000; // ms after which WebSockets are tried again, having fail
 const LASTING = 5_000; // ms after which a connection starts the back-off anew
 const SAVING = 200; // ms that the storage may be behind
 const WINDOW = 32; // commands under way at once, as the server bounds their rate
-const BATCH = 32_768; // characters of a POST
+const BATCH = 32_768; // characters after which a POST ends
 
 // What the ends of a WebSocket mean, and statuses of HTTP with 4000 added, if there was no bye.
 const REASONS = {
@@ -26,19 +26,9 @@ export class GeistError extends Error {
 const CUT = new GeistError("unknown_outcome"); // the connection ended before the answer
 const AGAIN = new GeistError("rate"); // not done: it is sent again when the server says so
 
-/** A storage that lasts as long as the page. */
-export function memoryStore() {
-  const items = new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-  };
-}
-
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
-const base64 = (bytes) => btoa(bytes.reduce((s, b) => s + String.fromCharCode(b), ""));
+const base64 = (bytes) => btoa([...bytes].map((b) => String.fromCharCode(b)).join(""));
 const base64url = (bytes, length) => base64(bytes).slice(0, length).replace(/\+/g, "-").replace(/\//g, "_");
 const unbase64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
 const some = (object) => (JSON.stringify(object) === "{}" ? undefined : object);
@@ -100,8 +90,8 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
     posting = true;
     await null; // what is sent at once travels together
     while (queue.length) {
-      let n = 1;
-      for (let size = queue[0].length; n < queue.length && (size += queue[n].length) < BATCH; ) n++;
+      let n = 0;
+      for (let size = 0; n < queue.length && size < BATCH; n++) size += queue[n].length;
       timer = setTimeout(down, PATIENCE);
       const body = `[${queue.splice(0, n)}]`;
       await request({ method: "POST", body, headers: { "Content-Type": "application/json", "Geist-Stream": key } });
@@ -138,6 +128,7 @@ function openStream({ fetch, url }, { up, got, alive, down }) {
     close() {
       clearTimeout(timer);
       abort.abort();
+      queue.length = 0;
     },
   };
 }
@@ -338,7 +329,7 @@ export function connect(url, {
   // sent again or has failed.
   const ask = (repeat, ...args) =>
     new Promise((resolve, reject) => {
-      if (state === "closed") throw new GeistError(state);
+      if (state === "closed") throw new GeistError("closed");
       if (tasks.size >= maxPending) throw new GeistError("queue_full");
       const done = (err, result) => {
         if (err === AGAIN || (repeat && err === CUT)) tasks.add(task);
@@ -362,10 +353,9 @@ export function connect(url, {
   function flush() {
     const free = () => link?.up && !link.paused && link.waiting.size < WINDOW;
     for (const room of rooms.values()) if (free() && !room.ref) enter(room);
-    const ready = free() ? [...outbox.values()].filter(isReady).slice(0, WINDOW - link.waiting.size) : [];
-    const frames = ready.map(prepare);
-    if (frames.length) save(); // before it is sent, since who forgets it would publish it twice
-    ready.forEach((post, i) => send(frames[i], post.done));
+    const ready = free() ? [...outbox.values()].filter(isReady).slice(0, WINDOW - link.waiting.size).map(prepare) : [];
+    if (ready.length) save(); // before it is sent, since who forgets it would publish it twice
+    for (const post of ready) send(...post);
     for (const task of tasks) {
       if (!free() || state !== "open") return;
       tasks.delete(task);
@@ -382,14 +372,17 @@ export function connect(url, {
     return on !== link && room?.ref && (since || room.in);
   }
 
-  // Returns the frame to send. One that a later has overtaken counts as sent before.
+  // Returns what send takes. A publish that a later has overtaken counts as sent before, and so does one that
+  // the storage has, for a duplicate of the tab may have sent it: as long as the server can look for it.
   function prepare(post) {
     const [name, ref, room, data, more] = post.frame;
-    const again = post.since || ref < link.top;
-    post.since ??= rooms.get(room).position;
+    const it = rooms.get(room);
+    let again = post.since || (it.in.recovered && post.place);
+    post.since = again || it.position;
     post.on = link;
-    link.top = Math.max(link.top, ref);
-    return [name, ref, room, data, some({ ...more, since: again ? post.since : undefined })];
+    if (ref > link.top) link.top = ref;
+    else again = true;
+    return [[name, ref, room, data, again ? { ...more, since: post.since } : some(more)], post.done];
   }
 
   // Takes a publish into the outbox. One that was left by a reload has no promise any more.
@@ -452,10 +445,11 @@ export function connect(url, {
     ask(n, data, event) {
       const mine = link;
       const [value] = emit("ask", data, event);
-      const tell = (answer) => answer !== undefined && mine === link && link.send(["answer", n, answer]);
+      const tell = (answer) => mine === link && answer !== undefined && link.send(["answer", n, answer]);
       Promise.resolve(value).then(tell).catch(fail);
     },
     gap: inside((room, at) => {
+      room.owed = 0;
       move(room, at.epoch, at.offset);
       room.emit("gap", at);
     }),
@@ -486,7 +480,7 @@ export function connect(url, {
       const secret = await token();
       if (mine === link) command((err, result) => (err ? again(err) : expire(result?.ttl)), "auth", secret);
     };
-    link.renewal = setTimeout(() => renew().catch(again), tries ? backoff(tries) : Math.min(ttl * 0.8, 2 ** 31 - 1));
+    link.renewal = setTimeout(() => renew().catch(again), tries ? backoff(tries) : Math.min(ttl * 0.8, 2e9));
   }
 
   // ---- rooms
@@ -501,8 +495,12 @@ export function connect(url, {
         out(room, err);
         room.emit("error", err).length || fail(err);
       } else {
-        room.in = true;
-        move(room, at.epoch, at.offset);
+        room.in = at;
+        if (room.owed) room.emit("gap", room.owed); // the connection ended before it was told
+        room.owed = position && !at.recovered && at;
+        // The storage keeps the place that is gone until that is told.
+        if (room.owed) room.position = [at.epoch, at.offset];
+        else move(room, at.epoch, at.offset);
         room.emit("joined", at);
       }
     };
@@ -540,14 +538,14 @@ export function connect(url, {
       position: since === undefined && !last ? places[name] : since ?? undefined,
       members: new Map(),
       ref: 0, // of the join on this connection
-      in: false, // whether that has been answered
+      in: 0, // the answer to it
       publish(data, { timeout, as, ...more } = {}) {
         if (data instanceof ArrayBuffer) data = new Uint8Array(data);
         const bytes = data instanceof Uint8Array;
         data = bytes ? base64(data) : as ? String(data) : JSON.parse(JSON.stringify(data));
         let post;
         const promise = new Promise((resolve, reject) => {
-          if (state === "closed") throw new GeistError(state);
+          if (state === "closed") throw new GeistError("closed");
           if (rooms.get(name) !== room) throw new GeistError("not_joined");
           if (outbox.size >= maxPending) throw new GeistError("queue_full");
           post = put(["pub", ++ref, name, data, { as: bytes ? "base64" : as, ...more }], undefined, timeout, resolve, reject);
@@ -579,7 +577,7 @@ export function connect(url, {
   // Takes a session. Its author is known in a moment, and without HTTPS from the first welcome on.
   function begin(secret = base64url(crypto.getRandomValues(new Uint8Array(16)), 22)) {
     const mine = (session = { secret });
-    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum), 16));
+    const know = (sum) => (mine.author ??= base64url(new Uint8Array(sum), 10));
     crypto.subtle?.digest("SHA-256", utf8.encode(secret)).then(know);
   }
 
@@ -588,7 +586,7 @@ export function connect(url, {
     try {
       old = JSON.parse(storage.getItem(key)) ?? old;
     } catch {} // there is none, or it is not to be read
-    ({ ref = 0 } = old);
+    if (old.ref) ref = Math.max(old.ref, Date.now() * 1000); // where no other copy of the storage is
     places = { __proto__: null, ...old.places };
     begin(old.session);
     for (const post of old.outbox ?? []) put(...post);
@@ -598,10 +596,13 @@ export function connect(url, {
   function save() {
     clearTimeout(saver);
     saver = unsaved = 0;
-    const posts = [...outbox.values()].filter(({ once, since }) => !once || !since);
-    const saved = { session: session.secret, ref, places, outbox: posts.map(({ frame, since }) => [frame, since]) };
+    if (!storage) return;
+    const saved = { session: session.secret, ref, places, outbox: [] };
+    for (const post of outbox.values()) {
+      if (!post.once) saved.outbox.push([post.frame, post.since || (post.place ||= rooms.get(post.frame[2])?.position) || ["", 0]]);
+    }
     try {
-      storage?.setItem(key, JSON.stringify(saved));
+      storage.setItem(key, JSON.stringify(saved));
     } catch {
       try {
         storage.removeItem(key);

@@ -73,6 +73,7 @@ func Dial(ctx context.Context, url string, conf Config) (*Client, error) {
 }
 
 func newClient(url string, conf Config) (*Client, error) {
+	given := conf.Session != ""
 	conf, err := conf.resolve()
 	if err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func newClient(url string, conf Config) (*Client, error) {
 		pending: make(chan struct{}, conf.MaxPending), asks: make(chan struct{}, maxAsks),
 		done: make(chan struct{}), rooms: map[string]*Room{},
 	}
+	if given {
+		c.ref = uint64(max(conf.now().UnixMicro(), 0)) // a process that had the session before did not come so far
+	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	return c, nil
 }
@@ -94,7 +98,7 @@ func newClient(url string, conf Config) (*Client, error) {
 // author returns the author of a session.
 func author(session string) string {
 	sum := sha256.Sum256([]byte(session))
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:16]
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:10]
 }
 
 // Identity returns who the server says that the client is. While there is no connection it is that of the

@@ -2,6 +2,7 @@ package geistclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -82,6 +83,31 @@ var encodings = map[string]Config{
 	"ws json":   {},
 	"ws binary": {Binary: true},
 	"sse":       {Transport: EventStream},
+}
+
+// Two processes with one session, one after the other: what the second publishes has other ids.
+func TestConfig_sessionOfAnEarlierProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		conf := Config{HTTPClient: s.client, Session: "vectors-session-1"}
+		last := int64(0)
+		for range 2 {
+			time.Sleep(time.Second)
+			accepted := make(chan *conn, 1)
+			go func() { accepted <- s.welcome() }()
+			c, err := Dial(t.Context(), "ws://server/rt", conf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := <-accepted
+			go func() { _, _ = c.Publish(t.Context(), "a", Message{}) }()
+			ref, err := elements(<-p.in)[1].(json.Number).Int64()
+			if err != nil || ref <= last || ref >= 1<<53 {
+				t.Errorf("ref = %d, %v; want one above %d and below 2^53", ref, err, last)
+			}
+			last = ref + 1000
+			_ = c.Close()
+		}
+	})
 }
 
 func TestClient_close(t *testing.T) {

@@ -60,7 +60,9 @@ type Config struct {
 	MaxFrame int
 	// Session is the secret by which the server recognises the client after it has connected again: 16
 	// to 64 characters from A-Z a-z 0-9 _ -. Empty means one made at random, as it should be outside of
-	// tests: two clients with one session put each other out, and their messages have the same ids.
+	// tests: two clients with one session put each other out. The ids of a client that is given one begin
+	// at the time, so that those of a process that had it before are not used again, unless the clock was
+	// set back by more than that process has lasted.
 	Session string
 
 	// Logger is told of lost connections and of what cannot be returned to anybody. It is called under
@@ -74,6 +76,8 @@ type Config struct {
 	// if OnAsk is nil. OnAsk is called by several goroutines, 64 at most; what is more is logged and
 	// not answered. ctx ends with the connection, by which the answer goes.
 	OnAsk func(ctx context.Context, m Message) ([]byte, error)
+
+	now func() time.Time // nil means time.Now; tests count refs from 1
 }
 
 const (
@@ -100,6 +104,9 @@ func (c Config) resolve() (Config, error) {
 		positive("Buffer", &c.Buffer, defaultBuffer),
 		positive("MaxFrame", &c.MaxFrame, defaultMaxFrame),
 	)
+	if c.now == nil {
+		c.now = time.Now
+	}
 	if c.Watchdog == 0 {
 		c.Watchdog = defaultWatchdog
 	}

@@ -80,7 +80,7 @@ func (s *server) dial(conf Config) (*Client, *conn) {
 		conf.HTTPClient = s.client
 	}
 	if conf.Session == "" {
-		conf.Session = "vectors-session-1"
+		conf.Session, conf.now = "vectors-session-1", epoch
 	}
 	dialed := make(chan *conn, 1)
 	go func() { dialed <- s.welcome() }()
@@ -91,6 +91,9 @@ func (s *server) dial(conf Config) (*Client, *conn) {
 	s.t.Cleanup(func() { _ = c.Close() })
 	return c, <-dialed
 }
+
+// epoch is a clock that lets refs begin at 1.
+func epoch() time.Time { return time.UnixMicro(0) }
 
 // next waits for a connection.
 func (s *server) next() *conn {

@@ -110,7 +110,7 @@ func (x *talk) hello(f []any) bool {
 		return false
 	}
 	if x.dialed == nil {
-		x.conf.HTTPClient, x.conf.Session = x.server.client, "vectors-session-1"
+		x.conf.HTTPClient, x.conf.Session, x.conf.now = x.server.client, "vectors-session-1", epoch
 		if token, ok := options(f, 1)["token"].(string); ok {
 			x.conf.Token = func(context.Context) (string, error) { return token, nil }
 		}

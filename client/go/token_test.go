@@ -17,7 +17,7 @@ func TestClient_token(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		n := 0
 		var fails atomic.Bool
-		conf := Config{HTTPClient: s.client, Session: "vectors-session-1", Watchdog: -1, Token: func(context.Context) (string, error) {
+		conf := Config{HTTPClient: s.client, Session: "vectors-session-1", now: epoch, Watchdog: -1, Token: func(context.Context) (string, error) {
 			if fails.Load() {
 				return "", errors.New("no more")
 			}

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
-import { again, enter, open, outcome, pass, settle, welcome } from "./fake.js";
+import { again, enter, open, outcome, pass, settle, timers, welcome } from "./fake.js";
 
 // Waits until the next socket is opened, and returns how long that took.
 async function wait({ sockets }, step = 10) {
@@ -332,6 +332,22 @@ test("a stream is read however it is cut into pieces and lines", async (t) => {
   assert.deepEqual(heard, ["one", "two", "drei \u2028 größer 🎉", 4]);
 });
 
+test("close leaves no timer behind, nor what waits for its POST", async (t) => {
+  const server = streams();
+  const { client } = open(t, { transports: ["sse"], fetch: server.fetch });
+  const room = client.join("a");
+  await calm();
+  server.gets[0].say(["stream", "key"], welcome, ["joined", 1, "a", { epoch: "e", offset: 0 }]);
+  await calm();
+  const posts = server.posts.length;
+  const running = timers(t);
+  outcome(room.publish(1));
+  queueMicrotask(() => client.close()); // it is on its way out
+  await calm();
+  assert.equal(running.size, 0);
+  assert.equal(server.posts.length, posts);
+});
+
 test("commands of a stream travel together, one POST after the other", async (t) => {
   const server = streams();
   const { client } = open(t, { transports: ["sse"], fetch: server.fetch });
@@ -350,7 +366,7 @@ test("commands of a stream travel together, one POST after the other", async (t)
     release();
     await calm();
   }
-  assert.deepEqual(server.posts.slice(1).map((p) => p.frames.length), [3, 2]);
+  assert.deepEqual(server.posts.slice(1).map((p) => p.frames.length), [4, 1]);
   server.gets[0].say(...[2, 3, 4, 5, 6].map((ref) => ["ok", ref, ref]));
   await calm();
   assert.deepEqual(await Promise.all(all), [2, 3, 4, 5, 6]);

@@ -17,6 +17,7 @@ export async function pass(ms, step = 50) {
 }
 
 let stopped = false;
+const { setTimeout, clearTimeout } = globalThis; // as they are while no clock is stopped
 
 /** Stops the clock until the test ends. */
 export function stopClock(t) {
@@ -27,6 +28,23 @@ export function stopClock(t) {
     mock.timers.reset();
     stopped = false;
   });
+}
+
+/** Returns the timers that are running, of those that begin from now on. */
+export function timers(t) {
+  const running = new Set();
+  const { setTimeout: begin, clearTimeout: end } = globalThis;
+  t.after(() => Object.assign(globalThis, { setTimeout, clearTimeout }));
+  globalThis.setTimeout = (f, ms) => {
+    const timer = begin(() => running.delete(timer) && f(), ms);
+    running.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => {
+    running.delete(timer);
+    end(timer);
+  };
+  return running;
 }
 
 /** A network that keeps every socket that a client opens in sockets. */

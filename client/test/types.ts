@@ -1,6 +1,6 @@
 // Compiled, never run: what a program in TypeScript writes is what geist.d.ts says.
 
-import { connect, GeistError, memoryStore, type Place, type Room, type State } from "../geist.js";
+import { connect, GeistError, type Place, type Room, type State } from "../geist.js";
 
 interface Card {
   title: string;
@@ -10,7 +10,8 @@ const client = connect("/rt", {
   token: async () => "secret", transports: ["ws", "sse"], binary: true, storage: sessionStorage, key: "board", maxPending: 50,
   minDelay: 100, maxDelay: 5000, watchdog: 10_000, random: Math.random, WebSocket, fetch,
 });
-connect(new URL("https://example.test/rt"), { storage: memoryStore(), token: () => undefined, WebSocket: null }).close();
+connect(new URL("https://example.test/rt"), { storage: undefined, token: undefined, WebSocket: null }).close();
+connect("/rt", { token: () => undefined, WebSocket: undefined });
 
 const state: State = client.state;
 const off: () => void = client.on("state", (to, reason) => console.log(to === state, reason.length));

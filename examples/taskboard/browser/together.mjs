@@ -144,6 +144,53 @@ export const together = {
     }
   },
 
+  // A tab is duplicated while it is cut off: both have the message that waits. What duplicates a tab
+  // copies its storage, and nothing else.
+  async "what waits is sent once by a tab and its duplicate"() {
+    const wire = await wireTo(stage.server);
+    try {
+      const ada = await open("", { base: wire.base });
+      await say(ada, "before");
+      await seen(said(ada, "before"));
+      wire.down();
+      await say(ada, "waits");
+      await ada.getByText("Reconnecting: 1 message waits").waitFor();
+      const copy = await ada.evaluate(() => JSON.stringify(sessionStorage));
+      const context = await someone("Ada");
+      await context.addInitScript((copy) => location.protocol !== "http:" || sessionStorage.length || Object.assign(sessionStorage, JSON.parse(copy)), copy);
+      const twin = await open("", { context });
+      await becomes(() => texts(twin), ["before", "waits"]);
+      wire.up();
+      await live(ada);
+      for (const page of [ada, twin]) {
+        await say(page, "and");
+        await page.locator("#messages .pending").waitFor({ state: "detached" });
+      }
+      for (const page of [ada, twin]) await becomes(() => texts(page), ["before", "waits", "and", "and"]);
+    } finally {
+      wire.close();
+    }
+  },
+
+  async "a browser that keeps nothing does"() {
+    const context = await someone("Ada");
+    await context.addInitScript(() => {
+      for (const name of ["localStorage", "sessionStorage"]) {
+        Object.defineProperty(window, name, { get() { throw new DOMException("it keeps nothing", "SecurityError"); } });
+      }
+    });
+    const page = await open("", { context });
+    await page.getByRole("button", { name: /^You are Guest/ }).click();
+    await page.getByLabel("Your name").fill("Nobody");
+    await page.getByRole("button", { name: "That is me" }).click();
+    await page.getByRole("button", { name: /^You are Nobody/ }).waitFor();
+    await say(page, "and says something");
+    await seen(said(page, "and says something").getByText("Nobody"));
+    await page.getByRole("button", { name: "Close the chat" }).click();
+    await page.getByRole("button", { name: "Chat", exact: true }).click();
+    await create(page, "Nothing");
+  },
+
   // Three people talk and move tasks while their lines break in every way, and the server, too.
   async "nothing is lost or repeated, whatever breaks"() {
     const { server } = stage;

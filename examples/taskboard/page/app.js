@@ -1,6 +1,7 @@
 // The board's page. It reads the tasks once, and from then on hears of every change:
 //
 //	api.js     requests
+//	kept.js    what the browser keeps
 //	live.js    the line on which changes come, and messages
 //	tasks.js   what the page knows, whichever way it came
 //	board.js   columns and cards

@@ -1,6 +1,7 @@
 // The chat beside the board. What the user writes is shown at once, and waits at the end
 // until the server has given it its place; without a line it waits longer, and is sent once.
 
+import { keep, kept } from "./kept.js";
 import { chat as room, showOthers, wait } from "./live.js";
 import { myName, onMyName } from "./name.js";
 import { avatar, peopleAre, typists } from "./people.js";
@@ -15,8 +16,7 @@ const list = $("#messages");
 const log = $("#log"); // which scrolls
 const form = $("#say");
 const field = form.elements.text;
-const pending = new Set(); // { sent, li, waits } of what the server has not told yet
-let unsent = 0; // how many of them wait: it has not answered either
+const pending = new Set(); // { sent, li, waits } of what the server has not told yet; waits: nor answered
 
 // ---- messages
 
@@ -51,14 +51,10 @@ function insert(li) {
 function drop(mine) {
   mine.li.remove();
   pending.delete(mine);
-  rested(mine);
+  sayWaiting();
 }
 
-/** Takes that something does not wait any more: it has come, which may be before the answer, or is answered. */
-function rested(mine) {
-  if (mine.waits) wait(--unsent);
-  mine.waits = false;
-}
+const sayWaiting = () => wait([...pending].filter(({ waits }) => waits).length);
 
 /** Returns the item of a message. Only textContent is written: markup stays text. */
 function item({ name, text, at }) {
@@ -98,11 +94,14 @@ function send(text) {
   join(li);
   const mine = { sent, li, waits: true };
   pending.add(mine);
-  wait(++unsent);
+  sayWaiting();
   toEnd();
   sent
     .then(() => li.classList.remove("pending"), (err) => failed(mine, text, err))
-    .finally(() => rested(mine));
+    .finally(() => {
+      mine.waits = false;
+      sayWaiting();
+    });
 }
 
 /** Says that a message was not sent; if it comes all the same, that goes away with it. */
@@ -163,13 +162,13 @@ let unread = 0;
 
 /** Returns the offset up to which this browser's user has read. */
 function read() {
-  const [epoch, offset] = JSON.parse(localStorage.getItem("read")) ?? room.position;
+  const [epoch, offset] = JSON.parse(kept("read")) ?? room.position;
   return epoch === room.position[0] ? offset : 0;
 }
 
 // Who is here for the first time has not missed anything.
 room.on("joined", ({ epoch, head }) => {
-  if (!localStorage.getItem("read")) localStorage.setItem("read", JSON.stringify([epoch, head]));
+  if (!kept("read")) keep("read", JSON.stringify([epoch, head]));
 });
 
 const reads = () => !panel.hidden && !document.hidden && atEnd();
@@ -185,7 +184,7 @@ function toEnd() {
   log.scrollTop = log.scrollHeight;
   if (reads()) {
     unread = 0;
-    if (room.position) localStorage.setItem("read", JSON.stringify(room.position));
+    if (room.position) keep("read", JSON.stringify(room.position));
   }
   showUnread();
 }
@@ -221,7 +220,7 @@ function cover() {
 
 function choose(open) {
   toggle(open);
-  if (!narrow.matches) localStorage.setItem("chat", open ? "open" : "closed");
+  if (!narrow.matches) keep("chat", open ? "open" : "closed");
   (open ? field : $("#talk")).focus();
 }
 
@@ -234,4 +233,4 @@ $("#desk").onclick = (e) => {
   if (narrow.matches && !panel.hidden && e.target === e.currentTarget) choose(false); // beside it
 };
 narrow.onchange = cover;
-toggle(!narrow.matches && localStorage.getItem("chat") !== "closed");
+toggle(!narrow.matches && kept("chat") !== "closed");

@@ -4,22 +4,16 @@
 // else Server-Sent Events; with ?live=sse always the latter.
 
 import { connect } from "./geist.js";
+import { keptByTab } from "./kept.js";
 import { myName, onMyName } from "./name.js";
 import { $ } from "./ui.js";
 
 const wanted = new URLSearchParams(location.search).get("live");
 
-// A duplicate of a tab begins with a copy of its storage. It must not send what the other
-// sends, too: only a page that was left, or is loaded again, goes on with what it had.
-const [{ type }] = performance.getEntriesByType("navigation");
-if (sessionStorage.getItem("open") && type !== "reload" && !document.wasDiscarded) sessionStorage.clear();
-addEventListener("pageshow", () => sessionStorage.setItem("open", "yes"));
-addEventListener("pagehide", () => sessionStorage.removeItem("open"));
-
 export const client = connect("/rt", {
   token: async () => myName(),
   transports: wanted === "sse" ? ["sse"] : ["ws", "sse"],
-  storage: sessionStorage, // what is not sent yet outlives a reload
+  storage: keptByTab(), // what is not sent yet outlives a reload
   key: "taskboard",
 });
 

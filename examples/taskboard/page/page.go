@@ -24,6 +24,7 @@ var served = []struct{ path, file, contentType string }{
 	{"/chat.js", "chat.js", "text/javascript; charset=utf-8"},
 	{"/editor.js", "editor.js", "text/javascript; charset=utf-8"},
 	{"/geist.js", "geist.js", "text/javascript; charset=utf-8"},
+	{"/kept.js", "kept.js", "text/javascript; charset=utf-8"},
 	{"/live.js", "live.js", "text/javascript; charset=utf-8"},
 	{"/name.js", "name.js", "text/javascript; charset=utf-8"},
 	{"/people.js", "people.js", "text/javascript; charset=utf-8"},
