@@ -133,8 +133,9 @@ func (e *Engine) Run(addr string) error {
 }
 
 // Serve serves the connections of ln, of any kind: TCP, TLS (tls.NewListener),
-// unix. It returns nil after Shutdown, [ErrServerClosed] if called later, and
-// closes ln in any case. Several listeners may be served at once.
+// unix. It returns nil once Shutdown has closed ln, while the rest of the drain goes on: a program
+// that calls Shutdown ends when that has returned. Called later it returns [ErrServerClosed];
+// ln is closed in any case. Several listeners may be served at once.
 func (e *Engine) Serve(ln net.Listener) error {
 	if err := e.freeze(); err != nil {
 		return errors.Join(err, ln.Close())

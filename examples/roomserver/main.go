@@ -39,17 +39,20 @@ func run(addr, files string) error {
 	app.OnListen(func(at net.Addr) { fmt.Println(at) })
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ended := context.AfterFunc(ctx, func() {
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		<-ctx.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := app.Shutdown(ctx); err != nil {
 			log.Print(err)
 		}
-	})
-	defer ended()
+	}()
 	if err := app.Listen(addr); err != nil && ctx.Err() == nil {
 		return err
 	}
+	<-drained // Listen returns before: when the listener is closed
 	return nil
 }
 
