@@ -1,5 +1,6 @@
 // What the scenarios share: pages that are open, and how to find things on them.
 
+import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -40,6 +41,18 @@ export const gone = (locator) => locator.waitFor({ state: "detached" });
 
 export async function shot(page, name) {
   if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+}
+
+/** Waits until f returns what is wanted, and fails with the difference if it never does. */
+export async function becomes(f, want) {
+  let got;
+  for (const end = Date.now() + patience; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
+    got = await f();
+    try {
+      return assert.deepEqual(got, want);
+    } catch {} // not yet
+  }
+  assert.deepEqual(got, want);
 }
 
 /** Makes files to upload. */

@@ -1,7 +1,7 @@
 // Several people on one board: who is there, what they say, and lines that break.
 
 import assert from "node:assert/strict";
-import { card, column, create, gone, live, open, said, say, seen, shot, someone, stage } from "./kit.mjs";
+import { becomes, card, column, create, gone, live, open, said, say, seen, shot, someone, stage } from "./kit.mjs";
 import { Proxy } from "../../roomserver/browser/proxy.mjs";
 
 /** Returns a wire to the server that can be broken. */
@@ -13,18 +13,6 @@ async function wireTo(server) {
 
 const here = (page, name) => page.getByRole("list", { name: "Here now" }).getByRole("img", { name, exact: true });
 const texts = (page) => page.locator("#messages li[data-offset] .text").allTextContents();
-
-/** Waits until f returns what is wanted, and fails with the difference if it never does. */
-async function becomes(f, want) {
-  let got;
-  for (const end = Date.now() + 15_000; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
-    got = await f();
-    try {
-      return assert.deepEqual(got, want);
-    } catch {} // not yet
-  }
-  assert.deepEqual(got, want);
-}
 
 /** Returns the titles in each column of a page. */
 async function columns(page) {
