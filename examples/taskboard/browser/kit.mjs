@@ -61,18 +61,6 @@ export async function shot(page, name) {
   if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-/** Waits until f returns what is wanted, and fails with the difference if it never does. */
-export async function becomes(f, want) {
-  let got;
-  for (const end = Date.now() + patience; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
-    got = await f();
-    try {
-      return assert.deepEqual(got, want);
-    } catch {} // not yet
-  }
-  assert.deepEqual(got, want);
-}
-
 /** Makes files to upload. */
 export function files(contents) {
   const dir = join(TMP_DIR, "files");
