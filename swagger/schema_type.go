@@ -148,6 +148,7 @@ func (s *schemas) problemDocument(m mode) *object {
 	o := s.structure(typeProblem, m)
 	o.set("description", "What went wrong (RFC 9457). Members beside these may follow.")
 	o.child("properties").set("errors", obj("type", "array", "items", s.ref(typeFieldError, m)))
+	o.set("additionalProperties", true)
 	return o
 }
 
