@@ -91,7 +91,7 @@ func (e *Engine) table(t reflect.Type) (*fieldTable, error) {
 	}
 	made, err := newTable(t)
 	if err == nil {
-		seen := map[reflect.Type]bool{t: true}
+		seen := map[reflect.Type]bool{} // not of t: inside itself it is a document like any other
 		if made.oneOf {
 			err = made.lookVariants(seen, t)
 		} else {

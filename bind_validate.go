@@ -155,7 +155,7 @@ func (b *binding) pointer(f *field, path []string) []byte {
 		if err != nil {
 			return w.pointer
 		}
-		if f, path = tab.follow(path); f == nil || f.member == "" {
+		if f, path = tab.follow(path); f == nil || f.member == "" || f.hidden {
 			return w.pointer
 		}
 	}
