@@ -25,7 +25,7 @@ func (b *binding) json(data []byte) error {
 		}
 	}
 	err := b.decode(b.c.codec(), clean, t.coverJSON)
-	if err == nil && !t.deepNeeds && !b.c.engine.set.StrictJSON && (t.leaf || !isNull(data)) {
+	if err == nil && !t.deepNeeds && !b.c.engine.set.StrictJSON && (t.leaf && !t.oneOf || !isNull(data)) {
 		return nil
 	}
 	return b.explainJSON(data, err)
@@ -68,7 +68,7 @@ func (b *binding) explainJSON(data []byte, err error) error {
 	}
 	before := len(b.problems)
 	w := b.walk(data, false)
-	if !b.t.leaf && isNull(data) {
+	if (!b.t.leaf || b.t.oneOf) && isNull(data) {
 		w.problem("must be an object")
 	}
 	if err == nil || len(b.problems) > before {

@@ -82,6 +82,7 @@ const (
 	byKind decoding = iota
 	byText
 	byMethod
+	byVariant
 )
 
 func (w *jsonWalk) look(t reflect.Type) walkType {
@@ -101,6 +102,8 @@ func (w *jsonWalk) look(t reflect.Type) walkType {
 	}
 	known := walkType{typ: at}
 	switch p := reflect.PointerTo(at); {
+	case isOneOf(at):
+		known.how = byVariant
 	case p.Implements(typeUnmarshaler):
 		known.how, known.null = byMethod, t == at
 	case p.Implements(typeText):
@@ -125,6 +128,8 @@ func (w *jsonWalk) value(t reflect.Type, i int) (end int) {
 		return skipValue(w.data, i) // it changes nothing
 	case to.how == byMethod:
 		return w.leaf(to.typ, i)
+	case to.how == byVariant:
+		return w.variant(to.typ, first, i)
 	case to.how == byKind:
 		return w.kind(to.typ, first, i)
 	case first == '"':
@@ -138,6 +143,22 @@ func (w *jsonWalk) value(t reflect.Type, i int) (end int) {
 func (w *jsonWalk) wrong(detail string, i int) (end int) {
 	w.problem(detail)
 	return skipValue(w.data, i)
+}
+
+// variant checks a value against the type that a member of it tells.
+func (w *jsonWalk) variant(t reflect.Type, first byte, i int) (end int) {
+	if first != '{' {
+		return w.wrong("must be an object", i)
+	}
+	member, types := variantsOf(t)
+	one, problem := variantAt(w.data, i, member, types)
+	if problem != "" {
+		back := w.into(member)
+		w.problem(problem)
+		w.pointer = w.pointer[:back]
+		return skipValue(w.data, i)
+	}
+	return w.kind(structType(one), first, i)
 }
 
 // kind is value for types that no method decodes. Containers find their end

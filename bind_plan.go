@@ -72,6 +72,7 @@ type fieldTable struct {
 	// after it was decoded.
 	coverJSON, coverXML, coverCodec []*field
 
+	oneOf     bool // it is a OneOf
 	leaf      bool // it is no struct, or decodes itself: documents see no fields
 	body      bool // a document may set something
 	needsBody bool // a document must be there
@@ -90,7 +91,12 @@ func (e *Engine) table(t reflect.Type) (*fieldTable, error) {
 	}
 	made, err := newTable(t)
 	if err == nil {
-		err = made.look(map[reflect.Type]bool{t: true}, made.members)
+		seen := map[reflect.Type]bool{} // not of t: inside itself it is a document like any other
+		if made.oneOf {
+			err = made.lookVariants(seen, t)
+		} else {
+			err = made.look(seen, made.members)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -101,11 +107,11 @@ func (e *Engine) table(t reflect.Type) (*fieldTable, error) {
 
 // newTable compiles a type. Its errors are the programmer's, and name the field.
 func newTable(t reflect.Type) (*fieldTable, error) {
-	tab := &fieldTable{typ: t}
+	tab := &fieldTable{typ: t, oneOf: isOneOf(t)}
 	tab.leaf = t.Kind() != reflect.Struct || t == typeTime || isOpt(t) || decodesItself(t)
 	tab.body, tab.needsBody, tab.xml = tab.leaf, tab.leaf, tab.leaf
 	c := fieldCompiler{fieldTable: tab}
-	if t.Kind() == reflect.Struct && t != typeTime && !isOpt(t) {
+	if t.Kind() == reflect.Struct && t != typeTime && !isOpt(t) && !tab.oneOf {
 		c.structure(t, fieldLevel{members: !tab.leaf})
 	}
 	c.dominance()
@@ -132,30 +138,54 @@ var typeUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 // look finds out what the types inside documents ask for.
 func (tab *fieldTable) look(seen map[reflect.Type]bool, members []*field) error {
 	for _, f := range members {
-		t := f.typ
-		for !seen[t] && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map || isOpt(t)) {
-			seen[t] = true // type Tree []Tree leads to itself
-			if isOpt(t) {
-				t = t.Field(optValue).Type
-			} else {
-				t = t.Elem()
-			}
-		}
-		if f.hidden || t.Kind() != reflect.Struct || seen[t] {
+		if f.hidden {
 			continue
 		}
-		seen[t] = true
-		inner, err := newTable(t)
-		if err != nil {
-			return err
-		}
-		tab.deepCover = tab.deepCover || len(inner.coverJSON) > 0
-		tab.deepNeeds = tab.deepNeeds || len(inner.required) > 0
-		if err := tab.look(seen, inner.members); err != nil {
+		if err := tab.lookInto(seen, f.typ); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lookVariants is look for what a OneOf leads to.
+func (tab *fieldTable) lookVariants(seen map[reflect.Type]bool, t reflect.Type) error {
+	_, types := variantsOf(t)
+	for _, one := range types {
+		if one == nil {
+			continue // reported by Check
+		}
+		if err := tab.lookInto(seen, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookInto is look for one type.
+func (tab *fieldTable) lookInto(seen map[reflect.Type]bool, t reflect.Type) error {
+	for !seen[t] && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map || isOpt(t)) {
+		seen[t] = true // type Tree []Tree leads to itself
+		if isOpt(t) {
+			t = t.Field(optValue).Type
+		} else {
+			t = t.Elem()
+		}
+	}
+	if t.Kind() != reflect.Struct || seen[t] {
+		return nil
+	}
+	seen[t] = true
+	if isOneOf(t) {
+		return tab.lookVariants(seen, t)
+	}
+	inner, err := newTable(t)
+	if err != nil {
+		return err
+	}
+	tab.deepCover = tab.deepCover || len(inner.coverJSON) > 0
+	tab.deepNeeds = tab.deepNeeds || len(inner.required) > 0
+	return tab.look(seen, inner.members)
 }
 
 // fieldCompiler makes a table and collects what is wrong with its type.
@@ -285,7 +315,7 @@ func nestable(t reflect.Type) (reflect.Type, bool) {
 	if t.Kind() == reflect.Pointer {
 		s = t.Elem()
 	}
-	return s, s.Kind() == reflect.Struct && t != typeFileHeader && newSetter(t, timeFormat{}) == nil && !isOpt(s)
+	return s, s.Kind() == reflect.Struct && t != typeFileHeader && newSetter(t, timeFormat{}) == nil && !isOpt(s) && !isOneOf(s)
 }
 
 // tagName returns the name in the tag of a source. Gin's uri is path.

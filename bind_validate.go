@@ -37,7 +37,7 @@ func (b *binding) validate() error {
 // violation notes a problem at the place in the request that a value came from.
 func (b *binding) violation(v Violation) {
 	p := FieldError{Detail: v.Detail}
-	f, rest := b.t.follow(v.Path)
+	f, rest := b.followRoot(v.Path)
 	switch {
 	case f == nil:
 		p.Pointer = "#"
@@ -56,8 +56,41 @@ func (b *binding) violation(v Violation) {
 	b.problems = append(b.problems, p)
 }
 
+// followRoot is follow for what was bound, which may be a OneOf.
+func (b *binding) followRoot(path []string) (f *field, rest []string) {
+	if !b.t.oneOf {
+		return b.t.follow(path)
+	}
+	tab, path := b.variantTable(b.t.typ, path)
+	if tab == nil {
+		return nil, nil
+	}
+	return tab.follow(path)
+}
+
+// variantTable returns the table of the variant that a path goes into, and the rest of
+// the path.
+func (b *binding) variantTable(t reflect.Type, path []string) (*fieldTable, []string) {
+	if len(path) == 0 {
+		return nil, nil
+	}
+	_, types := variantsOf(t)
+	one := structType(types[path[0]])
+	if one == nil {
+		return nil, nil
+	}
+	tab, err := b.c.server.table(one)
+	if err != nil {
+		return nil, nil
+	}
+	return tab, path[1:]
+}
+
 // inDocument reports whether a row got its value from a document, or should have.
 func (b *binding) inDocument(f *field) bool {
+	if b.t.oneOf {
+		return true
+	}
 	if f.member == "" || f.hidden {
 		return !f.bound
 	}
@@ -111,11 +144,18 @@ func (b *binding) pointer(f *field, path []string) []byte {
 		if len(path) == 0 || t.Kind() != reflect.Struct {
 			return w.pointer
 		}
+		if isOneOf(t) {
+			var tab *fieldTable
+			if tab, path = b.variantTable(t, path); tab == nil {
+				return w.pointer
+			}
+			t = tab.typ
+		}
 		tab, err := b.c.server.table(t)
 		if err != nil {
 			return w.pointer
 		}
-		if f, path = tab.follow(path); f == nil || f.member == "" {
+		if f, path = tab.follow(path); f == nil || f.member == "" || f.hidden {
 			return w.pointer
 		}
 	}

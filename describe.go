@@ -18,7 +18,7 @@ func (c *compiler) describe(r *Route, at level, method string, full *pattern, o 
 		Handler: handlerName(r.endpoint()), Middleware: middleware, Source: r.place,
 		Kind: r.kind(), Summary: o.summary, Description: o.text, Tags: o.tags,
 		Deprecated: o.deprecated, Hidden: o.hidden, Security: o.security,
-		Returns: slices.Clone(o.returns), Emits: o.emits,
+		Returns: slices.Clone(o.returns), Emits: o.emits, Headers: o.headers,
 	}
 	switch {
 	case r.typed != nil:

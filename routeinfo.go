@@ -96,6 +96,9 @@ type RouteInfo struct {
 	// Returns are the answers that are known, in order of status. That of a typed route comes
 	// by its signature. Two of one status are alternatives.
 	Returns []ReturnInfo
+	// Headers are the header fields of answers that [Sets] describes, in the order of
+	// the options.
+	Headers []HeaderInfo
 	// Problems are the statuses, in order, of the problem documents ([Problem]) that the
 	// engine itself answers bad requests of a typed route with: of 400, 406, 413, 415 and 422
 	// those that can occur.
@@ -161,6 +164,20 @@ type ReturnInfo struct {
 	ContentTypes []string
 	// Description is a sentence, or empty.
 	Description string
+}
+
+// HeaderInfo is a header field of a route's answers.
+type HeaderInfo struct {
+	// Name is the field's name.
+	Name string
+	// Type is the type of its value, which is sent as text.
+	Type reflect.Type
+	// Description is a sentence, or empty.
+	Description string
+	// Statuses are those of the answers; empty means every one below 400.
+	Statuses []int
+	// Always reports that none of these answers lacks the field.
+	Always bool
 }
 
 // EventInfo is one kind of message of a stream or connection.

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -132,7 +133,8 @@ func (c *typeCheck) tags(t reflect.Type) {
 	walk.refuse = func(path string, bad reflect.Type) {
 		c.report("%s%s has type %s, which JSON cannot become", t, prefixed(": field ", path), bad)
 	}
-	if t.Kind() == reflect.Struct && !isOpt(t) && t != typeTime {
+	walk.say = func(path, problem string) { c.report("%s%s %s", t, prefixed(": field ", path), problem) }
+	if t.Kind() == reflect.Struct && !isOpt(t) && !isOneOf(t) && t != typeTime {
 		walk.fields(t, "") // also if it decodes itself: parameters are bound to them
 		return
 	}
@@ -214,7 +216,11 @@ func (c *typeCheck) rules(t reflect.Type) {
 			ruled = append(ruled, path)
 		}
 	}
-	walk.fields(t, "")
+	if isOneOf(t) {
+		walk.value(t, "")
+	} else {
+		walk.fields(t, "")
+	}
 	if len(ruled) > 0 {
 		c.report("%s has validate tags (%s), but Config.Validator is nil: set it, such as to validate.New()", t, strings.Join(ruled, ", "))
 	}
@@ -226,6 +232,7 @@ func (c *typeCheck) encodable(what string, t reflect.Type) {
 	walk.refuse = func(path string, bad reflect.Type) {
 		c.report("%s %s%s has type %s, which JSON has no form for", what, t, prefixed(": field ", path), bad)
 	}
+	walk.say = func(path, problem string) { c.report("%s %s%s %s", what, t, prefixed(": field ", path), problem) }
 	walk.value(t, "")
 }
 
@@ -244,6 +251,7 @@ type typeWalk struct {
 	input  bool // documents become it, rather than the reverse
 	visit  func(path string, sf reflect.StructField)
 	refuse func(path string, t reflect.Type) // nil if any type will do
+	say    func(path, problem string)        // of a OneOf; nil if nothing is to be said
 }
 
 var (
@@ -288,6 +296,10 @@ func (w *typeWalk) value(t reflect.Type, path string) {
 		w.value(t.Field(optValue).Type, path)
 		return
 	}
+	if isOneOf(t) {
+		w.variants(t, path)
+		return
+	}
 	if w.formed(t) || w.seen[t] {
 		return
 	}
@@ -312,6 +324,25 @@ func (w *typeWalk) value(t reflect.Type, path string) {
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
 		w.bad(path, t)
 	default:
+	}
+}
+
+// variants walks the types of a OneOf.
+func (w *typeWalk) variants(t reflect.Type, path string) {
+	if w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	if w.say != nil {
+		for _, problem := range variantProblems(t) {
+			w.say(path, problem)
+		}
+	}
+	_, types := variantsOf(t)
+	for _, tag := range slices.Sorted(maps.Keys(types)) {
+		if one := structType(types[tag]); one != nil {
+			w.value(one, path)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type description struct {
 	status        int          // of Status; 0 without one
 	returns       []ReturnInfo
 	emits         []EventInfo
+	headers       []HeaderInfo
 }
 
 // Summary says in a line what a route does.

@@ -128,6 +128,26 @@ func TestTyped_bodySetsNoParameter(t *testing.T) {
 	}
 }
 
+// What holds for the fields of an input holds where the input is inside itself.
+func TestTyped_bodySetsNoParameterOfAnInputThatHoldsItself(t *testing.T) {
+	type in struct {
+		Org  string `path:"org"`
+		Role string `header:"X-Role"`
+		Name string `json:"name" binding:"required"`
+		Next *in    `json:"next"`
+		All  []in   `json:"all"`
+	}
+	app := geist.New()
+	geist.Post(app, "/:org", func(_ *geist.Ctx, in *in) (string, error) {
+		return in.Org + "," + in.Next.Org + "," + in.Next.Role + "," + in.All[0].Org, nil
+	})
+	c := geisttest.New(t, app)
+	c.POST("/acme").Header("Content-Type", "application/json").
+		BodyString(`{"name":"n","next":{"name":"n","Org":"evil","role":"admin"},"all":[{"name":"n","ORG":"evil"}]}`).Do().Status(200).BodyIs(`"acme,,,"`)
+	c.POST("/acme").Header("Content-Type", "application/json").
+		BodyString(`{"name":"n","next":{},"all":[]}`).Do().Status(422).BodyContains(`"#/next/name"`)
+}
+
 func TestTyped_badInput(t *testing.T) {
 	type item struct {
 		SKU   string `json:"sku"`

@@ -20,7 +20,8 @@ type Validator interface {
 // Violation is one value that a rule does not allow.
 type Violation struct {
 	// Path leads to the value from the struct: names of fields in Go, those of embedded
-	// structs included, indexes of slices in decimal, and keys of maps as JSON writes them.
+	// structs included, indexes of slices in decimal, keys of maps as JSON writes them, and
+	// for a OneOf what its member says, in front of the fields of the variant.
 	Path []string
 	// Detail says what is wanted, for the client: never what the value is, nor what the
 	// field is called in Go.

@@ -40,6 +40,11 @@ type Config struct {
 
 	// Jar keeps the cookies that answers set and sends them with later requests, as a browser does.
 	Jar bool
+
+	// Checker checks every exchange of the client against a description of the service; what
+	// is not as described fails the test. Nil checks nothing. [Request.Unchecked] leaves
+	// out one request.
+	Checker Checker
 }
 
 // Client sends requests to an engine. It may be used by several goroutines; by parallel subtests

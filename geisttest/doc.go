@@ -33,6 +33,9 @@
 //
 // In such a bubble Config.Timeout counts fake time too, and answers have no Date field.
 //
+// With a [Checker] every exchange is held against the documents of the service, so that the tests
+// of an application prove them: see Config.Checker and NewChecker of package swagger.
+//
 // Redirects are not followed, bodies are not decompressed and no header field is invented but Host,
 // Cookie (of a jar) and the framing of a body.
 package geisttest

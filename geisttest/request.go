@@ -29,6 +29,7 @@ type Request struct {
 	reader io.Reader // in place of body, sent in chunks
 	sends  bool      // there is a body, maybe an empty one
 	err    error     // the first mistake of the builder
+	free   bool      // Config.Checker is not asked
 }
 
 type field struct{ name, value string }
@@ -145,6 +146,13 @@ func (r *Request) Context(ctx context.Context) *Request {
 	return r
 }
 
+// Unchecked keeps the request, its answer and the messages that follow from Config.Checker,
+// such as a request that means to be answered by what no description tells.
+func (r *Request) Unchecked() *Request {
+	r.free = true
+	return r
+}
+
 func (r *Request) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf(format, args...)
@@ -162,7 +170,8 @@ func (r *Request) Do() *Response {
 	return resp
 }
 
-// DoErr sends the request and returns the answer, or why there is none; it never fails the test.
+// DoErr sends the request and returns the answer, or why there is none; it never fails the test,
+// but for what Config.Checker finds.
 // Test the error with errors.Is: [ErrNoAnswer] when the server closed the connection, as
 // geist.ErrAbort makes it do; [ErrTimeout]; the cause of the context's end; syscall.ECONNREFUSED
 // when the engine takes no connections. An answer that was cut off comes with
@@ -175,6 +184,8 @@ func (r *Request) DoErr() (*Response, error) {
 	if err != nil {
 		return resp, fmt.Errorf("geisttest: %s: %w", r, err)
 	}
+	r.client.tb.Helper()
+	r.checkExchange(resp, false)
 	return resp, nil
 }
 

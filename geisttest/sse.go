@@ -69,6 +69,7 @@ func (r *Request) SSE() *EventStream {
 		tb.Fatalf("%s: status %d and Content-Type %q, want 200 and text/event-stream; Do shows the answer", r, e.resp.StatusCode, e.resp.Header("Content-Type"))
 	}
 	tb.Cleanup(e.Close)
+	r.checkExchange(e.resp, true)
 	return e
 }
 
@@ -186,6 +187,8 @@ func (e *EventStream) NextErr() (Event, error) {
 		case err != nil:
 			return Event{}, fmt.Errorf("%s: the next event: %w", e.req, err)
 		case item.Kind == eventstream.Message:
+			e.tb.Helper()
+			e.req.checkMessage(e.tb, false, item.Name, []byte(item.Data))
 			return Event{ID: item.ID, Name: item.Name, Data: item.Data, tb: e.tb, what: e.req.String()}, nil
 		}
 	}

@@ -123,6 +123,7 @@ func (r *Request) openWS() (*WebSocket, error) {
 		r.client.session.drop(c)
 		return nil, err
 	}
+	r.checkExchange(resp, true)
 	deflate := resp.Header("Sec-WebSocket-Extensions") != ""
 	w := &WebSocket{tb: r.client.tb, req: r, resp: resp, conn: c, in: wsproto.NewReader(false, deflate, maxMessage)}
 	w.quit = context.AfterFunc(r.ctx, w.leave)
@@ -225,6 +226,9 @@ func (w *WebSocket) leave() {
 
 func (w *WebSocket) send(op wsproto.Opcode, p []byte) *WebSocket {
 	w.tb.Helper()
+	if op == wsproto.Text || op == wsproto.Binary {
+		w.req.checkMessage(w.tb, true, "", p)
+	}
 	if err := w.write(op, p); err != nil {
 		w.tb.Fatalf("geisttest: %s: send: %v", w.req, err)
 	}
@@ -274,6 +278,8 @@ func (w *WebSocket) NextErr() (Message, error) {
 			return Message{}, err
 		}
 		if u.Op == wsproto.Text || u.Op == wsproto.Binary {
+			w.tb.Helper()
+			w.req.checkMessage(w.tb, false, "", u.Data)
 			return Message{Binary: u.Op == wsproto.Binary, Data: u.Data, tb: w.tb, what: w.req.String()}, nil
 		}
 	}

@@ -2,6 +2,9 @@ package swagger_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/gogeist/geist"
@@ -73,6 +76,31 @@ func Example() {
 	//       enum:
 	//         - Bern
 	//         - Basel
+}
+
+func ExampleNewChecker() {
+	app := geist.New()
+	app.GET("/users/:id", func(c *geist.Ctx) error {
+		return c.JSON(200, geist.Map{"id": 7, "name": "Ada", "mail": "ada@example.com"})
+	}).Doc(geist.Returns[user](200))
+	checker, err := swagger.NewChecker(app, swagger.Config{Title: "Users", Version: "1.0"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// In a test: geisttest.New(t, app, geisttest.Config{Checker: checker}) asks it about every
+	// exchange, and fails the test with what it says.
+	body := `{"id":7,"name":"Ada","mail":"ada@example.com"}`
+	for _, finding := range checker.CheckExchange(httptest.NewRequest("GET", "/users/7", nil), &http.Response{
+		StatusCode: 200,
+		Header:     http.Header{"Content-Type": {"application/json"}},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}) {
+		fmt.Println(finding)
+	}
+	// Output:
+	// GET /users/:id: 200: the body: #/city: is missing
+	// GET /users/:id: 200: the body: #/mail: is not described
 }
 
 func ExampleOneOf() {

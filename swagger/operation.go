@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gogeist/geist"
@@ -207,8 +208,53 @@ func (b *builder) responses(r *route, d dialect) *object {
 	if !hasStatus(o, '4') {
 		o.set("4XX", obj("description", "The request is refused.", "content", b.problemContent()))
 	}
+	for i := range r.Headers {
+		b.header(o, &r.Headers[i])
+	}
 	sortStatuses(o)
 	return o
+}
+
+// header adds a header field to the answers that carry it.
+func (b *builder) header(responses *object, h *geist.HeaderInfo) {
+	for _, status := range h.Statuses {
+		switch response, exact := responseOf(responses, status); {
+		case exact && response != nil:
+		case status >= http.StatusBadRequest:
+			b.addProblem(responses, status)
+		default:
+			responses.set(decimal(status), obj("description", statusText(status)))
+		}
+	}
+	for i, name := range responses.names {
+		counts := name[0] == '2' || name[0] == '3'
+		if len(h.Statuses) > 0 {
+			n, err := strconv.Atoi(name)
+			counts = err == nil && slices.Contains(h.Statuses, n)
+		}
+		if response, ok := responses.values[i].(*object); ok && counts {
+			field := &object{}
+			field.add("description", h.Description)
+			field.add("required", h.Always)
+			field.set("schema", b.headerType(h.Type))
+			response.child("headers").set(h.Name, field)
+		}
+	}
+}
+
+// headerType returns the schema of a type as a header field has it.
+func (b *builder) headerType(t reflect.Type) *object {
+	switch {
+	case t == typeTime:
+		return obj("type", "string", "description", "A date of HTTP such as Sun, 06 Nov 1994 08:49:37 GMT.")
+	case t.Kind() == reflect.Slice && !writesText(t, output):
+		return obj("type", "array", "items", b.headerType(t.Elem()))
+	case b.schemas.custom[t] != nil, hasHook(t), hasEnum(t):
+		return b.schemas.ref(t, output)
+	case writesText(t, output):
+		return text(t)
+	}
+	return b.schemas.kind(t, output)
 }
 
 // hasStatus reports whether there is an answer of a class.

@@ -26,7 +26,7 @@ func decimal(n int) string { return strconv.Itoa(n) }
 func (b *builder) collect(infos []geist.RouteInfo) {
 	for i := range infos {
 		info := infos[i]
-		if info.Hidden && !b.cfg.Internal || b.cfg.Filter != nil && !b.cfg.Filter(info) || unasked(infos, &info) {
+		if b.leavesOut(infos, &info) {
 			continue
 		}
 		full := newRoute(info)
@@ -42,6 +42,11 @@ func (b *builder) collect(infos []geist.RouteInfo) {
 			r.tags = []string{r.section(b.cfg.Title)}
 		}
 	}
+}
+
+// leavesOut reports whether the documents are not meant to list a route.
+func (b *builder) leavesOut(infos []geist.RouteInfo, info *geist.RouteInfo) bool {
+	return info.Hidden && !b.cfg.Internal || b.cfg.Filter != nil && !b.cfg.Filter(*info) || unasked(infos, info)
 }
 
 // unasked reports whether nobody would look for a route in a document: files that nothing is

@@ -109,7 +109,7 @@ func (s *schemas) nillable(t reflect.Type, m mode) bool {
 	case reflect.Slice, reflect.Map:
 		return m == output && !marshals(t, m) && !writesText(t, m)
 	}
-	return isOpt(t)
+	return isOpt(t) || isOneOf(t) && m == output
 }
 
 // core returns the schema of a value of a type that is not nil.
@@ -120,7 +120,7 @@ func (s *schemas) core(t reflect.Type, m mode) *object {
 	if isOpt(t) {
 		return s.value(t.Field(0).Type, m)
 	}
-	if s.custom[t] != nil || hasHook(t) || hasEnum(t) {
+	if s.custom[t] != nil || isOneOf(t) || hasHook(t) || hasEnum(t) {
 		return s.ref(t, m)
 	}
 	if known := builtin(t); known != nil {
@@ -294,6 +294,11 @@ func (s *schemas) warnOpaque(t reflect.Type) {
 // isOpt reports whether t is a geist.Opt: the value, or null.
 func isOpt(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.PkgPath() == "github.com/gogeist/geist" && strings.HasPrefix(t.Name(), "Opt[")
+}
+
+// isOneOf reports whether t is a geist.OneOf.
+func isOneOf(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.PkgPath() == "github.com/gogeist/geist" && strings.HasPrefix(t.Name(), "OneOf[")
 }
 
 // orNull returns a schema that allows null beside what o does. o is not changed.

@@ -128,9 +128,19 @@ const maxNameParts = 4
 
 // typeName returns the name of a type for documents, with elements of its package's path
 // before it: Page[example.com/users.Addr] is PageOfAddr, or DirectoryPageOfAddr with one
-// element of the path of package directory.
+// element of the path of package directory. A geist.OneOf is called like
+// what it is one of.
 func typeName(t reflect.Type, elements int) string {
-	name := wordOf(t.Name())
+	name := t.Name()
+	if isOneOf(t) {
+		if t = t.Field(0).Type; t.Name() != "" {
+			name = t.Name()
+		} else { // of any: by its list of variants
+			_, list, _ := strings.Cut(name, ",")
+			name = strings.TrimSuffix(list, "]")
+		}
+	}
+	name = wordOf(name)
 	if elements == 0 {
 		return name
 	}

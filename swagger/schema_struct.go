@@ -76,7 +76,7 @@ func (p *property) coreType(t reflect.Type) reflect.Type {
 // refusesZero reports whether rules inside a struct refuse the zero one, which a member
 // that is missing is.
 func (s *schemas) refusesZero(t reflect.Type, tag reflect.StructTag) bool {
-	if t.Kind() != reflect.Struct || isOpt(t) || tag.Get("validate") == "-" || s.custom[t] != nil || writesText(t, input) || marshals(t, input) {
+	if t.Kind() != reflect.Struct || isOpt(t) || isOneOf(t) || tag.Get("validate") == "-" || s.custom[t] != nil || writesText(t, input) || marshals(t, input) {
 		return false
 	}
 	return slices.ContainsFunc(propertiesOf(t, input), func(p property) bool {
@@ -248,7 +248,7 @@ func hidden(f reflect.StructField, above []reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if f.Anonymous || t.Kind() != reflect.Struct || isOpt(t) || writesText(t, input) || slices.Contains(above, t) {
+	if f.Anonymous || t.Kind() != reflect.Struct || isOpt(t) || isOneOf(t) || writesText(t, input) || slices.Contains(above, t) {
 		return false
 	}
 	some := false

@@ -59,6 +59,12 @@ func (badHook) JSONSchema() string { return `{"$defs":{}}` }
 
 func (panicked) JSONSchema() string { panic("no") }
 
+type bothShapes struct{}
+
+func (bothShapes) Variants() (string, map[string]any) {
+	return "kind", map[string]any{"circle": circle{}, "disc": circle{}, "square": &square{}}
+}
+
 // schemaText returns the schema of a type, and those that it leads to, on one line.
 func schemaText(t *testing.T, s *schemas, typ reflect.Type, m mode) string {
 	t.Helper()
@@ -148,6 +154,19 @@ func TestSchema_components(t *testing.T) {
 			"one of several", []Type{OneOf[shape]("kind", As[circle]("circle"), As[*square]("square"))}, reflect.TypeFor[shape](),
 			`"Shape":{"oneOf":[{"$ref":"#/components/schemas/Circle"},{"$ref":"#/components/schemas/Square"}],"discriminator":{"propertyName":"kind","mapping":{"circle":"#/components/schemas/Circle","square":"#/components/schemas/Square"}}},` +
 				`"Circle":{"type":"object","properties":{"kind":{"type":"string","enum":["circle"]}},"required":["kind"]}`,
+		},
+		{
+			"one of several by its type", nil, reflect.TypeFor[[]geist.OneOf[any, bothShapes]](),
+			`"items":{"anyOf":[{"$ref":"#/components/schemas/BothShapes"},{"type":"null"}]}},"components":{"schemas":{` +
+				`"BothShapes":{"oneOf":[{"$ref":"#/components/schemas/Circle"},{"$ref":"#/components/schemas/Square"}],"discriminator":{"propertyName":"kind","mapping":{"circle":"#/components/schemas/Circle","disc":"#/components/schemas/Circle","square":"#/components/schemas/Square"}}},` +
+				`"Circle":{"type":"object","properties":{"kind":{"type":"string","enum":["circle","disc"]}},"required":["kind"]}`,
+		},
+		{
+			"a variant that was met before", nil, reflect.TypeFor[struct {
+				A circle
+				B geist.OneOf[any, bothShapes]
+			}](),
+			`"Circle":{"type":"object","properties":{"kind":{"type":"string","enum":["circle","disc"]}},"required":["kind"]}`,
 		},
 		{"generic", nil, reflect.TypeFor[page[*node]](), `"PageOfNode":`},
 		{"generic of two", nil, reflect.TypeFor[pair[int, map[string][]node]](), `"PairOfIntAndStringMapOfNodeList":`},

@@ -3,6 +3,7 @@ package swagger
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -41,7 +42,7 @@ func EnumOf[T any](values ...T) Type {
 }
 
 // OneOf says that a T, an interface or a type that writes its JSON itself, is one of
-// several structs, which the value of a member tells apart:
+// several structs (a [geist.OneOf] says that by itself, and can be read), which the value of a member tells apart:
 //
 //	swagger.OneOf[Shape]("kind", swagger.As[Circle]("circle"), swagger.As[Square]("square"))
 //
@@ -85,6 +86,11 @@ func (s *schemas) register(t *Type) {
 		s.problem("Config.Types says nothing of %s", t.typ)
 	}
 	s.custom[t.typ] = t
+	s.learn(t)
+}
+
+// learn keeps what a type asks of its variants.
+func (s *schemas) learn(t *Type) {
 	for _, v := range t.variants {
 		known := s.variants[v.typ]
 		switch {
@@ -126,6 +132,8 @@ func (s *schemas) define(t reflect.Type, m mode) *object {
 	switch {
 	case custom != nil && len(custom.variants) > 0:
 		return s.oneOf(custom, m)
+	case custom == nil && isOneOf(t):
+		return s.ofVariants(t, m)
 	case custom != nil && custom.schema != "":
 		return s.given(t, custom.schema)
 	case custom != nil:
@@ -148,6 +156,7 @@ func (s *schemas) problemDocument(m mode) *object {
 	o := s.structure(typeProblem, m)
 	o.set("description", "What went wrong (RFC 9457). Members beside these may follow.")
 	o.child("properties").set("errors", obj("type", "array", "items", s.ref(typeFieldError, m)))
+	o.set("additionalProperties", true)
 	return o
 }
 
@@ -156,10 +165,37 @@ var (
 	typeFieldError = reflect.TypeFor[geist.FieldError]()
 )
 
+// ofVariants returns the schema of a geist.OneOf, which needs no registration.
+func (s *schemas) ofVariants(t reflect.Type, m mode) *object {
+	member, types := reflect.Zero(t).Interface().(lister).Variants() // isOneOf has looked
+	custom := &Type{typ: t, property: member}
+	for _, tag := range slices.Sorted(maps.Keys(types)) {
+		one := types[tag]
+		if one != nil && one.Kind() == reflect.Pointer {
+			one = one.Elem()
+		}
+		custom.variants = append(custom.variants, Variant{one, tag})
+	}
+	s.learn(custom)
+	for _, v := range custom.variants {
+		for _, mode := range [...]mode{input, output} {
+			if c := s.components[componentKey{v.typ, mode}]; c != nil && c.schema != nil {
+				s.variant(v.typ, c.schema) // it was described before
+			}
+		}
+	}
+	return s.oneOf(custom, m)
+}
+
+// lister is what only a geist.OneOf has.
+type lister interface {
+	Variants() (member string, types map[string]reflect.Type)
+}
+
 // oneOf returns the schema of a type of which there are variants.
 func (s *schemas) oneOf(t *Type, m mode) *object {
 	if t.typ.Kind() == reflect.Interface && m == input {
-		s.problem("%s is an interface, which no codec can read: give the variants a type with an UnmarshalJSON method, and name that in OneOf", t.typ)
+		s.problem("%s is an interface, which no codec can read: use geist.OneOf, or give the variants a type with an UnmarshalJSON method and name that in OneOf", t.typ)
 	}
 	var either []any
 	mapping := &object{}

@@ -65,8 +65,11 @@ func (o *object) add(name string, value any) {
 	o.set(name, value)
 }
 
-// get returns the value of a member, or nil.
+// get returns the value of a member, or nil; a nil object has none.
 func (o *object) get(name string) any {
+	if o == nil {
+		return nil
+	}
 	for i, n := range o.names {
 		if n == name {
 			return o.values[i]

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,7 +28,14 @@ type plan struct {
 	fields   []quick
 	deep     bool // there is something to check in it or in what it leads to
 	steps    []step
+	variants map[reflect.Type]variant // of a OneOf, by the type of its value; nil for others
 	problems []string // of the type and of what it leads to
+}
+
+// variant is a type that a OneOf may hold.
+type variant struct {
+	tag  string
+	plan *plan
 }
 
 // step is a field that leads further.
@@ -96,6 +104,10 @@ func (c *compiler) structure(t reflect.Type) *plan {
 	p := &plan{typ: t, quick: true}
 	c.plans[t] = p
 	c.order = append(c.order, p)
+	if isOneOf(t) {
+		c.variants(p)
+		return p
+	}
 	seen := map[string]string{} // what validator is told in place of the tags
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -105,6 +117,24 @@ func (c *compiler) structure(t reflect.Type) *plan {
 	}
 	c.v.rules.RegisterStructValidationMapRules(seen, reflect.New(t).Interface())
 	return p
+}
+
+// variants plans the types of a OneOf. Of several values for one type the first is told in paths.
+func (c *compiler) variants(p *plan) {
+	p.variants = map[reflect.Type]variant{}
+	_, types := reflect.Zero(p.typ).Interface().(lister).Variants() // isOneOf has looked
+	for _, tag := range slices.Sorted(maps.Keys(types)) {
+		t := types[tag]
+		if _, known := p.variants[t]; t == nil || known || structOf(t) == nil {
+			continue
+		}
+		p.variants[t] = variant{tag, c.structure(structOf(t))}
+	}
+}
+
+// lister is what only a geist.OneOf has.
+type lister interface {
+	Variants() (member string, types map[string]reflect.Type)
 }
 
 // field plans a field, and returns the rules that validator is told of it.
@@ -242,6 +272,15 @@ func hasRules(t reflect.Type, seen map[reflect.Type]bool) bool {
 		return false
 	}
 	seen[t] = true
+	if isOneOf(t) {
+		_, types := reflect.Zero(t).Interface().(lister).Variants()
+		for _, one := range types {
+			if one != nil && structOf(one) != nil && hasRules(structOf(one), seen) {
+				return true
+			}
+		}
+		return false
+	}
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		tag := sf.Tag.Get("validate")
@@ -266,13 +305,16 @@ func (p *plan) problem(name, text string) {
 // settle finds out which plans lead to rules, and drops the steps that do not.
 func (c *compiler) settle() {
 	for _, p := range c.order {
+		if p.variants != nil {
+			continue // validator never sees one
+		}
 		p.own = p.own || c.v.setUp // validator does not tell which structs have rules of their own
 		p.quick = p.quick && !c.v.setUp
 	}
 	for again := true; again; {
 		again = false
 		for _, p := range c.order {
-			if !p.deep && (p.own || slices.ContainsFunc(p.steps, func(s step) bool { return s.value.leads() })) {
+			if !p.deep && (p.own || p.variantLeads() || slices.ContainsFunc(p.steps, func(s step) bool { return s.value.leads() })) {
 				p.deep, again = true, true
 			}
 		}
@@ -283,6 +325,16 @@ func (c *compiler) settle() {
 	}
 }
 
+// variantLeads reports whether there is something to check in a variant.
+func (p *plan) variantLeads() bool {
+	for _, v := range p.variants {
+		if v.plan.deep {
+			return true
+		}
+	}
+	return false
+}
+
 // leads reports whether there is something to check in a value.
 func (x *value) leads() bool {
 	return x.rules != "" || x.required || x.keys != "" || x.plan != nil && x.plan.deep || x.elem != nil && x.elem.leads()
@@ -291,7 +343,7 @@ func (x *value) leads() bool {
 // try lets validator see a zero value, so that it knows the type before requests come,
 // and reports what it panics with.
 func (c *compiler) try(p *plan) {
-	if len(p.problems) > 0 {
+	if len(p.problems) > 0 || p.variants != nil {
 		return
 	}
 	if err := guard(func() error { _ = c.v.rules.Struct(reflect.New(p.typ).Interface()); return nil }); err != nil {
@@ -391,6 +443,11 @@ func structOf(t reflect.Type) reflect.Type {
 }
 
 var timeType = reflect.TypeFor[time.Time]()
+
+// isOneOf reports whether t is a geist.OneOf.
+func isOneOf(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.PkgPath() == "github.com/gogeist/geist" && strings.HasPrefix(t.Name(), "OneOf[")
+}
 
 // isOpt reports whether t is a geist.Opt.
 func isOpt(t reflect.Type) bool {

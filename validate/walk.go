@@ -36,6 +36,10 @@ func (w *walk) full() bool { return len(w.found) >= maxViolations }
 
 // structure checks a struct, which can be addressed.
 func (w *walk) structure(p *plan, s reflect.Value) {
+	if p.variants != nil {
+		w.variant(p, s.Field(0))
+		return
+	}
 	var failed map[string]bool // fields whose own rules are violated: what they hold does not count
 	if p.own {
 		failed = w.own(p, s)
@@ -53,6 +57,23 @@ func (w *walk) structure(p *plan, s reflect.Value) {
 		w.value(p, &st.value, at)
 		w.path = w.path[:len(w.path)-1]
 	}
+}
+
+// variant checks what a OneOf holds.
+func (w *walk) variant(p *plan, at reflect.Value) {
+	if at.Kind() == reflect.Interface {
+		at = at.Elem()
+	}
+	if !at.IsValid() || at.Kind() == reflect.Pointer && at.IsNil() {
+		return
+	}
+	one, ok := p.variants[at.Type()]
+	if !ok || !one.plan.deep {
+		return
+	}
+	w.path = append(w.path, one.tag)
+	w.structure(one.plan, addressable(reflect.Indirect(at)))
+	w.path = w.path[:len(w.path)-1]
 }
 
 // own lets validator check the struct itself, and returns the fields that it refuses.

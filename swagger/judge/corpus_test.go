@@ -33,6 +33,31 @@ func of[T any]() entry {
 	}}
 }
 
+// body is what a geist.OneOf may be.
+type body interface{ volume() float64 }
+
+type ball struct {
+	Kind   string  `json:"kind"`
+	Radius float64 `json:"radius"`
+	In     *cube   `json:"in"`
+}
+
+type cube struct {
+	Kind string    `json:"kind"`
+	Of   []anyBody `json:"of"`
+}
+
+func (ball) volume() float64  { return 0 }
+func (*cube) volume() float64 { return 0 }
+
+type bodies struct{}
+
+func (bodies) Variants() (string, map[string]body) {
+	return "kind", map[string]body{"ball": ball{}, "cube": &cube{}}
+}
+
+type anyBody = geist.OneOf[body, bodies]
+
 // The types of the corpus that need a declaration.
 //
 //nolint:staticcheck,unused // what linters object to is what schemas must bear
@@ -282,7 +307,7 @@ var corpus = []entry{
 	of[*string](), of[**int](), of[*[]int](), of[*map[string]int](),
 	of[time.Time](), of[*time.Time](), of[time.Duration](), of[json.RawMessage](), of[json.Number](), of[big.Int](), of[*big.Int](),
 	of[netip.Addr](), of[net.IP](), of[url.URL](), of[uuid](), of[level](), of[*level](), of[[]level](), of[point](), of[*point](), of[[]point](), of[map[string]point](),
-	of[Colour](), of[*Colour](), of[[]Colour](), of[Money](), of[User](), of[Address](), of[Page[User]](), of[Page[*Address]](), of[Shape](), of[[]Shape](), of[Circle](),
+	of[Colour](), of[*Colour](), of[[]Colour](), of[Money](), of[User](), of[Address](), of[Page[User]](), of[Page[*Address]](), of[Shape](), of[[]Shape](), of[anyBody](), of[map[string]*anyBody](), of[geist.Opt[anyBody]](), of[Circle](),
 	of[struct{}](), of[struct{ A, B int }](), of[plain](), of[omits](), of[zeroes](), of[quoted](), of[pointers](), of[embeds](), of[embedsPointer](), of[ambiguous](),
 	of[dominates](), of[taggedWins](), of[namedEmbed](), of[embedsHidden](), of[deep](), of[node](), of[left](), of[tree](), of[nested](),
 	of[generic[string, plain]](), of[generic[int, *node]](), of[selfEmbed](), of[hiding](), of[floats](), of[geist.Opt[int]](), of[geist.Opt[[]string]](), of[geist.Opt[plain]](),
@@ -377,6 +402,8 @@ func (f filler) special(v reflect.Value) bool {
 		value = []Colour{"red", "green"}[f.IntN(2)]
 	case Money:
 		value = Money{f.Int64() - 1<<62}
+	case anyBody:
+		value = []anyBody{{}, {Value: ball{"ball", 1, nil}}, {Value: &cube{Of: []anyBody{{Value: ball{Radius: 2}}, {}}}}}[f.IntN(3)]
 	case Shape:
 		value = []Shape{{Circle{"circle", 1}}, {Square{"square", 0}}}[f.IntN(2)]
 	case Circle:
