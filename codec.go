@@ -3,6 +3,7 @@ package geist
 import (
 	stdjson "encoding/json"
 	"io"
+	"reflect"
 
 	gojson "github.com/goccy/go-json"
 )
@@ -35,6 +36,26 @@ func GoJSON() Codec { return goJSON{} }
 // StdJSON returns a JSON codec on encoding/json, for those who prefer the
 // standard library's age over speed.
 func StdJSON() Codec { return stdJSON{} }
+
+// PartialCodec is a [Codec] that has forms for some types alone, such as one for CSV that
+// writes tables. Typed routes offer it, and are described by it, only where it has one;
+// of any other Codec they expect that it can do with every type.
+type PartialCodec interface {
+	Codec
+
+	// Supports reports whether Encode has a form for values of t, and whether Decode reads
+	// them. t is an output as the signature of a handler has it, or an input without a
+	// pointer. It is called while routes are built.
+	Supports(t reflect.Type) (encode, decode bool)
+}
+
+// supports asks a codec about a type.
+func supports(codec Codec, t reflect.Type) (encode, decode bool) {
+	if p, ok := codec.(PartialCodec); ok {
+		return p.Supports(t)
+	}
+	return true, true
+}
 
 type goJSON struct{}
 

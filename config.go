@@ -108,7 +108,8 @@ type Config struct {
 	// application/xml and text/xml are there unless they are named here;
 	// application/json is the JSON field's. A codec is given what a struct's own tags
 	// say; it never sets fields with a path, query, header, cookie or form tag. One
-	// that writes text/html escapes what it is given.
+	// that writes text/html escapes what it is given; one with forms for some types alone is a
+	// [PartialCodec].
 	Codecs map[string]Codec
 
 	// StrictJSON makes Ctx.Bind refuse JSON keys that no field has (422). False ignores
@@ -311,9 +312,8 @@ func (cfg Config) resolve() (settings, []string) {
 func (cfg *Config) resolveCodecs() (problems []string) {
 	codecs := map[string]Codec{mimeXML: XML(), mimeTextXML: XML()}
 	for name, codec := range cfg.Codecs {
-		kind, sub, _ := strings.Cut(name, "/")
 		switch {
-		case !validToken(kind) || !validToken(sub) || name != strings.ToLower(name):
+		case !validMediaType(name):
 			problems = append(problems, fmt.Sprintf("Config.Codecs holds %q: use a media type in lower case without parameters, such as application/cbor", name))
 		case name == mimeJSON || name == mimeForm || name == mimeMultipart:
 			problems = append(problems, fmt.Sprintf("Config.Codecs holds %s: Config.JSON decodes JSON, and the engine forms", name))
@@ -325,6 +325,12 @@ func (cfg *Config) resolveCodecs() (problems []string) {
 	}
 	cfg.Codecs = codecs
 	return problems
+}
+
+// validMediaType reports whether a name is a media type in lower case without parameters.
+func validMediaType(name string) bool {
+	kind, sub, _ := strings.Cut(name, "/")
+	return validToken(kind) && validToken(sub) && name == strings.ToLower(name)
 }
 
 // resolveLimits fills in and checks the fields that count things.

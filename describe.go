@@ -24,10 +24,14 @@ func (c *compiler) describe(r *Route, at level, method string, full *pattern, o 
 	case r.typed != nil:
 		info.Typed = true
 		c.describeInput(&info, r.typed.in, full)
+		info.consume(o.consumes)
 		info.Returns = append(info.Returns, o.plan.returnInfo(r.typed.out))
 		info.Problems = info.problems(o.plan)
 	case o.body != nil:
 		c.describeInput(&info, o.body, full)
+		info.consume(o.consumes)
+	default:
+		info.consume(o.consumes)
 	}
 	if r.messages != nil {
 		info.describeMessages(r.messages)
@@ -49,6 +53,13 @@ func (r *Route) kind() RouteKind {
 		return RouteRooms
 	}
 	return RouteHTTP
+}
+
+// consume adds a body that the handler reads itself.
+func (info *RouteInfo) consume(media []string) {
+	if len(media) > 0 {
+		info.Body, info.RawBody, info.BodyRequired = media, true, true
+	}
 }
 
 // describeMessages adds those of a typed stream or connection.
@@ -210,7 +221,8 @@ func (tab *fieldTable) mediaTypes(set *settings) (types []string) {
 		return types
 	}
 	for _, media := range slices.Sorted(maps.Keys(set.Codecs)) {
-		if _, isXML := set.Codecs[media].(xmlCodec); !isXML || tab.xml && media != mimeTextXML {
+		_, isXML := set.Codecs[media].(xmlCodec)
+		if _, decode := supports(set.Codecs[media], tab.typ); decode && (!isXML || tab.xml && media != mimeTextXML) {
 			types = append(types, media)
 		}
 	}

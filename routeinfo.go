@@ -91,6 +91,9 @@ type RouteInfo struct {
 	// Body lists the media types that the body is read in, the preferred first. Empty if
 	// none is read. A codec of Config.Codecs is listed by its name.
 	Body []string
+	// RawBody reports the option [Consumes]: the handler reads the body itself, and Input
+	// says nothing about it.
+	RawBody bool
 	// BodyRequired is true if a request without a body is refused.
 	BodyRequired bool
 	// Returns are the answers that are known, in order of status. That of a typed route comes
@@ -157,7 +160,8 @@ type FieldInfo struct {
 type ReturnInfo struct {
 	// Status is the status code.
 	Status int
-	// Type is the type of what is sent; nil if the answer has no body.
+	// Type is the type of what is sent; nil if the answer has no body, or one that is no
+	// value but bytes.
 	Type reflect.Type
 	// ContentTypes are the media types that it is sent in, the preferred first; empty
 	// without a body.

@@ -158,7 +158,7 @@ func typedOffers(set *settings, out reflect.Type) (offers []offer) {
 	xml := hasXMLTags(out)
 	for _, o := range set.offers {
 		_, isXML := o.codec.(xmlCodec)
-		if !o.text && (!isXML || xml && o.media != mimeTextXML) {
+		if encode, _ := supports(o.codec, out); encode && !o.text && (!isXML || xml && o.media != mimeTextXML) {
 			offers = append(offers, o)
 		}
 	}
@@ -316,6 +316,6 @@ func (r Reply[T]) Send(c *Ctx, v T) error {
 // returns reports whether the route has an option for an answer.
 func (c *Ctx) returns(info ReturnInfo) bool {
 	return c.ep != nil && c.ep.options != nil && slices.ContainsFunc(c.ep.options.returns, func(r ReturnInfo) bool {
-		return r.Status == info.Status && r.Type == info.Type
+		return r.Status == info.Status && r.Type == info.Type && (r.Type == nil) == (len(r.ContentTypes) == 0)
 	})
 }

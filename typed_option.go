@@ -16,6 +16,7 @@ type description struct {
 	hidden        bool
 	security      []SecurityInfo
 	body          reflect.Type // of Body
+	consumes      []string     // of Consumes
 	status        int          // of Status; 0 without one
 	returns       []ReturnInfo
 	emits         []EventInfo
@@ -104,6 +105,38 @@ func validSchemeName(name string) bool {
 func Body[T any]() RouteOption {
 	t := reflect.TypeFor[T]()
 	return optionFunc(func(o *routeOptions) { o.body = t })
+}
+
+// Consumes says that the handler reads the request's body itself, by [Ctx.Body] or, with
+// [StreamBody], by [Ctx.BodyReader], and the media types in which it takes it. It checks
+// nothing: what comes as another type, or not at all, is the handler's to refuse.
+func Consumes(mediaTypes ...string) RouteOption {
+	mediaTypes = slices.Clone(mediaTypes)
+	return optionFunc(func(o *routeOptions) {
+		for _, media := range mediaTypes {
+			if !validMediaType(media) {
+				o.problem("Consumes(%q): use a media type in lower case without parameters, such as image/png", media)
+				return
+			}
+		}
+		o.consumes = mediaTypes
+	})
+}
+
+// Produces describes an answer that is no value but bytes, such as a file: its status, 200
+// to 599, its media type, and a sentence that says when. Several of one status are
+// alternatives.
+func Produces(status int, mediaType string, description ...string) RouteOption {
+	return optionFunc(func(o *routeOptions) {
+		switch {
+		case status < 200 || status > 599:
+			o.problem("Produces(%d): use a status from 200 to 599", status)
+		case !validMediaType(mediaType):
+			o.problem("Produces(%q): use a media type in lower case without parameters, such as image/png", mediaType)
+		default:
+			o.returns = append(o.returns, ReturnInfo{Status: status, ContentTypes: []string{mediaType}, Description: strings.Join(description, " ")})
+		}
+	})
 }
 
 // Status is the status that a typed handler's answer is sent with, 100 to 599 without those

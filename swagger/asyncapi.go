@@ -12,7 +12,7 @@ import (
 
 // live reports whether the route is a channel of AsyncAPI.
 func (r *route) live() bool {
-	return r.Kind == geist.RouteWebSocket || r.Kind == geist.RouteEvents
+	return r.Kind == geist.RouteWebSocket || r.Kind == geist.RouteEvents || r.Kind == geist.RouteRooms && r.Method == "GET"
 }
 
 // asyncapi makes the AsyncAPI document, from the view of the service: it receives what
@@ -72,8 +72,8 @@ type asyncServer struct {
 // asyncServers lists the servers that have a host, for WebSockets and for streams of
 // events, as far as there are routes of that kind.
 func (b *builder) asyncServers() (sockets, streams []asyncServer) {
-	has := func(kind geist.RouteKind) bool {
-		return slices.ContainsFunc(b.routes, func(r *route) bool { return r.Kind == kind })
+	has := func(kinds ...geist.RouteKind) bool {
+		return slices.ContainsFunc(b.routes, func(r *route) bool { return slices.Contains(kinds, r.Kind) })
 	}
 	for i, s := range b.cfg.Servers {
 		u, err := url.Parse(s.URL)
@@ -92,7 +92,7 @@ func (b *builder) asyncServers() (sockets, streams []asyncServer) {
 			*list = append(*list, asyncServer{name + suffix, o})
 		}
 		secure := u.Scheme == "https" || u.Scheme == "wss"
-		if has(geist.RouteWebSocket) {
+		if has(geist.RouteWebSocket, geist.RouteRooms) {
 			add(&sockets, "", map[bool]string{true: "wss", false: "ws"}[secure])
 		}
 		if has(geist.RouteEvents) {
@@ -119,7 +119,7 @@ func (b *builder) channel(r *route, servers []asyncServer) *object {
 	}
 	o.add("parameters", parameters)
 	o.add("tags", tagRefs(r.tags))
-	if r.Kind == geist.RouteWebSocket {
+	if r.Kind != geist.RouteEvents {
 		query, header := b.handshake(r)
 		ws := obj("method", "GET")
 		ws.add("query", query)
@@ -218,8 +218,8 @@ func (b *builder) traffic(r *route, channel, operations, messages *object) {
 			continue
 		}
 		events := way.events
-		if len(events) == 0 {
-			events = []geist.EventInfo{{}} // whatever it is
+		if len(events) == 0 || r.Kind == geist.RouteRooms {
+			events = append([]geist.EventInfo{{}}, events...) // whatever it is, or a frame
 		}
 		var refs []any
 		for i, e := range events {
@@ -276,7 +276,14 @@ func (b *builder) message(r *route, name string, e geist.EventInfo, m mode) *obj
 	}
 	o := obj("name", label, "title", sentence(name))
 	o.set("summary", "A message of "+r.title()+".")
-	if e.Type == nil {
+	switch {
+	case e.Type == nil && r.Kind == geist.RouteRooms:
+		o.set("contentType", mimeJSON)
+		o.set("payload", frame())
+		return o
+	case r.Kind == geist.RouteRooms:
+		o.set("summary", "What a message of a room holds, in a frame m.")
+	case e.Type == nil:
 		o.set("contentType", "application/octet-stream")
 		o.set("payload", &object{})
 		return o

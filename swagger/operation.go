@@ -32,7 +32,7 @@ func (b *builder) operation(r *route, d dialect) *object {
 	if r.Host != "" {
 		o.set("servers", []any{hostServer(r.Host)})
 	}
-	if r.Kind == geist.RouteWebSocket || r.Kind == geist.RouteEvents {
+	if r.live() {
 		o.set("x-asyncapi-channel", r.id)
 	}
 	return o
@@ -53,6 +53,9 @@ func (b *builder) parameters(r *route) []any {
 	var all []any
 	for i := range r.params {
 		all = append(all, b.pathParameter(r, i))
+	}
+	if r.Kind == geist.RouteRooms {
+		all = append(all, roomsParameters(r.Method)...)
 	}
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -126,12 +129,17 @@ func isArray(schema *object) bool { return schema.get("type") == "array" }
 
 // requestBody describes the body, or returns nil.
 func (b *builder) requestBody(r *route) any {
-	if len(r.Body) == 0 || r.Input == nil {
+	switch {
+	case r.Kind == geist.RouteRooms && r.Method == http.MethodPost:
+		return obj("content", obj(mimeJSON, obj("schema", obj("type", "array", "items", frame()))), "required", true)
+	case len(r.Body) == 0 || r.Input == nil && !r.RawBody:
 		return nil
 	}
 	content := &object{}
 	for _, media := range r.Body {
 		switch {
+		case r.RawBody:
+			content.set(media, obj("schema", raw(media)))
 		case media == mimeForm || media == mimeMultipart:
 			content.set(media, b.form(r))
 		case isJSON(media):
@@ -143,6 +151,17 @@ func (b *builder) requestBody(r *route) any {
 	o := obj("content", content)
 	o.add("required", r.BodyRequired)
 	return o
+}
+
+// raw is the schema of bytes that no type tells of.
+func raw(media string) *object {
+	switch {
+	case isJSON(media):
+		return &object{}
+	case strings.HasPrefix(media, "text/"), strings.HasSuffix(media, "json"), strings.HasSuffix(media, "xml"), strings.HasSuffix(media, "yaml"):
+		return obj("type", "string")
+	}
+	return obj("type", "string", "format", "binary")
 }
 
 func isJSON(media string) bool { return media == mimeJSON || strings.HasSuffix(media, "+json") }
@@ -183,6 +202,8 @@ func (b *builder) responses(r *route, d dialect) *object {
 		o.set("default", obj("description", "The connection is refused.", "content", b.problemContent()))
 	case geist.RouteEvents:
 		o.set("200", obj("description", "A stream of events.", "content", obj(mimeEvents, b.events(r, d))))
+	case geist.RouteRooms:
+		b.roomsResponses(o, r.Method)
 	case geist.RouteFiles:
 		o.set("200", obj("description", "A file.", "content", obj("*/*", &object{})))
 		b.addProblem(o, http.StatusNotFound)
@@ -272,11 +293,15 @@ func (b *builder) addReturn(responses *object, ret geist.ReturnInfo, typed bool)
 	if ret.Description != "" {
 		response.set("description", ret.Description)
 	}
-	if ret.Type == nil {
+	if len(ret.ContentTypes) == 0 {
 		return
 	}
 	content := response.child("content")
 	for _, media := range ret.ContentTypes {
+		if ret.Type == nil {
+			content.child(media).set("schema", raw(media))
+			continue
+		}
 		if !isJSON(media) {
 			content.child(media)
 			continue

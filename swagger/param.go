@@ -21,6 +21,9 @@ var (
 func (b *builder) text(f *geist.FieldInfo, place string) *object {
 	schema := b.textType(f.Type, f.Layout)
 	r := b.schemas.rules(place, f.Type, f.Validate, false)
+	if schema.get("type") == "string" || hasEnum(f.Type) {
+		r.empty = false // an empty text is no value, which generated clients need not know
+	}
 	schema = r.apply(schema)
 	notes := &object{}
 	if f.HasDefault {

@@ -56,7 +56,8 @@ func (s *schemas) property(owner reflect.Type, p *property, m mode) (schema *obj
 	if m == input {
 		r := s.rules(place, t, tag.Get("validate"), p.quoted)
 		schema = r.apply(schema)
-		must = r.required || requiredByBinder(tag) || !r.optional && s.refusesZero(t, tag)
+		_, hasDefault := tag.Lookup("default") // which rules judge in place of what is missing
+		must = requiredByBinder(tag) || !hasDefault && (r.required || !r.optional && s.refusesZero(t, tag))
 		null = null && !r.notNull
 	}
 	if null {

@@ -96,7 +96,7 @@ var texts = map[string]string{
 	"contains": "must contain {param}", "containsany": "must contain one of the characters {param}", "excludes": "must not contain {param}",
 	"excludesall": "must contain none of the characters {param}", "startswith": "must begin with {param}", "endswith": "must end with {param}",
 	"startsnotwith": "must not begin with {param}", "endsnotwith": "must not end with {param}",
-	"datetime": "must be a time of the form {param}", "timezone": "must be a time zone", "e164": "must be a telephone number such as +4930123456",
+	"datetime": "must have the form {param}", "timezone": "must be a time zone", "e164": "must be a telephone number such as +4930123456",
 	"json": "must be JSON", "jwt": "must be a JSON web token", "base64": "must be base64", "base64url": "must be base64 for URLs",
 	"hexcolor": "must be a colour such as #aabbcc", "iscolor": "must be a colour", "semver": "must be a version such as 1.2.3",
 	"latitude": "must be a latitude", "longitude": "must be a longitude", "country_code": "must be a country code",

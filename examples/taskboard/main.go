@@ -19,6 +19,7 @@ import (
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/examples/taskboard/board"
 	"github.com/gogeist/geist/examples/taskboard/page"
+	"github.com/gogeist/geist/swagger"
 )
 
 func main() {
@@ -91,7 +92,10 @@ func newApp(ctx context.Context, store *board.Store) (*geist.Engine, error) {
 	app := geist.New(board.Config())
 	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
 	board.NewAPI(store, live).Register(app)
-	app.GET("/healthz", board.Health(app, store))
+	board.RegisterHealth(app, store)
+	if err := swagger.Mount(app, board.Documents()); err != nil {
+		return nil, err
+	}
 	// Runs after the last request has been answered: nothing writes any more.
 	app.OnShutdown(func(context.Context) error { return store.Close() })
 	app.OnShutdown(live.Shutdown) // before that: hooks run in reverse

@@ -143,6 +143,7 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	tb.Helper()
 	app := geist.New(geist.Config{Validator: validate.New()})
 	none := func(c *geist.Ctx) error { return c.NoContent() }
+	silent := func(_ *geist.Ctx, s *geist.Stream) error { return s.Run(func() error { return nil }) }
 	bearer := geist.SecurityScheme{Name: "bearer", Type: "http", Scheme: "bearer", BearerFormat: "JWT"}
 	key := geist.SecurityScheme{Name: "key", Type: "apiKey", In: "header", Key: "X-Key", Description: "A key of the service."}
 	oauth := geist.SecurityScheme{Name: "oauth", Type: "oauth2", URL: "https://id.geist.test/authorize", TokenURL: "https://id.geist.test/token", Scopes: map[string]string{"write": "Change things.", "read": "Look."}}
@@ -156,14 +157,14 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 		geist.Summary("List users"), geist.Description("All of them, in pages."))
 	geist.Post(api, "/orgs/:org/users", func(_ *geist.Ctx, in *NewUser) (*User, error) { return &in.User, nil },
 		geist.Status(201), geist.Returns[geist.Problem](409, "There is one of that name."), geist.Security(bearer), geist.Security(key)).Name("createUser")
-	geist.Get(api, "/users/:id<int>", func(*geist.Ctx, *ByID) (*User, error) { return &User{}, nil })
-	geist.Patch(api, "/users/:id<int>", func(*geist.Ctx, *ChangeUser) (*User, error) { return &User{}, nil },
+	geist.Get(api, "/users/:id<int>", func(*geist.Ctx, *ByID) (*User, error) { return &User{Colour: "red"}, nil })
+	geist.Patch(api, "/users/:id<int>", func(*geist.Ctx, *ChangeUser) (*User, error) { return &User{Colour: "red"}, nil },
 		geist.Returns[geist.None](204), geist.Returns[Page[User]](202), geist.Returns[[]User](202), geist.Security(oauth, "write"))
 	api.DELETE("/users/:user<int>", none).Doc(geist.Deprecated(), geist.Returns[geist.None](204))
 	geist.Post(api, "/users/:id/photo", func(*geist.Ctx, *Upload) (geist.None, error) { return geist.None{}, nil })
 	geist.Post(api, "/login", func(*geist.Ctx, *Login) (map[string]string, error) { return nil, nil })
 	geist.Get(api, "/shapes", func(*geist.Ctx, *geist.None) ([]Shape, error) { return nil, nil }, geist.Tags("shapes"))
-	api.POST("/shapes", none).Doc(geist.Body[Shape](), geist.Returns[Shape](201), geist.Tags("shapes"))
+	api.POST("/shapes", func(c *geist.Ctx) error { return c.JSON(201, Circle{"circle", 2}) }).Doc(geist.Body[Shape](), geist.Returns[Shape](201), geist.Tags("shapes"))
 	api.GET("/files/:name.:ext", none)
 	api.GET("/range/:from<min(1)>-:to<max(9)>", none)
 	api.GET("/rx/:code<regex([a-z>()]{2,3});len(2,3)>/:u<uuid>/:day?", none)
@@ -171,9 +172,9 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	app.GET("/secret", none).Doc(geist.Hidden())
 	app.Handle("PURGE", "/cache", none)
 	app.Host("{tenant}.geist.test").GET("/home", none)
-	app.SSE("/events", func(*geist.Ctx, *geist.Stream) error { return nil }, geist.Emits[Tick]("tick"), geist.Emits[ChatOut]("chat"), geist.Summary("Prices and talk"))
-	app.SSE("/one", func(*geist.Ctx, *geist.Stream) error { return nil }, geist.Emits[Tick]("tick"))
-	app.SSE("/raw", func(*geist.Ctx, *geist.Stream) error { return nil })
+	app.SSE("/events", silent, geist.Emits[Tick]("tick"), geist.Emits[ChatOut]("chat"), geist.Summary("Prices and talk"))
+	app.SSE("/one", silent, geist.Emits[Tick]("tick"))
+	app.SSE("/raw", silent)
 	app.WS("/ws/:room", func(*geist.Ctx, *geist.Conn) error { return nil }, geist.Body[Join](), geist.Emits[ChatOut](""), geist.Security(bearer), geist.Security(key), geist.Tags("chat"))
 	geist.WS(app, "/talk", func(*geist.Ctx, *geist.Channel[ChatIn, ChatOut]) error { return nil }, geist.Summary("Talk"), geist.Description("Anybody with anybody."))
 	app.WS("/sock", func(*geist.Ctx, *geist.Conn) error { return nil })

@@ -7,17 +7,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/hub"
 )
 
-const (
-	defaultLimit = 50
-	maxLimit     = 200
-	maxSearch    = 200 // characters of ?q=, ?owner= and ?tag=
-)
+// maxLimit is how many tasks are read at once.
+const maxLimit = 200
 
 // API serves a store over HTTP, and tells of every change by a hub.
 type API struct {
@@ -31,52 +27,69 @@ func NewAPI(store *Store, live *hub.Hub) *API { return &API{store, live} }
 // Register adds the routes of the API to r.
 func (a *API) Register(r geist.Router) {
 	tasks := r.Group("/api/tasks")
-	tasks.GET("", a.list)
-	tasks.POST("", a.create)
-	tasks.GET("/:id<int>", a.show)
-	tasks.PATCH("/:id<int>", a.update)
-	tasks.DELETE("/:id<int>", a.remove)
-	tasks.POST("/import", a.importTasks).Doc(geist.StreamBody(), geist.BodyLimit(maxImport), geist.Timeout(importTime))
-	a.registerFiles(tasks.Group("/:id<int>"))
+	tasks.Doc(geist.Tags("tasks"))
+	geist.Get(tasks, "", a.list, geist.Summary("List tasks"), geist.Description(listText)).Name("listTasks")
+	geist.Post(tasks, "", a.create, geist.Summary("Create a task"), geist.Status(201)).Name("createTask")
+	geist.Get(tasks, "/:id<int>", a.show, geist.Summary("Show a task"), missing, unchanged).Name("showTask")
+	geist.Patch(tasks, "/:id<int>", a.update, geist.Summary("Change a task"), missing, stale).Name("changeTask")
+	geist.Delete(tasks, "/:id<int>", a.remove, geist.Summary("Delete a task"), missing, stale).Name("deleteTask")
+	geist.Post(tasks, "/import", a.importTasks, geist.Summary("Import tasks"), geist.Description(importText), geist.Status(201),
+		geist.Consumes(ndjson), geist.StreamBody(), geist.BodyLimit(maxImport), geist.Timeout(importTime),
+		geist.Returns[geist.Problem](422, "Some lines are no valid tasks: errors names them, and nothing was imported.")).Name("importTasks")
+	a.registerFiles(r.Group("/api/tasks/:id<int>"))
 	a.registerLive(r)
 	a.registerRooms(r)
 }
 
+const (
+	listText = "A page of the tasks that the query selects, by id. Who accepts application/x-ndjson alone gets all pages " +
+		"at once, a task a line, in a form that an import takes."
+	importText = "A task a line, as lines of an export or with what the board gives left out. All become tasks or none."
+)
+
+// The answers that routes share.
+var (
+	missing   = geist.Returns[geist.Problem](404, "There is no such task.")
+	stale     = geist.Returns[geist.Problem](412, "The task has changed since it was read.")
+	unchanged = geist.Returns[geist.None](304, "The client has this version.")
+)
+
+// query is what a list selects.
+type query struct {
+	Status    Status `query:"status" validate:"omitempty,oneof=todo doing done" doc:"Only this column."`
+	Owner     string `query:"owner" validate:"max=200" doc:"Only this owner." example:"ada"`
+	Tag       string `query:"tag" validate:"max=200" doc:"Only tasks with this tag."`
+	DueBefore string `query:"due_before" validate:"omitempty,datetime=2006-01-02" doc:"Only tasks with an earlier day." example:"2030-01-31"`
+	Text      string `query:"q" validate:"max=200" doc:"Only titles with this text, whatever its case."`
+	After     int64  `query:"after" doc:"Only tasks with a higher id: pages name it."`
+	Limit     int    `query:"limit" default:"50" validate:"min=1,max=200" doc:"How many tasks a page has at most."`
+}
+
 // page is one page of a list.
 type page struct {
-	Tasks []*Task `json:"tasks"`
+	Tasks []*Task `json:"tasks" xml:"task"`
 	// Next is the address of the page after this one; the last page has none.
-	Next string `json:"next,omitempty"`
+	Next string `json:"next,omitempty" xml:"next,attr,omitempty" doc:"The address of the next page; the last has none."`
 }
 
 // list answers GET /api/tasks with a page of the tasks that the query selects: as JSON,
-// XML or CSV, by the request's Accept header. Who accepts only lines of JSON gets all
+// XML, CSV or lines, by the request's Accept header. Who accepts only lines of JSON gets all
 // pages at once.
-func (a *API) list(c *geist.Ctx) error {
-	filter, err := readFilter(c)
-	if err != nil {
-		return err
-	}
+func (a *API) list(c *geist.Ctx, in *query) (*page, error) {
+	filter := Filter{Status: in.Status, Owner: in.Owner, Tag: in.Tag, DueBefore: in.DueBefore, Text: in.Text, After: in.After}
 	if media, _, err := mime.ParseMediaType(c.Header("Accept")); err == nil && media == ndjson {
-		return a.export(c, filter)
+		return nil, a.export(c, filter)
 	}
-	limit, err := geist.Query(c, "limit", defaultLimit)
+	tasks, more, err := a.store.List(c.Context(), filter, in.Limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if limit < 1 || limit > maxLimit {
-		return badQuery("limit", fmt.Sprintf("limit must be 1 to %d", maxLimit))
-	}
-	tasks, more, err := a.store.List(c.Context(), filter, limit)
-	if err != nil {
-		return err
-	}
-	answer := page{Tasks: tasks}
+	answer := &page{Tasks: tasks}
 	if more {
-		answer.Next = nextPage(filter, limit, tasks[limit-1].ID)
+		answer.Next = nextPage(filter, in.Limit, tasks[in.Limit-1].ID)
 		c.SetHeader("Link", "<"+answer.Next+`>; rel="next"`) // CSV has no other place for it
 	}
-	return c.Negotiate(200, &answer)
+	return answer, nil
 }
 
 // export streams the tasks that a filter selects, one a line, in a form that an import
@@ -84,7 +97,6 @@ func (a *API) list(c *geist.Ctx) error {
 // nothing holds the whole.
 func (a *API) export(c *geist.Ctx, filter Filter) error {
 	c.SetHeader("Content-Disposition", `attachment; filename="tasks.ndjson"`)
-	c.AddHeader("Vary", "Accept")
 	ctx := c.Context()
 	return c.Stream(ndjson, func(w *geist.StreamWriter) error {
 		lines := json.NewEncoder(w)
@@ -94,45 +106,15 @@ func (a *API) export(c *geist.Ctx, filter Filter) error {
 			if tasks, more, err = a.store.List(ctx, filter, maxLimit); err != nil {
 				return err
 			}
-			for _, t := range tasks {
-				if err := lines.Encode(t); err != nil {
-					return err
-				}
-				filter.After = t.ID
+			if err := writeLines(lines, tasks); err != nil {
+				return err
+			}
+			if len(tasks) > 0 {
+				filter.After = tasks[len(tasks)-1].ID
 			}
 		}
 		return nil
 	})
-}
-
-// readFilter reads what a query selects.
-func readFilter(c *geist.Ctx) (Filter, error) {
-	f := Filter{
-		Status:    Status(c.Query("status")),
-		Owner:     c.Query("owner"),
-		Tag:       c.Query("tag"),
-		DueBefore: c.Query("due_before"),
-		Text:      c.Query("q"),
-	}
-	if f.Status != "" && !f.Status.Valid() {
-		return f, badQuery("status", "status must be todo, doing or done")
-	}
-	if f.DueBefore != "" && !validDay(f.DueBefore) {
-		return f, badQuery("due_before", "due_before must be a day such as 2030-01-31")
-	}
-	for name, value := range map[string]string{"owner": f.Owner, "tag": f.Tag, "q": f.Text} {
-		if utf8.RuneCountInString(value) > maxSearch {
-			return f, badQuery(name, fmt.Sprintf("%s must be at most %d characters", name, maxSearch))
-		}
-	}
-	var err error
-	f.After, err = geist.Query[int64](c, "after", 0)
-	return f, err
-}
-
-// badQuery names the field that is wrong, as geist.Query does.
-func badQuery(field, detail string) error {
-	return geist.NewError(400, detail).With("query", field)
 }
 
 // nextPage returns the address of the page that begins after a task.
@@ -150,89 +132,94 @@ func nextPage(f Filter, limit int, after int64) string {
 
 // create answers POST /api/tasks: 201 and the address of the new task.
 //
-// Bind asks for the content type, which is what keeps other sites out: a form or
+// A typed handler asks for the content type, which is what keeps other sites out: a form or
 // script of theirs cannot send JSON here without the browser asking us first.
-func (a *API) create(c *geist.Ctx) error {
-	draft := Draft{Status: Todo}
-	if err := c.Bind(&draft); err != nil {
-		return err
-	}
-	t, err := a.store.Create(c.Context(), draft)
+func (a *API) create(c *geist.Ctx, in *Draft) (*Task, error) {
+	t, err := a.store.Create(c.Context(), *in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.tellTask(c, t)
 	c.SetHeader("Location", fmt.Sprintf("/api/tasks/%d", t.ID))
-	return answerTask(c, 201, t)
+	return tagged(c, t), nil
+}
+
+// which names a task.
+type which struct {
+	ID int64 `path:"id" doc:"The task's." example:"7"`
 }
 
 // show answers GET /api/tasks/:id, or 304 to a client that has this version.
-func (a *API) show(c *geist.Ctx) error {
-	id, err := geist.Param[int64](c, "id")
+func (a *API) show(c *geist.Ctx, in *struct {
+	which
+	Seen string `header:"If-None-Match" doc:"The ETag of the version that the client has."`
+}) (*Task, error) {
+	t, err := a.store.Get(c.Context(), in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t, err := a.store.Get(c.Context(), id)
-	if err != nil {
-		return err
+	if tagged(c, t); in.Seen == etag(t) {
+		return nil, unchanged.Send(c, geist.None{})
 	}
-	if c.Header("If-None-Match") == etag(t) {
-		c.SetHeader("ETag", etag(t))
-		return c.Status(304).NoContent()
-	}
-	return answerTask(c, 200, t)
+	return t, nil
 }
 
 // update answers PATCH /api/tasks/:id: what the body names is changed, the rest
-// stays, since Bind touches no field that was not sent. With If-Match it changes only the version that the client has seen (412).
-func (a *API) update(c *geist.Ctx) error {
-	id, version, err := target(c)
+// stays. With If-Match it changes only the version that the client has seen (412).
+func (a *API) update(c *geist.Ctx, in *struct {
+	target
+	Edit
+}) (*Task, error) {
+	version, err := in.version()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t, err := a.store.Update(c.Context(), id, version, func(d *Draft) error {
-		return c.Bind(d)
+	t, err := a.store.Update(c.Context(), in.ID, version, func(d *Draft) error {
+		in.apply(d)
+		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.tellTask(c, t)
-	return answerTask(c, 200, t)
+	return tagged(c, t), nil
 }
 
 // remove answers DELETE /api/tasks/:id. It honours If-Match too.
-func (a *API) remove(c *geist.Ctx) error {
-	id, version, err := target(c)
-	if err != nil {
-		return err
+func (a *API) remove(c *geist.Ctx, in *target) (geist.None, error) {
+	version, err := in.version()
+	if err == nil {
+		err = a.store.Delete(c.Context(), in.ID, version)
 	}
-	if err := a.store.Delete(c.Context(), id, version); err != nil {
-		return err
+	if err == nil {
+		a.tell(c, change{Event: "task.deleted", ID: in.ID})
 	}
-	a.tell(c, change{Event: "task.deleted", ID: id})
-	return c.NoContent()
+	return geist.None{}, err
 }
 
-// target returns which task a change is for, and which version of it: 0 for any.
-func target(c *geist.Ctx) (id, version int64, err error) {
-	if id, err = geist.Param[int64](c, "id"); err != nil {
-		return 0, 0, err
+// target says which task a change is for, and which version of it.
+type target struct {
+	which
+	Match string `header:"If-Match" doc:"The ETag of the version that the client has seen; missing or * for any."`
+}
+
+// version returns the version that a change is for: 0 for any.
+func (t *target) version() (int64, error) {
+	if t.Match == "" || t.Match == "*" {
+		return 0, nil
 	}
-	match := c.Header("If-Match")
-	if match == "" || match == "*" {
-		return id, 0, nil
+	version, err := strconv.ParseInt(strings.Trim(t.Match, `"`), 10, 64)
+	if err != nil || version < 1 || t.Match != fmt.Sprintf("%q", strconv.FormatInt(version, 10)) {
+		return 0, ErrStale // no tag of ours, so no version that exists
 	}
-	version, err = strconv.ParseInt(strings.Trim(match, `"`), 10, 64)
-	if err != nil || version < 1 || match != fmt.Sprintf("%q", strconv.FormatInt(version, 10)) {
-		return 0, 0, ErrStale // no tag of ours, so no version that exists
-	}
-	return id, version, nil
+	return version, nil
 }
 
 // etag is the version in quotes, as it stands in ETag, If-Match and If-None-Match.
 func etag(t *Task) string { return `"` + strconv.FormatInt(t.Version, 10) + `"` }
 
-func answerTask(c *geist.Ctx, status int, t *Task) error {
+// tagged names the version of the task that is the answer.
+func tagged(c *geist.Ctx, t *Task) *Task {
 	c.SetHeader("ETag", etag(t))
-	return c.JSON(status, t)
+	return t
 }

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"mime/multipart"
 	"time"
 
 	"github.com/gogeist/geist"
@@ -24,10 +25,29 @@ var (
 // connection as they come: StreamBody; with a limit and a time of their own.
 func (a *API) registerFiles(task *geist.Group) {
 	files := task.Group("/files")
-	files.GET("", a.listFiles)
-	files.POST("", a.upload).Doc(geist.With(sameSite), geist.StreamBody(), geist.BodyLimit(maxUpload), geist.Timeout(uploadTime))
-	files.GET("/:file<int>", a.download)
-	files.DELETE("/:file<int>", a.removeFile)
+	files.Doc(geist.Tags("files"))
+	geist.Get(files, "", a.listFiles, geist.Summary("List the files of a task"), missing).Name("listFiles")
+	files.POST("", a.upload).Name("uploadFiles").Doc(geist.Summary("Attach files to a task"), geist.Description("All files of the form, or none."),
+		geist.With(sameSite), geist.StreamBody(), geist.BodyLimit(maxUpload), geist.Timeout(uploadTime),
+		geist.Body[upload](), geist.Returns[fileList](201, "The new files, and the task as it is then."), missing,
+		geist.Returns[geist.Problem](400), geist.Returns[geist.Problem](403, "The form comes from another site."),
+		geist.Returns[geist.Problem](409, "The task has 20 files."), geist.Returns[geist.Problem](413, "A file, or all of them, is too large."),
+		geist.Returns[geist.Problem](415), geist.Returns[geist.Problem](422, "There is no file, or something that is none."))
+	files.GET("/:file<int>", a.download).Name("downloadFile").Doc(geist.Summary("Download a file"), geist.Body[download](),
+		geist.Produces(200, octets, "The file."), geist.Produces(206, octets, "The part of it that Range asks for."),
+		geist.Returns[geist.None](304, "The client has this file."), geist.Returns[geist.Problem](404, "There is no such file."),
+		geist.Returns[geist.Problem](412, "A condition does not hold."), geist.Returns[geist.Problem](416, "The file is shorter than that."))
+	geist.Delete(files, "/:file<int>", a.removeFile, geist.Summary("Delete a file"),
+		geist.Returns[geist.Problem](404, "There is no such file.")).Name("deleteFile")
+}
+
+// octets is what every file is sent as.
+const octets = "application/octet-stream"
+
+// upload describes the form of an upload, which is read part by part.
+type upload struct {
+	which
+	Files []*multipart.FileHeader `form:"file" binding:"required" doc:"At most 16 MiB each. The names of the parts do not count."`
 }
 
 // sameSite keeps other sites out. A browser lets any page send a form here, and unlike
@@ -48,16 +68,12 @@ type fileList struct {
 }
 
 // listFiles answers GET /api/tasks/:id/files.
-func (a *API) listFiles(c *geist.Ctx) error {
-	id, err := geist.Param[int64](c, "id")
+func (a *API) listFiles(c *geist.Ctx, in *which) (*fileList, error) {
+	files, err := a.store.Files(c.Context(), in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	files, err := a.store.Files(c.Context(), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(200, &fileList{Files: files})
+	return &fileList{Files: files}, nil
 }
 
 // upload answers POST /api/tasks/:id/files: 201 with the new files, all that the form
@@ -98,17 +114,29 @@ func (a *API) upload(c *geist.Ctx) error {
 	return c.JSON(201, &fileList{Files: files, Task: t})
 }
 
+// fileTarget names a file.
+type fileTarget struct {
+	which
+	File int64 `path:"file" doc:"The file's." example:"3"`
+}
+
+// download describes a download, whose field Range is read where the file is sent.
+type download struct {
+	fileTarget
+	Range string `header:"Range" doc:"A part of the file: bytes=0-9." example:"bytes=0-9"`
+}
+
 // download answers GET /api/tasks/:id/files/:file, with ranges, so that a download that
 // broke off goes on where it was.
 //
 // What somebody has uploaded is never shown as part of this site: it is saved as a file,
 // of no type that a browser runs, whatever it is called.
 func (a *API) download(c *geist.Ctx) error {
-	task, file, err := fileTarget(c)
-	if err != nil {
+	var in fileTarget
+	if err := c.Bind(&in); err != nil {
 		return err
 	}
-	f, path, err := a.store.File(c.Context(), task, file)
+	f, path, err := a.store.File(c.Context(), in.ID, in.File)
 	if err != nil {
 		return err
 	}
@@ -118,23 +146,11 @@ func (a *API) download(c *geist.Ctx) error {
 }
 
 // removeFile answers DELETE /api/tasks/:id/files/:file with the task as it is then.
-func (a *API) removeFile(c *geist.Ctx) error {
-	task, file, err := fileTarget(c)
+func (a *API) removeFile(c *geist.Ctx, in *fileTarget) (*Task, error) {
+	t, err := a.store.Detach(c.Context(), in.ID, in.File)
 	if err != nil {
-		return err
-	}
-	t, err := a.store.Detach(c.Context(), task, file)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	a.tellTask(c, t)
-	return answerTask(c, 200, t)
-}
-
-func fileTarget(c *geist.Ctx) (task, file int64, err error) {
-	if task, err = geist.Param[int64](c, "id"); err != nil {
-		return 0, 0, err
-	}
-	file, err = geist.Param[int64](c, "file")
-	return task, file, err
+	return tagged(c, t), nil
 }

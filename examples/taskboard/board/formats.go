@@ -2,14 +2,17 @@ package board
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/validate"
 )
 
 // Config returns the settings of the engine that serves the API.
@@ -18,14 +21,47 @@ func Config() geist.Config {
 		Name:         "taskboard",
 		MaxBodyBytes: 64 << 10, // a task is far smaller
 		StrictJSON:   true,     // a field that tasks do not have is a mistake that its sender wants to know
-		Codecs:       map[string]geist.Codec{"text/csv": csvCodec{}},
+		Validator:    validate.New(),
+		Codecs:       map[string]geist.Codec{"text/csv": csvCodec{}, ndjson: linesCodec{}},
 	}
 }
 
-// csvCodec writes a page of tasks as CSV, for spreadsheets.
-type csvCodec struct{}
+// pages is what both codecs have in common: they write pages of tasks, and read nothing.
+type pages struct{}
 
-// Encode has a form for pages alone: everything else is answered as JSON or XML.
+// Supports says so to typed routes and documents.
+func (pages) Supports(t reflect.Type) (encode, decode bool) {
+	return t == reflect.TypeFor[*page](), false
+}
+
+// Decode makes a body of the type a 415.
+func (pages) Decode([]byte, any) error { return errors.ErrUnsupported }
+
+// linesCodec writes a page of tasks one a line.
+type linesCodec struct{ pages }
+
+// Encode has a form for pages alone.
+func (linesCodec) Encode(w io.Writer, v any) error {
+	p, ok := v.(*page)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return writeLines(json.NewEncoder(w), p.Tasks)
+}
+
+func writeLines(lines *json.Encoder, tasks []*Task) error {
+	for _, t := range tasks {
+		if err := lines.Encode(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// csvCodec writes a page of tasks as CSV, for spreadsheets.
+type csvCodec struct{ pages }
+
+// Encode has a form for pages alone.
 func (csvCodec) Encode(w io.Writer, v any) error {
 	p, ok := v.(*page)
 	if !ok {
@@ -42,9 +78,6 @@ func (csvCodec) Encode(w io.Writer, v any) error {
 	rows.Flush()
 	return rows.Error()
 }
-
-// Decode makes a body of CSV a 415.
-func (csvCodec) Decode([]byte, any) error { return errors.ErrUnsupported }
 
 // cell keeps spreadsheets from running what somebody has written as a formula.
 func cell(s string) string {

@@ -32,7 +32,7 @@ func TestAPI_listFormats(t *testing.T) {
 			}
 		}
 	}
-	if a := s.want(406, "GET", "/api/tasks", "", "Accept", "image/png"); !strings.Contains(a.body, `"available":["application/json","application/xml","text/csv","text/xml"]`) {
+	if a := s.want(406, "GET", "/api/tasks", "", "Accept", "image/png"); !strings.Contains(a.body, `"available":["application/json","application/xml","application/x-ndjson","text/csv"]`) {
 		t.Errorf("406: %s", a.body)
 	}
 	first := s.want(200, "GET", "/api/tasks?limit=1", "", "Accept", "text/csv")

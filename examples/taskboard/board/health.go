@@ -2,18 +2,24 @@ package board
 
 import "github.com/gogeist/geist"
 
-// Health answers GET /healthz: 200 while the service takes work and the database
+// health is the answer of a service that takes work.
+type health struct {
+	Status string `json:"status" example:"ok"`
+}
+
+// RegisterHealth adds GET /healthz: 200 while the service takes work and the database
 // answers, else 503, so that a load balancer sends requests elsewhere.
-func Health(app *geist.Engine, store *Store) geist.Handler {
+func RegisterHealth(app *geist.Engine, store *Store) {
 	draining := geist.NewError(503, "shutting down")
 	broken := geist.NewError(503, "the database does not answer")
-	return func(c *geist.Ctx) error {
+	geist.Get(app, "/healthz", func(c *geist.Ctx, _ *geist.None) (*health, error) {
 		if !app.Ready() {
-			return draining
+			return nil, draining
 		}
 		if err := store.Ping(c.Context()); err != nil {
-			return broken.Wrap(err)
+			return nil, broken.Wrap(err)
 		}
-		return c.JSON(200, geist.Map{"status": "ok"})
-	}
+		return &health{"ok"}, nil
+	}, geist.Tags("service"), geist.Summary("Whether the service takes work"),
+		geist.Returns[geist.Problem](503, "The service is shutting down, or its database does not answer.")).Name("health")
 }

@@ -47,7 +47,7 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 		tb.Fatal(err)
 	}
 	NewAPI(store, live).Register(app)
-	app.GET("/healthz", Health(app, store))
+	RegisterHealth(app, store)
 	app.OnShutdown(live.Shutdown)
 	app.OnShutdown(func(context.Context) error { return store.Close() })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -143,5 +143,4 @@ func decode[T any](tb testing.TB, a answer) T {
 type problem struct {
 	geist.Problem
 	Errors []geist.FieldError `json:"errors"`
-	Query  string             `json:"query"`
 }

@@ -43,9 +43,9 @@ type lineProblem struct {
 type imported struct {
 	// Imported is the number of new tasks, First and Last are the ids of the first and
 	// the last of them; between them there are no others.
-	Imported int64 `json:"imported"`
-	First    int64 `json:"first"`
-	Last     int64 `json:"last"`
+	Imported int64 `json:"imported" doc:"How many tasks are new."`
+	First    int64 `json:"first" doc:"The id of the first of them; between it and the last there are no others."`
+	Last     int64 `json:"last" doc:"The id of the last of them."`
 }
 
 // importTasks answers POST /api/tasks/import: every line becomes a task, or none does and
@@ -55,25 +55,25 @@ type imported struct {
 // Nothing holds the whole: lines are checked as they come and wait in a file until the
 // last one has come. Only then they go into the database, at its speed. A client's speed
 // would keep all other writers waiting.
-func (a *API) importTasks(c *geist.Ctx) error {
+func (a *API) importTasks(c *geist.Ctx, _ *geist.None) (*imported, error) {
 	if media, _, err := mime.ParseMediaType(c.Header("Content-Type")); err != nil || media != ndjson || c.Header("Content-Encoding") != "" {
-		return errNotLines
+		return nil, errNotLines
 	}
 	spool, err := a.store.blobs.create()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer a.store.blobs.drop(spool)
 	count, err := spoolDrafts(c.BodyReader(), spool)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	last, err := a.store.Import(c.Context(), spool)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.tell(c, change{Event: "tasks.imported"})
-	return c.JSON(201, &imported{Imported: count, First: last - count + 1, Last: last})
+	return &imported{Imported: count, First: last - count + 1, Last: last}, nil
 }
 
 // spoolDrafts checks the lines of r and writes their tasks to spool, ready to be read. It

@@ -43,15 +43,32 @@ func openRooms(ctx context.Context, h *hub.Hub) error {
 type change struct {
 	// Event is task.changed or task.deleted; or tasks.imported or board.opened, after which
 	// the tasks are to be read anew.
-	Event string `json:"event"`
-	Task  *Task  `json:"task,omitempty"` // of task.changed, as it is now
-	ID    int64  `json:"id,omitempty"`   // of task.deleted
+	Event string `json:"event" doc:"The event's name, for who keeps only the data."`
+	Task  *Task  `json:"task,omitempty" doc:"The task as it is now, of task.changed."`
+	ID    int64  `json:"id,omitempty" doc:"The task's, of task.deleted."`
 }
 
 // registerLive adds the way to hear of changes for whoever is no page: a stream of events
 // that goes on where it broke off, as its client says by Last-Event-ID.
 func (a *API) registerLive(r geist.Router) {
-	r.SSE("/api/live", func(_ *geist.Ctx, s *geist.Stream) error { return s.Follow(a.live, boardRoom) })
+	r.SSE("/api/live", func(_ *geist.Ctx, s *geist.Stream) error { return s.Follow(a.live, boardRoom) }, append(changes(),
+		geist.Body[resumed](), geist.Tags("live"), geist.Summary("Follow changes"), geist.Description(liveText))...).Name("followChanges")
+}
+
+// resumed describes the request of a stream, which its server reads.
+type resumed struct {
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has; missing, it begins with what comes."`
+}
+
+const liveText = "A stream of every change of the board, which goes on where it broke off, by Last-Event-ID. After tasks.imported " +
+	"and board.opened the tasks are to be read anew."
+
+// changes describes what is published to the board's room.
+func changes() []geist.RouteOption {
+	return []geist.RouteOption{
+		geist.Emits[change]("task.changed"), geist.Emits[change]("task.deleted"),
+		geist.Emits[change]("tasks.imported"), geist.Emits[change]("board.opened"),
+	}
 }
 
 // tell publishes a change, once it is in the database. Two changes of a task may be told in

@@ -23,8 +23,12 @@ const (
 func (a *API) registerRooms(r geist.Router) {
 	r.Rooms("/rt", a.live, func(*geist.Ctx) (hub.Policy, error) {
 		return hub.Policy{Auth: enter, Join: join, Publish: a.say}, nil
-	})
+	}, append(changes(), geist.Emits[message]("chat.said"), geist.Tags("live"),
+		geist.Summary("Talk in rooms"), geist.Description(roomsText))...).Name("rooms")
 }
+
+const roomsText = "The rooms board, which tells of changes, and chat, in the protocol geist.v1: by a WebSocket, or by a stream of events " +
+	"and commands that are posted. The token of hello is the name that others see."
 
 // enter takes a name as the token: whoever says that they are Ada is Ada. An application
 // with accounts looks up a session here, or in the middleware before.
@@ -65,9 +69,9 @@ func join(_ context.Context, r *hub.JoinRequest) error {
 
 // message is what the chat consists of.
 type message struct {
-	Name string `json:"name"`
+	Name string `json:"name" doc:"Who has said it."`
 	Text string `json:"text"`
-	At   int64  `json:"at"` // unix milliseconds
+	At   int64  `json:"at" doc:"When, in milliseconds since 1970."`
 }
 
 // say lets people with a name into the chat, and nobody into the board, which the API

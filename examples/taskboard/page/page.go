@@ -47,7 +47,7 @@ func Register(r geist.Router) error {
 		if err != nil {
 			return fmt.Errorf("page: %w", err)
 		}
-		r.GET(f.path, serve(f.contentType, body))
+		r.GET(f.path, serve(f.contentType, body)).Doc(geist.Hidden())
 	}
 	return nil
 }
