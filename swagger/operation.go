@@ -31,7 +31,7 @@ func (b *builder) operation(r *route, d dialect) *object {
 	if r.Host != "" {
 		o.set("servers", []any{hostServer(r.Host)})
 	}
-	if r.Kind == geist.RouteWebSocket || r.Kind == geist.RouteEvents {
+	if r.live() {
 		o.set("x-asyncapi-channel", r.id)
 	}
 	return o
@@ -182,6 +182,14 @@ func (b *builder) responses(r *route, d dialect) *object {
 		o.set("default", obj("description", "The connection is refused.", "content", b.problemContent()))
 	case geist.RouteEvents:
 		o.set("200", obj("description", "A stream of events.", "content", obj(mimeEvents, b.events(r, d))))
+	case geist.RouteRooms:
+		if r.Method == http.MethodPost {
+			o.set("202", obj("description", "The commands have been taken."))
+			break
+		}
+		o.set("101", obj("description", "The connection is a WebSocket from now on, which speaks "+roomsProtocol+"."))
+		o.set("200", obj("description", "A stream of events of "+roomsProtocol+".", "content", obj(mimeEvents, &object{})))
+		b.addProblem(o, http.StatusUpgradeRequired)
 	case geist.RouteFiles:
 		o.set("200", obj("description", "A file.", "content", obj("*/*", &object{})))
 		b.addProblem(o, http.StatusNotFound)
