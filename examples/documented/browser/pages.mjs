@@ -1,0 +1,251 @@
+// Scenarios with the pages of swagger/ui in a browser. Prints one line for each, JSON with its
+// name and, if it failed, why.
+//
+//	SERVICE  the program      CHROMIUM  the browser
+//	TMP_DIR  for everything that is written; it must be empty
+//	SHOTS    a directory for screenshots; none without it
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { mount } from "./proxy.mjs";
+
+const { SERVICE, CHROMIUM, TMP_DIR, SHOTS } = process.env;
+const patience = 15_000; // milliseconds; nothing takes that long unless it is broken
+
+// Only these, not playwright's own: they are for the Chromium that it brings.
+const flags = [
+  "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--no-first-run",
+];
+
+let browser, addr, base, errors, requests;
+
+/** Starts the service and returns its process. */
+async function start() {
+  const service = spawn(SERVICE, ["-addr", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = await once(service.stdout, "data");
+  [, addr] = /http:\/\/([^/]+)\/docs/.exec(String(line));
+  base = `http://${addr}`;
+  return service;
+}
+
+/** Opens a page, and keeps what it asks for and complains about. */
+async function open(path, more = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...more });
+  context.setDefaultTimeout(patience);
+  const page = await context.newPage();
+  page.on("pageerror", (err) => errors.push(err.stack));
+  page.on("console", (m) => ["error", "warning"].includes(m.type()) && errors.push(m.text()));
+  page.on("request", (r) => requests.push(r.url()));
+  page.on("websocket", (ws) => requests.push(ws.url()));
+  page.on("response", (r) => r.status() >= 400 && errors.push(`${r.status()} ${r.url()}`));
+  await page.goto(path.startsWith("http") ? path : base + path);
+  return page;
+}
+
+async function shot(page, name, more) {
+  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`), ...more });
+}
+
+const operation = (page, id) => page.locator(`.opblock[id$="-${id}"]`);
+const entry = (page, kind, text) => page.locator(`.entries li.${kind}`, { hasText: text }).first();
+
+/** Fails with what an operation is answered, unless it has the status. */
+async function execute(block, status) {
+  await block.getByRole("button", { name: "Execute" }).click();
+  const live = block.locator(".live-responses-table .response .response-col_status");
+  await live.waitFor();
+  assert.equal((await live.innerText()).trim().split(/\s/)[0], String(status));
+  return block.locator(".live-responses-table .response-col_description pre").first().innerText();
+}
+
+const scenarios = {
+  async "every operation is shown"() {
+    const page = await open("/docs");
+    const described = await (await fetch(`${base}/openapi.json`)).json();
+    const ids = Object.values(described.paths).flatMap((item) => Object.values(item).map((o) => o.operationId));
+    assert.ok(ids.length >= 7, `${ids}`);
+    for (const id of ids) await operation(page, id).waitFor();
+    assert.equal(await page.locator(".opblock").count(), ids.length);
+    assert.equal(await page.title(), "Shop");
+    await shot(page, "docs");
+  },
+
+  async "an operation is tried out, with a token"() {
+    const page = await open("/docs");
+    const list = operation(page, "getItems");
+    await list.locator(".opblock-summary-control").click();
+    assert.match(await execute(list, 200), /"Lamp"/);
+    await page.getByRole("button", { name: "Authorize" }).click();
+    await page.locator(".auth-container input").fill("secret");
+    await page.locator(".auth-btn-wrapper").getByRole("button", { name: "Apply credentials" }).click();
+    await page.locator(".auth-btn-wrapper").getByRole("button", { name: "Close" }).click();
+    const create = operation(page, "postItems");
+    await create.locator(".opblock-summary-control").click();
+    assert.match(await execute(create, 201), /"Chair"/);
+    await shot(page, "docs-tried", { fullPage: true });
+    assert.match(await execute(list, 200), /"Chair"/);
+  },
+
+  async "an operation has an address, and a channel leads to its page"() {
+    const page = await open("/docs#/items/getItemsById");
+    await operation(page, "getItemsById").locator(".opblock-body").waitFor();
+    await page.goto("about:blank");
+    await page.goto(`${base}/docs#/talk/getTicks`);
+    const ticks = operation(page, "getTicks");
+    await ticks.locator(".opblock-body").waitFor();
+    assert.equal(await ticks.getByRole("button", { name: "Execute" }).count(), 0, "a stream is not tried out");
+    await ticks.getByRole("link", { name: "Connect on the page for real time" }).click();
+    const to = page.context().pages().at(-1) === page ? await page.context().waitForEvent("page") : page.context().pages().at(-1);
+    await to.getByRole("heading", { name: "The clock" }).waitFor();
+  },
+
+  async "a WebSocket is connected to, a message sent and seen"() {
+    const page = await open("/docs/realtime");
+    assert.deepEqual(await page.locator("#channels .name").allInnerTexts(), ["Talk at a counter", "The clock", "Rooms of the shop"]);
+    await page.getByLabel("as (query)").fill("Ada");
+    await page.getByRole("button", { name: "Connect" }).click();
+    await entry(page, "note", "connected").waitFor();
+    const message = page.getByRole("textbox", { name: "Message" });
+    assert.deepEqual(JSON.parse(await message.inputValue()), { text: "Hello" });
+    await page.getByRole("button", { name: "Send" }).click();
+    const heard = entry(page, "in", '"from": "Ada"');
+    await heard.waitFor();
+    assert.match(await heard.innerText(), /Heard/);
+    await message.fill('{"text": 7, "more": true}');
+    await page.getByText("/text must be string").waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await entry(page, "in", "the shop").waitFor();
+    await shot(page, "socket");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await entry(page, "note", "closed with 1000").waitFor();
+    assert.equal(await page.locator(".entries .problems").count(), 0);
+  },
+
+  async "a stream of events is watched, paused, cleared and copied"() {
+    const page = await open("/docs/realtime#getTicks");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.getByLabel("every (query)").fill("50");
+    await page.getByRole("button", { name: "Connect" }).click();
+    await entry(page, "in", '"number": 3').waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    const shown = await page.locator(".entries li").count();
+    await page.getByRole("button", { name: /Resume \(\d{1,} new\)/ }).waitFor();
+    await page.waitForFunction(() => /[1-9]/.test(document.querySelector("[aria-pressed]").textContent));
+    assert.equal(await page.locator(".entries li").count(), shown);
+    await page.getByRole("button", { name: "Copy" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    const copied = (await page.evaluate(() => navigator.clipboard.readText())).split("\n").map((line) => JSON.parse(line));
+    assert.equal(copied.length, shown);
+    assert.equal(copied[1].name, "tick");
+    await page.getByRole("button", { name: /Resume/ }).click();
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await page.getByText("not connected").waitFor();
+    await shot(page, "events");
+    await page.getByRole("button", { name: "Clear" }).click();
+    assert.equal(await page.locator(".entries li").count(), 0);
+  },
+
+  async "a stream that is refused says why"() {
+    const page = await open("/docs/realtime#getTicks");
+    await page.getByLabel("every (query)").fill("1");
+    await page.getByRole("button", { name: "Connect" }).click();
+    await entry(page, "bad", "every must be from 50 to 60000").waitFor();
+    errors = errors.filter((text) => !text.includes("422")); // the browser, of the answer
+  },
+
+  async "rooms are joined and published to"() {
+    const pages = [await open("/docs/realtime#getRt"), await open("/docs/realtime#getRt")];
+    for (const page of pages) {
+      await page.getByRole("button", { name: "Connect" }).click();
+      await entry(page, "note", "connected").waitFor();
+      await page.getByRole("button", { name: "Join" }).click();
+      await entry(page, "note", "lobby: joined").waitFor();
+    }
+    const [page, other] = pages;
+    await page.getByText("2 members").waitFor();
+    await page.getByLabel("Event", { exact: true }).fill("greeting");
+    await page.getByRole("button", { name: "Publish" }).click();
+    for (const one of pages) await entry(one, "in", "lobby greeting").waitFor();
+    await shot(page, "rooms");
+    await other.getByRole("button", { name: "Leave lobby" }).click();
+    await page.getByText("1 member", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await entry(page, "note", "closed").waitFor();
+  },
+
+  async "everything works behind a proxy that takes away a part of the path"() {
+    const proxy = await mount(addr, "/shop/v1");
+    try {
+      const page = await open(`${proxy.base}/docs`);
+      const list = operation(page, "getItems");
+      await list.locator(".opblock-summary-control").click();
+      assert.match(await execute(list, 200), /"Lamp"/);
+      await page.getByRole("link", { name: "Real time" }).click();
+      await page.getByRole("button", { name: "Connect" }).click();
+      await entry(page, "note", "connected").waitFor();
+      await page.getByRole("button", { name: "Send" }).click();
+      await entry(page, "in", '"Hello"').waitFor();
+      assert.ok(requests.every((url) => url.includes("/shop/v1/")), requests.join("\n"));
+    } finally {
+      proxy.close();
+    }
+  },
+
+  async "a telephone and the dark"() {
+    const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true };
+    for (const [name, path] of [["docs", "/docs"], ["realtime", "/docs/realtime"]]) {
+      for (const colorScheme of ["light", "dark"]) {
+        const page = await open(path, { ...phone, colorScheme });
+        await page.locator(name === "docs" ? ".opblock" : "article h2").first().waitFor();
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(over <= 0, `${name} is ${over} px too wide`);
+        await shot(page, `phone-${name}-${colorScheme}`);
+      }
+    }
+    const page = await open("/docs", { colorScheme: "dark" });
+    await operation(page, "postItems").locator(".opblock-summary-control").click();
+    await operation(page, "postItems").getByRole("button", { name: "Execute" }).waitFor();
+    await shot(page, "docs-dark");
+    const realtime = await open("/docs/realtime", { colorScheme: "dark" });
+    await realtime.getByRole("button", { name: "Connect" }).click();
+    await entry(realtime, "note", "connected").waitFor();
+    await realtime.getByRole("button", { name: "Send" }).click();
+    await entry(realtime, "in", "Hello").waitFor();
+    await shot(realtime, "realtime-dark");
+  },
+};
+
+/** Runs a scenario with a service of its own, in which nothing leaves the host. */
+async function run(name, scenario) {
+  errors = [];
+  requests = [];
+  const service = await start();
+  try {
+    await scenario();
+    const foreign = requests.filter((url) => !["data:", "blob:", "about:"].includes(new URL(url).protocol) && new URL(url).hostname !== "127.0.0.1");
+    assert.deepEqual(foreign, [], "requests to other hosts");
+    assert.deepEqual(errors, [], "errors in the console");
+    assert.ok(requests.length > 0);
+    return { name };
+  } catch (err) {
+    return { name, error: [err.stack, ...errors].join("\n") };
+  } finally {
+    for (const context of browser.contexts()) await context.close();
+    service.kill("SIGKILL");
+  }
+}
+
+browser = await chromium.launch({
+  executablePath: CHROMIUM, ignoreDefaultArgs: true, args: flags, env: { ...process.env, HOME: TMP_DIR, TMPDIR: TMP_DIR },
+});
+try {
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    if (!process.argv[2] || name.includes(process.argv[2])) console.log(JSON.stringify(await run(name, scenario)));
+  }
+} finally {
+  await browser.close();
+}
