@@ -35,7 +35,7 @@ func main() {
 
 // newShop makes the whole service.
 func newShop() (*geist.Engine, error) {
-	h := hub.New(hub.Config{})
+	h := hub.New(hub.Config{Rooms: hub.RoomConfig{Presence: true}})
 	app := geist.New(geist.Config{DisableBanner: true})
 	app.OnShutdown(h.Shutdown)
 	s := &shop{hub: h, items: map[int]Item{1: {ID: 1, NewItem: NewItem{Name: "Lamp", Price: 4900, Tags: []string{"light"}}}}}

@@ -99,7 +99,7 @@ func (s *server) page(p page) (geist.Handler, error) {
 		if !p.shown(contents) {
 			return geist.ErrNotFound
 		}
-		if strings.HasSuffix(c.Path(), "/") { // with SlashIgnore; nothing relative would be found
+		if bytes.HasSuffix(c.Raw().Path(), []byte("/")) { // with SlashIgnore; nothing relative would be found
 			c.SetHeader("Location", "../"+p.path[strings.LastIndexByte(p.path, '/')+1:])
 			c.Status(308)
 			return nil

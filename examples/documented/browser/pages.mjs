@@ -162,6 +162,7 @@ const scenarios = {
     for (const page of pages) {
       await page.getByRole("button", { name: "Connect" }).click();
       await entry(page, "note", "connected").waitFor();
+      await page.getByLabel("See its members").check();
       await page.getByRole("button", { name: "Join" }).click();
       await entry(page, "note", "lobby: joined").waitFor();
     }
@@ -195,6 +196,57 @@ const scenarios = {
     }
   },
 
+  async "schemas are checked, and examples fit them"() {
+    const page = await open("/docs/realtime");
+    const results = await page.evaluate(async () => {
+      const { Schemas } = await import(new URL("schema.js", document.querySelector("script[src]").src));
+      const { shape } = await import(new URL("shape.js", document.querySelector("script[src]").src));
+      const node = { type: "object", properties: { name: { type: "string", minLength: 2 }, next: { anyOf: [{ $ref: "#/s/Node" }, { type: "null" }] } }, required: ["name"] };
+      const schemas = new Schemas({ s: { Node: node, Tree: { type: "array", items: { $ref: "#/s/Tree" } }, Same: { anyOf: [{ $ref: "#/s/Same" }] } } });
+      const wrong = (schema, value) => [JSON.stringify(value), schemas.check(schema, value).length > 0];
+      const object = { type: "object", properties: { "a/b": { type: "integer", minimum: 1 } }, required: ["a/b"], additionalProperties: false };
+      const cases = {
+        right: [
+          wrong({ $ref: "#/s/Node" }, { name: "ab", next: { name: "cd", next: null } }), wrong(object, { "a/b": 1 }), wrong({ type: ["string", "null"] }, null),
+          wrong({ allOf: [{ $ref: "#/s/Node" }], description: "x" }, { name: "ab" }), wrong({ type: "string", maxLength: 1 }, "😀"), wrong(true, 1), wrong({}, []),
+        ],
+        wrong: [
+          wrong({ $ref: "#/s/Node" }, { name: "a" }), wrong({ $ref: "#/s/Node" }, { name: "ab", next: { name: 1 } }), wrong(object, { "a/b": 0 }), wrong(object, {}), wrong(object, { "a/b": 1, c: 1 }),
+          wrong({ type: "integer" }, 1.5), wrong({ enum: ["a"] }, "b"), wrong({ const: 1 }, 2), wrong({ type: "array", maxItems: 1 }, [1, 2]), wrong({ type: "array", uniqueItems: true }, [1, 1]),
+          wrong({ type: "array", items: { type: "string" } }, [1]), wrong({ type: "object", additionalProperties: { type: "number" } }, { a: "b" }), wrong({ not: { const: 0 } }, 0), wrong(false, 1),
+          wrong({ type: "string", pattern: "^a+$" }, "b"), wrong({ type: "number", exclusiveMaximum: 1 }, 1), wrong({ oneOf: [{ type: "string" }, { type: "null" }] }, 1), wrong({ allOf: [{ $ref: "#/s/Node" }] }, {}),
+        ],
+      };
+      const samples = [
+        { $ref: "#/s/Node" }, { $ref: "#/s/Tree" }, object, { type: "string", minLength: 9, maxLength: 9 }, { type: "integer", exclusiveMinimum: 3 }, { type: "number", maximum: -2 },
+        { type: "integer", not: { const: 0 } }, { type: "boolean", not: { const: true } }, { oneOf: [{ type: "null" }, { enum: ["x"] }] }, { type: "array", items: { type: "integer" }, minItems: 2 },
+        { type: "object", additionalProperties: { type: "integer" } },
+      ];
+      cases.right.push(...samples.map((schema) => wrong(schema, schemas.example(schema))));
+      const drawn = [...samples, { $ref: "#/s/Same" }].map((schema) => shape(schemas, schema));
+      schemas.example({ $ref: "#/s/Same" });
+      for (const element of drawn) for (const details of element.querySelectorAll("details")) details.open = true;
+      return cases;
+    });
+    for (const [verdict, cases] of Object.entries(results)) for (const [value, bad] of cases) assert.equal(bad ? "wrong" : "right", verdict, value);
+  },
+
+  async "what an authorization server answers reaches the page that waits"() {
+    const page = await open("/docs");
+    const answer = (flow, query) => page.evaluate(([flow, query]) => new Promise((resolve) => {
+      const auth = { name: "o", schema: new Map([["flow", flow]]), state: "s" };
+      window.swaggerUIRedirectOauth2 = {
+        auth, state: "s", redirectUrl: "r",
+        callback: ({ auth, token, redirectUrl }) => resolve([auth.code ?? token.access_token, redirectUrl]), errCb: ({ message }) => resolve(message),
+      };
+      open(`docs/oauth2-redirect${query}`);
+    }), [flow, query]);
+    assert.deepEqual(await answer("authorizationCode", "?code=c&state=s"), ["c", "r"]);
+    assert.deepEqual(await answer("implicit", "#access_token=t&state=s"), ["t", "r"]);
+    assert.match(await answer("authorizationCode", "?code=c&state=other"), /state differs/);
+    assert.match(await answer("authorizationCode", "?error=denied&state=s"), /denied/);
+  },
+
   async "a telephone and the dark"() {
     const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true };
     for (const [name, path] of [["docs", "/docs"], ["realtime", "/docs/realtime"]]) {
@@ -210,6 +262,9 @@ const scenarios = {
     await operation(page, "postItems").locator(".opblock-summary-control").click();
     await operation(page, "postItems").getByRole("button", { name: "Execute" }).waitFor();
     await shot(page, "docs-dark");
+    await page.getByRole("button", { name: "Authorize" }).click();
+    await page.locator(".auth-container input").fill("secret");
+    await shot(page, "docs-dark-dialog");
     const realtime = await open("/docs/realtime", { colorScheme: "dark" });
     await realtime.getByRole("button", { name: "Connect" }).click();
     await entry(realtime, "note", "connected").waitFor();
@@ -232,6 +287,8 @@ async function run(name, scenario) {
     assert.ok(requests.length > 0);
     return { name };
   } catch (err) {
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    for (const [i, page] of pages.entries()) await shot(page, `failed-${i}`);
     return { name, error: [err.stack, ...errors].join("\n") };
   } finally {
     for (const context of browser.contexts()) await context.close();

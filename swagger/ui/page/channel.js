@@ -53,7 +53,7 @@ export class Panel {
     const handlers = {
       open: (note) => {
         this.#tell("connected", "good");
-        this.log.add("note", "", { name: ["connected", note].filter(Boolean).join(", ") });
+        this.log.add("note", note, { name: "connected" });
         this.sender?.enable(true);
       },
       wait: (note) => {

@@ -16,7 +16,7 @@ export function h(name, properties = {}, ...children) {
 let count = 0;
 
 /** Returns an id that no other element has. */
-export const freshId = () => `n${++count}`;
+const freshId = () => `n${++count}`;
 
 /** Returns a labelled control, with a note behind its label. */
 export function field(label, control, { note, required } = {}) {

@@ -16,7 +16,8 @@ class RoomsForm {
   constructor(log) {
     this.log = log;
     this.name = h("input", { type: "text", autocomplete: "off", value: "lobby" });
-    this.joined = h("ul", { className: "rooms", "aria-label": "Rooms that one is in" });
+    this.presence = h("input", { type: "checkbox" });
+    this.joined = h("ul", { className: "joined", "aria-label": "Rooms that one is in" });
     this.room = h("select", {});
     this.event = h("input", { type: "text", autocomplete: "off" });
     this.data = h("textarea", { rows: 3, spellcheck: false, value: '{\n  "text": "Hello"\n}' });
@@ -26,7 +27,8 @@ class RoomsForm {
     const [join, publish, call] = this.buttons;
     this.element = h("div", {},
       h("form", { className: "card", submit: (event) => this.#act(event, () => this.#join()) },
-        h("h3", {}, "Rooms"), field("Room", this.name), h("div", { className: "row" }, join), this.joined),
+        h("h3", {}, "Rooms"), field("Room", this.name),
+        h("div", { className: "row" }, join, h("label", {}, this.presence, " See its members")), this.joined),
       h("form", { className: "card", submit: (event) => this.#act(event, () => this.#publish()) },
         h("h3", {}, "Publish"), field("To room", this.room), field("Event", this.event, { note: "The message's name; may be empty." }), field("Data", this.data, { note: "Any JSON." }),
         h("div", { className: "row" }, publish)),
@@ -74,7 +76,7 @@ class RoomsForm {
   #join() {
     const name = this.name.value;
     if (!name || this.#rooms.has(name)) return;
-    const room = this.#client.join(name, { presence: true });
+    const room = this.#client.join(name, { presence: this.presence.checked });
     this.#rooms.set(name, room);
     const count = h("span", { className: "note" });
     this.#members.set(name, count);

@@ -79,7 +79,7 @@ export class Schemas {
     }
     if (s.const !== undefined && !same(s.const, value)) wrong(`must be ${JSON.stringify(s.const)}`);
     if (s.enum && !s.enum.some((one) => same(one, value))) wrong(`must be one of ${s.enum.map((one) => JSON.stringify(one)).join(", ")}`);
-    if (s.not && Object.keys(s.not).length > 0 && this.check(s.not, value).length === 0) wrong("is a value that is not allowed");
+    if (s.not && this.check(s.not, value).length === 0) wrong("is a value that is not allowed");
     const list = s.oneOf ?? s.anyOf;
     if (list && !list.some((one) => this.check(one, value, at).length === 0)) wrong("fits none of the alternatives");
     if (typeof value === "string") checkText(s, value, wrong);
