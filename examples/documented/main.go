@@ -104,10 +104,7 @@ type shop struct {
 	items map[int]Item // guarded by mu
 }
 
-var (
-	bearer = geist.SecurityScheme{Name: "bearer", Type: "http", Scheme: "bearer", Description: "The token is secret."}
-	tick   = geist.Emits[Tick]("tick")
-)
+var bearer = geist.SecurityScheme{Name: "bearer", Type: "http", Scheme: "bearer", Description: "The token is secret."}
 
 func (s *shop) routes(app *geist.Engine) {
 	items := app.Group("/items")
@@ -119,7 +116,8 @@ func (s *shop) routes(app *geist.Engine) {
 	talk := app.Group("")
 	talk.Doc(geist.Tags("talk"))
 	geist.WS(talk, "/counter/:name", s.counter, geist.Body[Counter](), geist.Summary("Talk at a counter"))
-	talk.SSE("/ticks", ticks, geist.Body[Ticks](), tick, geist.Summary("The clock"))
+	tick := geist.Emits[Tick]("tick")
+	talk.SSE("/ticks", ticks(tick), geist.Body[Ticks](), tick, geist.Summary("The clock"))
 	talk.Rooms("/rt", s.hub, func(*geist.Ctx) (hub.Policy, error) {
 		return hub.Policy{
 			Join:    func(context.Context, *hub.JoinRequest) error { return nil },
@@ -197,26 +195,29 @@ func (s *shop) counter(c *geist.Ctx, ch *geist.Channel[Said, Heard]) error {
 	return nil
 }
 
-func ticks(c *geist.Ctx, s *geist.Stream) error {
-	var in Ticks
-	if err := c.Bind(&in); err != nil {
-		return err
-	}
-	if in.Every < 50 || in.Every > 60_000 {
-		return geist.NewError(422, "every must be from 50 to 60000")
-	}
-	return s.Run(func() error {
-		clock := time.NewTicker(time.Duration(in.Every) * time.Millisecond)
-		defer clock.Stop()
-		for n := 1; ; n++ {
-			if err := tick.Send(s, Tick{n, time.Now()}); err != nil {
-				return err
-			}
-			select {
-			case <-clock.C:
-			case <-s.Context().Done():
-				return nil
-			}
+// ticks sends the time, as often as the client wants.
+func ticks(tick geist.Emitted[Tick]) func(*geist.Ctx, *geist.Stream) error {
+	return func(c *geist.Ctx, s *geist.Stream) error {
+		var in Ticks
+		if err := c.Bind(&in); err != nil {
+			return err
 		}
-	})
+		if in.Every < 50 || in.Every > 60_000 {
+			return geist.NewError(422, "every must be from 50 to 60000")
+		}
+		return s.Run(func() error {
+			clock := time.NewTicker(time.Duration(in.Every) * time.Millisecond)
+			defer clock.Stop()
+			for n := 1; ; n++ {
+				if err := tick.Send(s, Tick{n, time.Now()}); err != nil {
+					return err
+				}
+				select {
+				case <-clock.C:
+				case <-s.Context().Done():
+					return nil
+				}
+			}
+		})
+	}
 }

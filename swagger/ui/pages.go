@@ -3,7 +3,7 @@ package ui
 import (
 	"bytes"
 	"embed"
-	"html/template"
+	"html"
 	"strings"
 
 	"github.com/gogeist/geist"
@@ -11,9 +11,7 @@ import (
 )
 
 //go:embed page/*.html
-var templateFiles embed.FS
-
-var templates = template.Must(template.ParseFS(templateFiles, "page/*.html"))
+var texts embed.FS
 
 // Pages serves the pages, below /docs behind the prefix of the site, by GET. It is meant
 // for swagger.Config.Pages, and safe to be given to several. It reads the files of the
@@ -56,42 +54,52 @@ type page struct {
 	shown      func(swagger.Contents) bool
 }
 
-// view is what a template is made with. All addresses are relative to the page's own.
+// view is what a page is made with. All addresses are relative to the page's own.
 type view struct {
-	Title     string
-	Root      string // where the service is: "./"
-	Documents string // where its documents are: "./"
-	Docs      string // this directory of pages, as "docs/"
-	Assets    string
-	Home      string // the first page; empty if it has nothing to show
-	Realtime  string // the page of channels; empty if there are none
+	title     string
+	root      string // where the service is: "."
+	documents string // where its documents are: "./.."
+	docs      string // where the pages are: "./docs"
+	assets    string
+	home      string // the first page; empty if it has nothing to show
+	realtime  string // the page of channels; empty if there are none
+}
+
+// fill puts what the view says in the place of $title and its like. A line with an
+// address that is empty is left out. By this much html/template would be no better, but it makes
+// programs 5 MB larger: it calls methods by name, so that the linker keeps them all.
+func (v *view) fill(text string) []byte {
+	r := strings.NewReplacer("$title", html.EscapeString(v.title), "$root", v.root, "$documents", v.documents,
+		"$docs", v.docs, "$assets", v.assets, "$home", v.home, "$realtime", v.realtime)
+	var out []byte
+	for line := range strings.Lines(text) {
+		if v.home == "" && strings.Contains(line, "$home") || v.realtime == "" && strings.Contains(line, "$realtime") {
+			continue
+		}
+		out = append(out, r.Replace(line)...)
+	}
+	return out
 }
 
 // page returns what serves a page, of which there is one for each set of links.
 func (s *server) page(p page) (geist.Handler, error) {
+	text, err := texts.ReadFile("page/" + p.file)
+	if err != nil {
+		return nil, err
+	}
 	depth := strings.Count(p.path, "/") - 1 // of the page, below the documents
-	v := view{Title: s.site.Title, Documents: up(depth), Root: up(depth + strings.Count(strings.TrimSuffix(s.site.Prefix, "/"), "/"))}
-	v.Docs = v.Documents + "docs/"
-	v.Assets = v.Docs + "assets/" + s.assets.version
+	v := view{title: s.site.Title, documents: up(depth), root: up(depth + strings.Count(strings.TrimSuffix(s.site.Prefix, "/"), "/"))}
+	v.docs = v.documents + "/docs"
+	v.assets = v.docs + "/assets/" + s.assets.version
 	forms := map[[2]bool]*content{}
-	for _, home := range [...]bool{false, true} {
-		for _, realtime := range [...]bool{false, true} {
-			v.Home, v.Realtime = "", ""
-			if home {
-				v.Home = v.Documents + "docs"
-			}
-			if realtime {
-				v.Realtime = v.Docs + "realtime"
-			}
-			var out bytes.Buffer
-			if err := templates.ExecuteTemplate(&out, p.file, v); err != nil {
-				return nil, err
-			}
-			made, err := newContent(p.file, out.Bytes())
+	for _, home := range [...]string{"", v.docs} {
+		for _, realtime := range [...]string{"", v.docs + "/realtime"} {
+			v.home, v.realtime = home, realtime
+			made, err := newContent(p.file, v.fill(string(text)))
 			if err != nil {
 				return nil, err
 			}
-			forms[[2]bool{home, realtime}] = made
+			forms[[2]bool{home != "", realtime != ""}] = made
 		}
 	}
 	return func(c *geist.Ctx) error {
@@ -113,7 +121,7 @@ func (s *server) page(p page) (geist.Handler, error) {
 
 // up returns the address of the directory n levels above a page's own.
 func up(n int) string {
-	return "./" + strings.Repeat("../", n)
+	return "." + strings.Repeat("/..", n)
 }
 
 // policy is the Content-Security-Policy of all pages. A WebSocket to another origin is

@@ -37,7 +37,7 @@ const channelsAreNotTried = (channels) => () => ({
 });
 
 async function start() {
-  const response = await fetch(absolute(`${documents}openapi.json`));
+  const response = await fetch(absolute(`${documents}/openapi.json`));
   if (!response.ok) throw new Error(`The document is not there: the service says ${response.status}.`);
   const description = await response.json();
   serveHere(description);
