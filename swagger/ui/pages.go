@@ -66,8 +66,8 @@ type view struct {
 }
 
 // fill puts what the view says in the place of $title and its like. A line with an
-// address that is empty is left out. By this much html/template would be no better, but it makes
-// programs 5 MB larger: it calls methods by name, so that the linker keeps them all.
+// address that is empty is left out. Not html/template: it calls methods by name, so that the
+// linker keeps all there are, which makes the example 5 MB larger.
 func (v *view) fill(text string) []byte {
 	r := strings.NewReplacer("$title", html.EscapeString(v.title), "$root", v.root, "$documents", v.documents,
 		"$docs", v.docs, "$assets", v.assets, "$home", v.home, "$realtime", v.realtime)
@@ -88,7 +88,7 @@ func (s *server) page(p page) (geist.Handler, error) {
 		return nil, err
 	}
 	depth := strings.Count(p.path, "/") - 1 // of the page, below the documents
-	v := view{title: s.site.Title, documents: up(depth), root: up(depth + strings.Count(strings.TrimSuffix(s.site.Prefix, "/"), "/"))}
+	v := view{title: s.site.Title, documents: up(depth), root: up(depth + strings.Count(s.site.Prefix, "/"))}
 	v.docs = v.documents + "/docs"
 	v.assets = v.docs + "/assets/" + s.assets.version
 	forms := map[[2]bool]*content{}
