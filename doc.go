@@ -115,6 +115,7 @@
 //	store/sqlite         a store in an SQLite file, a module of its own
 //	store/storetest      tests that every store passes
 //	swagger              OpenAPI and AsyncAPI documents of the routes
+//	swagger/ui           pages for them that work offline, a module of its own
 //	client               the client of rooms for browsers and Node, to be served
 //	client/go            a client of rooms for services and tests, a module of its own
 //	geisttest            tests of an application, in memory, without a port

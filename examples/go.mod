@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/gogeist/geist v0.0.0
+	github.com/gogeist/geist/swagger/ui v0.0.0
 	github.com/gogeist/geist/validate v0.0.0
 	github.com/pires/go-proxyproto v0.15.0
 	golang.org/x/crypto v0.58.0
@@ -24,6 +25,7 @@ require (
 	github.com/molecule-man/go-brrr v1.0.1 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/swaggest/swgui v1.8.5 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasthttp v1.74.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
@@ -36,5 +38,6 @@ require (
 
 replace (
 	github.com/gogeist/geist => ..
+	github.com/gogeist/geist/swagger/ui => ../swagger/ui
 	github.com/gogeist/geist/validate => ../validate
 )

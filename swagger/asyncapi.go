@@ -1,6 +1,7 @@
 package swagger
 
 import (
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -10,9 +11,23 @@ import (
 	"github.com/gogeist/geist"
 )
 
-// live reports whether the route is a channel of AsyncAPI.
+// roomsProtocol is what clients of Rooms speak, and the subprotocol of their WebSockets.
+const roomsProtocol = "geist.v1"
+
+// live reports whether the route is a channel of AsyncAPI. Of Rooms that is the GET, which
+// opens the connection.
 func (r *route) live() bool {
-	return r.Kind == geist.RouteWebSocket || r.Kind == geist.RouteEvents || r.Kind == geist.RouteRooms && r.Method == "GET"
+	return r.socket() || r.Kind == geist.RouteEvents
+}
+
+// socket reports whether the route opens a WebSocket.
+func (r *route) socket() bool {
+	return r.Kind == geist.RouteWebSocket || r.rooms()
+}
+
+// rooms reports whether the route opens a connection that speaks geist.v1.
+func (r *route) rooms() bool {
+	return r.Kind == geist.RouteRooms && r.Method == http.MethodGet
 }
 
 // asyncapi makes the AsyncAPI document, from the view of the service: it receives what
@@ -72,9 +87,8 @@ type asyncServer struct {
 // asyncServers lists the servers that have a host, for WebSockets and for streams of
 // events, as far as there are routes of that kind.
 func (b *builder) asyncServers() (sockets, streams []asyncServer) {
-	has := func(kinds ...geist.RouteKind) bool {
-		return slices.ContainsFunc(b.routes, func(r *route) bool { return slices.Contains(kinds, r.Kind) })
-	}
+	hasSocket := slices.ContainsFunc(b.routes, (*route).socket)
+	hasStream := slices.ContainsFunc(b.routes, func(r *route) bool { return r.Kind == geist.RouteEvents })
 	for i, s := range b.cfg.Servers {
 		u, err := url.Parse(s.URL)
 		if err != nil || u.Host == "" {
@@ -92,10 +106,10 @@ func (b *builder) asyncServers() (sockets, streams []asyncServer) {
 			*list = append(*list, asyncServer{name + suffix, o})
 		}
 		secure := u.Scheme == "https" || u.Scheme == "wss"
-		if has(geist.RouteWebSocket, geist.RouteRooms) {
+		if hasSocket {
 			add(&sockets, "", map[bool]string{true: "wss", false: "ws"}[secure])
 		}
-		if has(geist.RouteEvents) {
+		if hasStream {
 			add(&streams, "Events", map[bool]string{true: "https", false: "http"}[secure])
 		}
 	}
@@ -119,13 +133,16 @@ func (b *builder) channel(r *route, servers []asyncServer) *object {
 	}
 	o.add("parameters", parameters)
 	o.add("tags", tagRefs(r.tags))
-	if r.Kind != geist.RouteEvents {
+	if r.socket() {
 		query, header := b.handshake(r)
 		ws := obj("method", "GET")
 		ws.add("query", query)
 		ws.add("headers", header)
 		ws.set("bindingVersion", "0.1.0")
 		o.set("bindings", obj("ws", ws))
+	}
+	if r.rooms() {
+		o.set("x-geist-protocol", roomsProtocol)
 	}
 	return o
 }
@@ -277,11 +294,12 @@ func (b *builder) message(r *route, name string, e geist.EventInfo, m mode) *obj
 	o := obj("name", label, "title", sentence(name))
 	o.set("summary", "A message of "+r.title()+".")
 	switch {
-	case e.Type == nil && r.Kind == geist.RouteRooms:
+	case e.Type == nil && r.rooms():
+		o.set("summary", "A frame of the protocol "+roomsProtocol+".")
 		o.set("contentType", mimeJSON)
 		o.set("payload", frame())
 		return o
-	case r.Kind == geist.RouteRooms:
+	case r.rooms():
 		o.set("summary", "What a message of a room holds, in a frame m.")
 	case e.Type == nil:
 		o.set("contentType", "application/octet-stream")

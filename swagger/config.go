@@ -39,8 +39,11 @@ type Config struct {
 	// Prefix is put before the paths of the documents: with "/docs" the first is
 	// /docs/openapi.json. Empty means none.
 	Prefix string
-	// Middleware runs before a document is served, such as what asks for a password.
+	// Middleware runs before a document or a page is served, such as what asks for a password.
 	Middleware []geist.Handler
+	// Pages shows the documents to people, at /docs behind the Prefix: ui.Pages of the module
+	// github.com/gogeist/geist/swagger/ui. Nil means no pages.
+	Pages Pages
 	// Internal lists the routes with the option [geist.Hidden] too.
 	Internal bool
 	// Filter leaves out the routes for which it is false. Nil leaves out none. It is

@@ -4,6 +4,9 @@
 //	if err := swagger.Mount(app, swagger.Config{Title: "Users", Version: "1.0"}); err != nil { … }
 //	// /openapi.json /openapi.yaml /openapi-3.2.json /asyncapi.json /asyncapi.yaml
 //
+// With Pages: ui.Pages, of the module github.com/gogeist/geist/swagger/ui, there are pages that
+// show and try them: /docs and /docs/realtime.
+//
 // The documents are made of what the engine itself knows: the patterns of the routes with
 // their constraints, the types that requests are bound to and answers are made of, and the
 // options of the routes. There is nothing to annotate, and nothing that can drift. A plain

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -39,6 +40,9 @@ var names = [...]string{OpenAPIJSON, OpenAPIYAML, OpenAPI32JSON, AsyncAPIJSON, A
 // Listen return it. Mount itself returns what is wrong with the configuration. Serving
 // them makes nothing: they are kept as bytes, compressed too, with a strong ETag.
 //
+// With Pages in the configuration there are pages for people beside them, at /docs and
+// /docs/realtime.
+//
 // Mount must be called before app serves. It may be called several times with different
 // prefixes, such as for a public and an internal description.
 func Mount(app *geist.Engine, config Config) error {
@@ -51,7 +55,10 @@ func Mount(app *geist.Engine, config Config) error {
 		handlers := append(config.Middleware[:len(config.Middleware):len(config.Middleware)], s.handler(i))
 		app.GET(config.Prefix+"/"+name, handlers...).Doc(geist.Hidden())
 	}
-	return nil
+	if config.Pages == nil {
+		return nil
+	}
+	return config.Pages(app, Site{Title: config.Title, Prefix: config.Prefix, Middleware: slices.Clip(config.Middleware), Contents: s.contents})
 }
 
 // Document returns one of the documents that [Mount] would serve of the routes that app has
@@ -92,7 +99,13 @@ func (d *documents) write(name string) []byte {
 // served holds the documents of the routes that serve.
 type served struct {
 	cfg     Config
-	current atomic.Pointer[[len(names)]file]
+	current atomic.Pointer[edition]
+}
+
+// edition is all documents of the routes of one time.
+type edition struct {
+	files    [len(names)]file
+	contents Contents
 }
 
 // file is a document in the forms in which it is sent.
@@ -116,11 +129,11 @@ func (s *served) describe(routes []geist.RouteInfo) (publish func(), err error) 
 		return nil, err
 	}
 	return func() {
-		var files [len(names)]file
+		e := &edition{contents: d.contents}
 		for i, name := range names {
-			files[i] = newFile(name, d.write(name))
+			e.files[i] = newFile(name, d.write(name))
 		}
-		s.current.Store(&files)
+		s.current.Store(e)
 		logger := s.cfg.Logger
 		if logger == nil {
 			logger = slog.Default()
@@ -129,6 +142,14 @@ func (s *served) describe(routes []geist.RouteInfo) (publish func(), err error) 
 			logger.Warn("swagger", slog.String("warning", w))
 		}
 	}, nil
+}
+
+// contents tells what the documents that are served hold.
+func (s *served) contents() Contents {
+	if e := s.current.Load(); e != nil {
+		return e.contents
+	}
+	return Contents{}
 }
 
 // newFile compresses a document.
@@ -149,11 +170,11 @@ func newFile(name string, text []byte) file {
 // handler serves one of the documents.
 func (s *served) handler(i int) geist.Handler {
 	return func(c *geist.Ctx) error {
-		files := s.current.Load()
-		if files == nil {
+		e := s.current.Load()
+		if e == nil {
 			return geist.ErrNotFound
 		}
-		f := &files[i]
+		f := &e.files[i]
 		form := &f.plain
 		switch accept := c.Header("Accept-Encoding"); {
 		case accepts(accept, "br"):

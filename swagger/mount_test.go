@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/swagger"
 )
 
@@ -281,6 +283,70 @@ func TestDocument_isDeterministic(t *testing.T) {
 			if build(name) != first {
 				t.Fatalf("%s differs from run to run", name)
 			}
+		}
+	}
+}
+
+// Pages are made once, from what Mount has, and see what the documents hold by then.
+func TestMount_pages(t *testing.T) {
+	app := geist.New()
+	var site swagger.Site
+	cfg := config()
+	cfg.Prefix = "/about"
+	cfg.Servers = []swagger.Server{{URL: "https://api.geist.test/v1"}, {URL: "https://api.geist.test/v2"}, {URL: "/v3"}, {URL: "wss://api.geist.test"}}
+	cfg.Filter = func(r geist.RouteInfo) bool { return r.Pattern != "/filtered" }
+	cfg.Pages = func(on *geist.Engine, s swagger.Site) error {
+		if on != app {
+			t.Error("Pages got another engine")
+		}
+		site = s
+		return nil
+	}
+	if err := swagger.Mount(app, cfg); err != nil {
+		t.Fatal(err)
+	}
+	app.GET("/a", none).Doc(geist.Security(geist.SecurityScheme{Name: "o", Type: "oauth2", TokenURL: "https://id.geist.test/token"}))
+	app.SSE("/filtered", func(*geist.Ctx, *geist.Stream) error { return nil })
+	if got := site.Contents(); got.Operations+got.Channels+len(got.Origins) != 0 {
+		t.Errorf("contents = %+v before the engine serves", got)
+	}
+	geisttest.New(t, app)
+	want := swagger.Contents{Operations: 1, Origins: []string{"https://api.geist.test", "https://id.geist.test"}}
+	if got := site.Contents(); !reflect.DeepEqual(got, want) {
+		t.Errorf("contents = %+v, want %+v", got, want)
+	}
+	app.Change(func() { app.WS("/ws", func(*geist.Ctx, *geist.Conn) error { return nil }) })
+	if got := site.Contents(); got.Operations != 2 || got.Channels != 1 {
+		t.Errorf("contents = %+v after a change", got)
+	}
+	if site.Title != "Users" || site.Prefix != "/about" || len(site.Middleware) != 0 {
+		t.Errorf("site = %+v", site)
+	}
+	cfg.Pages = func(*geist.Engine, swagger.Site) error { return io.ErrUnexpectedEOF }
+	if err := swagger.Mount(geist.New(), cfg); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("Mount = %v, want the error of Pages", err)
+	}
+}
+
+// Rooms are a channel, too, whose messages are frames of a protocol.
+func TestDocument_rooms(t *testing.T) {
+	app := geist.New()
+	app.Rooms("/rt", hub.New(hub.Config{}), func(*geist.Ctx) (hub.Policy, error) { return hub.Policy{}, nil })
+	for name, wants := range map[string][]string{
+		swagger.AsyncAPIYAML: {"x-geist-protocol: geist.v1", "receiveGetRt:", "sendGetRt:", "A frame of the protocol geist.v1.", "method: GET"},
+		swagger.OpenAPIYAML:  {"x-asyncapi-channel: getRt", `"101":`, "text/event-stream:", `"202":`},
+	} {
+		text, err := swagger.Document(app, config(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s lacks %q:\n%s", name, want, text)
+			}
+		}
+		if strings.Contains(string(text), "postRt:") || strings.Count(string(text), "x-asyncapi-channel") > 1 {
+			t.Errorf("%s has a channel for the commands:\n%s", name, text)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (b *builder) warn(format string, args ...any) {
 type documents struct {
 	openapi, openapi32, asyncapi *object
 	warnings                     []string
+	contents                     Contents
 }
 
 // describe makes the documents, or reports everything that is wrong at once.
@@ -47,6 +48,7 @@ func describe(cfg *Config, infos []geist.RouteInfo) (*documents, error) {
 	}
 	b.problems = append(b.problems, b.schemas.problems...)
 	d.warnings = append(b.warnings, b.schemas.warnings...)
+	d.contents = b.contents(d)
 	if cfg.Strict {
 		b.problems = append(b.problems, d.warnings...)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/swagger"
 	"github.com/gogeist/geist/validate"
 )
@@ -177,6 +178,7 @@ func torture(tb testing.TB) (*geist.Engine, swagger.Config) {
 	app.SSE("/raw", silent)
 	app.WS("/ws/:room", func(*geist.Ctx, *geist.Conn) error { return nil }, geist.Body[Join](), geist.Emits[ChatOut](""), geist.Security(bearer), geist.Security(key), geist.Tags("chat"))
 	geist.WS(app, "/talk", func(*geist.Ctx, *geist.Channel[ChatIn, ChatOut]) error { return nil }, geist.Summary("Talk"), geist.Description("Anybody with anybody."))
+	app.Rooms("/rt", hub.New(hub.Config{}), func(*geist.Ctx) (hub.Policy, error) { return hub.Policy{}, nil }, geist.Summary("Rooms of all sorts"))
 	app.WS("/sock", func(*geist.Ctx, *geist.Conn) error { return nil })
 
 	return app, swagger.Config{
