@@ -32,6 +32,7 @@ function parameterRow(channel, p, schemas, add, notes) {
     notes.push(`The header field ${p.name} cannot be sent: browsers open WebSockets without fields of their own.`);
     return undefined;
   }
+  if (s.const !== undefined && !p.required) return undefined; // saying it changes nothing
   const known = [s.example, s.examples?.[0], s.default].find((value) => value !== undefined);
   const values = s.enum ?? (s.type === "boolean" ? [true, false] : undefined);
   const control = values
