@@ -36,7 +36,7 @@ func (b *binding) json(data []byte) error {
 
 // maxReread bounds the length of a document times its depth where a type that holds itself
 // does so by an Opt or a OneOf. Each of these reads its text anew, so that 4 MiB in 500
-// levels would take half a minute; this is about half a second.
+// levels would be 2 GiB to read.
 const maxReread = 64 << 20
 
 // depthOf returns how deep a text is nested.

@@ -25,8 +25,8 @@ func (oneNodes) Variants() (string, map[string]any) {
 	return "kind", map[string]any{"node": oneNode{}}
 }
 
-// A type that holds itself in an Opt or a OneOf is read anew at each level: a long and deep
-// document of it would take half a minute.
+// A type that holds itself in an Opt or a OneOf is read anew at each level, so
+// that the length and the depth of a document of it are bounded together.
 func TestBind_longAndDeepInWhatIsReadAnew(t *testing.T) {
 	app := geist.New()
 	geist.Post(app, "/opt", func(*geist.Ctx, *optNode) (geist.None, error) { return geist.None{}, nil })
