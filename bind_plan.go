@@ -79,6 +79,8 @@ type fieldTable struct {
 	xml       bool // it has xml tags, so that XML may be sent
 	deepCover bool // types inside documents have hidden fields
 	deepNeeds bool // or required ones
+	rereads   bool // an Opt or OneOf inside decodes its text once more
+	again     bool // a type is inside itself, or comes more than once
 }
 
 // fewNames is how many names are compared one by one before a map is faster.
@@ -93,6 +95,7 @@ func (e *Engine) table(t reflect.Type) (*fieldTable, error) {
 	if err == nil {
 		seen := map[reflect.Type]bool{} // not of t: inside itself it is a document like any other
 		if made.oneOf {
+			made.rereads = true
 			err = made.lookVariants(seen, t)
 		} else {
 			err = made.look(seen, made.members)
@@ -167,16 +170,19 @@ func (tab *fieldTable) lookInto(seen map[reflect.Type]bool, t reflect.Type) erro
 	for !seen[t] && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map || isOpt(t)) {
 		seen[t] = true // type Tree []Tree leads to itself
 		if isOpt(t) {
+			tab.rereads = true
 			t = t.Field(optValue).Type
 		} else {
 			t = t.Elem()
 		}
 	}
 	if t.Kind() != reflect.Struct || seen[t] {
+		tab.again = tab.again || seen[t]
 		return nil
 	}
 	seen[t] = true
 	if isOneOf(t) {
+		tab.rereads = true
 		return tab.lookVariants(seen, t)
 	}
 	inner, err := newTable(t)

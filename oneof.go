@@ -42,8 +42,8 @@ type Variants[T any] interface {
 // A body that names no variant, or a wrong one, gives 422 with a pointer to the member. In a
 // query, a form, XML and other codecs a OneOf has no form. null, and a missing member, leave
 // Value nil, which is written as null. Variants are read by encoding/json, whatever
-// Config.JSON is; one that holds itself is read anew at each level, so that
-// Config.MaxJSONDepth bounds what such a document costs.
+// Config.JSON is. One that holds itself is read anew at each level: a document whose length
+// times its depth is beyond 64 MiB is refused as nested too deeply.
 type OneOf[T any, V Variants[T]] struct {
 	// Value has one of the types of V.
 	Value T

@@ -17,7 +17,9 @@ import (
 // Query, header, cookie, path and form fields are never null. In answers an Opt that
 // is not set, or null, is written as null; the tag option omitzero leaves out one
 // that is not set. With a default tag, Value holds the default and Set stays
-// false until something is sent. The zero Opt is missing.
+// false until something is sent. The zero Opt is missing. A type that holds itself in an
+// Opt is read anew at each level: a document whose length times its depth is beyond
+// 64 MiB is refused as nested too deeply.
 type Opt[T any] struct {
 	// Value is what was sent, the default, or the zero T.
 	Value T

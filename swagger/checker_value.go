@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxShown bounds the values that stand in a finding.
+const maxShown = 20
+
 // maxFindings bounds what is said of one value.
 const maxFindings = 20
 
@@ -139,7 +142,11 @@ func kindOf(v any) string {
 // values judges enum and const.
 func (j *judgement) values(s *object, v any) {
 	if all, ok := s.get("enum").([]any); ok && !slices.ContainsFunc(all, func(one any) bool { return equal(one, v) }) {
-		j.finding("is not one of the values %s", appendFlat(nil, all))
+		if len(all) > maxShown {
+			j.finding("is none of the %d values that are described", len(all))
+		} else {
+			j.finding("is not one of the values %s", appendFlat(nil, all))
+		}
 	}
 	if slices.Contains(s.names, "const") && !equal(s.get("const"), v) {
 		j.finding("is not %s", appendFlat(nil, s.get("const")))

@@ -14,6 +14,9 @@
 //
 //	app.POST("/users", create).Doc(geist.Body[NewUser](), geist.Returns[User](201))
 //
+// [NewChecker] makes a checker for package geisttest, by which the tests of an application
+// prove its documents.
+//
 // # Schemas
 //
 // A type's schema says what JSON the codec reads and writes, no more and no less. What is
@@ -35,7 +38,8 @@
 // that no keyword says stands in x-geist-validate.
 //
 // A type says its own schema by a method JSONSchema() string, and its values by
-// Enum() []T. [SchemaOf], [EnumOf] and [OneOf] say it of types that cannot have methods.
+// Enum() []T. [SchemaOf], [EnumOf] and [OneOf] say it of types that cannot have methods;
+// a [geist.OneOf] needs no word.
 // Types with methods for JSON and no such word allow anything, which is logged; [Config].Strict
 // makes a problem of it.
 package swagger

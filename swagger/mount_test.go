@@ -8,7 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gogeist/geist"
@@ -127,6 +130,49 @@ func TestMount_followsChanges(t *testing.T) {
 		t.Errorf("paths = %s after a change that failed", got)
 	}
 	c.GET("/c").Do().Status(404)
+}
+
+// Documents can be had while routes change, of engines that are mounted in groups too, each
+// with hosts of its own.
+func TestMount_servedWhileRoutesChange(t *testing.T) {
+	app, shop := geist.New(), geist.New()
+	for _, e := range []*geist.Engine{app, shop} {
+		if err := swagger.Mount(e, config()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app.Group("/g").Mount("/shop", shop)
+	app.Mount("/again", shop)
+	shop.GET("/x/:id", none)
+	app.Host("a.example.com").GET("/h", none)
+	app.Host("{tenant}.example.org").GET("/only", none)
+	c := geisttest.New(t, app)
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for range 20 {
+				for _, path := range []string{"/openapi.json", "/asyncapi.yaml", "/g/shop/openapi.json", "/again/openapi.json"} {
+					if r, err := c.GET(path).DoErr(); err != nil || r.StatusCode != 200 {
+						t.Errorf("%s: %v, %v", path, r, err)
+					}
+				}
+			}
+		})
+	}
+	for i := range 3 {
+		app.Change(func() { app.GET("/app/"+strconv.Itoa(i), none) })
+		shop.Change(func() { shop.GET("/shop/"+strconv.Itoa(i), none) })
+	}
+	all.Wait()
+	if got, want := paths(t, c.GET("/g/shop/openapi.json").Do().Bytes()), "/x/{id} /shop/0 /shop/1 /shop/2"; got != want {
+		t.Errorf("the shop's paths = %s, want %s", got, want)
+	}
+	got := paths(t, c.GET("/openapi.json").Do().Bytes())
+	for _, want := range []string{"/g/shop/x/{id}", "/again/shop/2", "/app/2", "/h", "/only"} {
+		if !slices.Contains(strings.Fields(got), want) {
+			t.Errorf("paths = %s, want %s among them", got, want)
+		}
+	}
 }
 
 func TestMount_everyProblemIsOneOfCheck(t *testing.T) {

@@ -29,7 +29,7 @@ type plan struct {
 	deep     bool // there is something to check in it or in what it leads to
 	steps    []step
 	variants map[reflect.Type]variant // of a OneOf, by the type of its value; nil for others
-	problems []string // of the type and of what it leads to
+	problems []string                 // of the type and of what it leads to
 }
 
 // variant is a type that a OneOf may hold.
