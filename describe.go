@@ -20,18 +20,17 @@ func (c *compiler) describe(r *Route, at level, method string, full *pattern, o 
 		Deprecated: o.deprecated, Hidden: o.hidden, Security: o.security,
 		Returns: slices.Clone(o.returns), Emits: o.emits, Headers: o.headers,
 	}
+	if len(o.consumes) > 0 {
+		info.Body, info.RawBody, info.BodyRequired = o.consumes, true, true
+	}
 	switch {
 	case r.typed != nil:
 		info.Typed = true
 		c.describeInput(&info, r.typed.in, full)
-		info.consume(o.consumes)
 		info.Returns = append(info.Returns, o.plan.returnInfo(r.typed.out))
 		info.Problems = info.problems(o.plan)
 	case o.body != nil:
 		c.describeInput(&info, o.body, full)
-		info.consume(o.consumes)
-	default:
-		info.consume(o.consumes)
 	}
 	if r.messages != nil {
 		info.describeMessages(r.messages)
@@ -53,13 +52,6 @@ func (r *Route) kind() RouteKind {
 		return RouteRooms
 	}
 	return RouteHTTP
-}
-
-// consume adds a body that the handler reads itself.
-func (info *RouteInfo) consume(media []string) {
-	if len(media) > 0 {
-		info.Body, info.RawBody, info.BodyRequired = media, true, true
-	}
 }
 
 // describeMessages adds those of a typed stream or connection.
@@ -140,7 +132,7 @@ func (c *compiler) describeInput(info *RouteInfo, t reflect.Type, full *pattern)
 	for i := range tab.fields {
 		info.Fields = append(info.Fields, tab.fields[i].infos(query, full)...)
 	}
-	if !query && info.Kind == RouteHTTP {
+	if !query && info.Kind == RouteHTTP && !info.RawBody {
 		info.Body = tab.mediaTypes(&c.engine.set)
 		info.BodyRequired = tab.needsBody && (info.Method == fasthttp.MethodPost || info.Method == fasthttp.MethodPut || info.Method == fasthttp.MethodPatch)
 	}

@@ -182,6 +182,9 @@ func (o *routeOptions) checkOwn(r *Route) {
 	if r.bodiless() && (own.stream || own.limit != 0) {
 		o.problem("BodyLimit and StreamBody are for routes that read a body, which those of WS and SSE do not: remove them")
 	}
+	if (r.bodiless() || r.rooms) && len(own.consumes) > 0 {
+		o.problem("Consumes is for routes whose handlers read a body: remove it")
+	}
 }
 
 // chain returns the handlers of a route in their order: those of its scopes, its own

@@ -46,6 +46,9 @@ func (c *compiler) typed(r *Route, at level, o *routeOptions, full *pattern) {
 	check.typed = true
 	o.plan = newTypedPlan(&c.engine.set, r.typed, o)
 	o.plan.input = check.input(r.typed.in)
+	if in := o.plan.input; in != nil && len(o.consumes) > 0 && (in.body || len(in.params[fromForm]) > 0) {
+		check.report("Consumes says that the handler reads the body, from which %s is bound: remove one", r.typed.in)
+	}
 	if o.plan.empty {
 		return
 	}

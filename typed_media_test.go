@@ -88,3 +88,21 @@ func TestRouteOption_badMediaTypes(t *testing.T) {
 		}
 	}
 }
+
+// A body is read once: by the handler, by the binder, or not at all.
+func TestRouteOption_consumesInVain(t *testing.T) {
+	for name, register := range map[string]func(*geist.Engine){
+		"Consumes says that the handler reads the body": func(app *geist.Engine) {
+			geist.Post(app, "/", nothing[note, geist.None], geist.Consumes("text/csv"))
+		},
+		"Consumes is for routes whose handlers read a body": func(app *geist.Engine) {
+			app.SSE("/", func(*geist.Ctx, *geist.Stream) error { return nil }, geist.Consumes("text/csv"))
+		},
+	} {
+		app := geist.New()
+		register(app)
+		if err := app.Check(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: Check returns %v, want it named", name, err)
+		}
+	}
+}

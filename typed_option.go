@@ -109,7 +109,8 @@ func Body[T any]() RouteOption {
 
 // Consumes says that the handler reads the request's body itself, by [Ctx.Body] or, with
 // [StreamBody], by [Ctx.BodyReader], and the media types in which it takes it. It checks
-// nothing: what comes as another type, or not at all, is the handler's to refuse.
+// nothing: what comes as another type, or not at all, is the handler's to refuse. The
+// input of a typed handler has then no fields that a body could set.
 func Consumes(mediaTypes ...string) RouteOption {
 	mediaTypes = slices.Clone(mediaTypes)
 	return optionFunc(func(o *routeOptions) {

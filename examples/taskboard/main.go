@@ -3,6 +3,7 @@
 //
 //	go run ./taskboard
 //	go run ./taskboard -addr 127.0.0.1:8081 -db tasks.db
+//	go run ./taskboard -document openapi.yaml > openapi.yaml
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 )
 
 func main() {
-	err := run(os.Args[1:])
+	err := run(os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -33,21 +34,26 @@ func main() {
 	}
 }
 
-// run serves until Ctrl-C or SIGTERM and returns once nothing is left undone.
-func run(args []string) error {
+// run serves until Ctrl-C or SIGTERM and returns once nothing is left undone; or it writes a
+// document and does not listen at all.
+func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("taskboard", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	path := flags.String("db", "", "SQLite `file` to keep the tasks in (default: a new one in a temporary directory)")
+	document := flags.String("document", "", "write the document of this `name`, openapi.json or asyncapi.yaml say, and do not listen")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *path != "" {
+	if *path != "" && *document == "" {
 		_, err := serve(*addr, *path)
 		return err
 	}
 	dir, err := os.MkdirTemp("", "taskboard-")
 	if err != nil {
 		return err
+	}
+	if *document != "" {
+		return errors.Join(describe(out, *document, filepath.Join(dir, "tasks.db")), os.RemoveAll(dir))
 	}
 	served, err := serve(*addr, filepath.Join(dir, "tasks.db"))
 	if !served {
@@ -81,6 +87,31 @@ func serve(addr, path string) (served bool, err error) {
 	}
 	fmt.Println("stopped; the tasks are in", path)
 	return served, nil
+}
+
+// describe writes a document. It needs no database but an empty one: documents are made of
+// the routes.
+func describe(out io.Writer, document, path string) (err error) {
+	ctx := context.Background()
+	store, err := board.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	app, err := newApp(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, app.Shutdown(ctx)) }() // which ends the hub
+	if err := app.Check(); err != nil {
+		return err
+	}
+	text, err := swagger.Document(app, board.Documents(), document)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
 }
 
 // newApp puts the service together.

@@ -26,7 +26,7 @@ var floorByDir = map[string]int{
 // both together is in the module servertest, which nobody imports.
 const goClient = "client/go"
 
-// judge has others' tools judge what swagger makes, of an example, too. Nobody imports it.
+// judge tries the documents of services, those of the examples among them. Nobody imports it.
 const judge = "swagger/judge"
 
 // floorOf places a directory. Those at the root of the floors' units decide: what
@@ -43,10 +43,10 @@ func floorOf(dir string) (floor, bool) {
 		return floor{number: 4, unit: "cmd/" + second}, true
 	}
 	switch {
-	case within(dir, judge):
-		return floor{number: 5, unit: judge}, true
 	case within(dir, goClient+"/servertest"):
 		return floor{number: 4, unit: goClient + "/servertest"}, true
+	case within(dir, judge):
+		return floor{number: 5, unit: judge}, true
 	case within(dir, goClient):
 		return floor{number: 1, unit: goClient}, true
 	}
@@ -255,6 +255,7 @@ func TestFloors_samples(t *testing.T) {
 		{"cluster imports fasthttp", map[string]string{"cluster/natsbus/a.go": imports("natsbus", "github.com/valyala/fasthttp")}, []string{"see fasthttp"}},
 		{"a command imports geist", map[string]string{"cmd/geist/main.go": imports("main", geist)}, []string{"commands use the standard library only"}},
 		{"a test imports an example", map[string]string{"a_test.go": imports("geist_test", geist+"/examples/chat")}, []string{"stands below examples"}},
+		{"the judge", map[string]string{"swagger/judge/a_test.go": imports("judge", geist+"/swagger", geist+"/examples/chat")}, nil},
 		{"the Go client", map[string]string{
 			"client/go/go.mod":               "module " + geist + "/client/go\n",
 			"client/go/a.go":                 imports("geistclient", "github.com/coder/websocket", geist+"/client/go/internal/x"),

@@ -154,7 +154,7 @@ func openapi(t *testing.T, service, dir string) string {
 	return file
 }
 
-// must runs a program that has to succeed, and to say nothing if it is to be silent.
+// must runs a program that has to succeed, and returns what it said.
 func must(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

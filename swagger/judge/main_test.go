@@ -1,13 +1,14 @@
 package judge
 
 import (
-	"os"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
+
+	"github.com/gogeist/geist/internal/leakcheck"
 )
 
 func TestMain(m *testing.M) {
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.PlainBodyDecoder)
-	os.Exit(m.Run())
+	leakcheck.Main(m)
 }
