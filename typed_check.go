@@ -131,9 +131,9 @@ func (c *typeCheck) tags(t reflect.Type) {
 		}
 	}
 	walk.refuse = func(path string, bad reflect.Type) {
-		c.report("%s%s has type %s, which JSON cannot become", t, prefixed(": field ", path), bad)
+		c.report("%s%s has type %s, which JSON cannot become", t, ofField(path), bad)
 	}
-	walk.say = func(path, problem string) { c.report("%s%s %s", t, prefixed(": field ", path), problem) }
+	walk.say = func(path, problem string) { c.report("%s%s %s", t, ofField(path), problem) }
 	if t.Kind() == reflect.Struct && !isOpt(t) && !isOneOf(t) && t != typeTime {
 		walk.fields(t, "") // also if it decodes itself: parameters are bound to them
 		return
@@ -230,18 +230,18 @@ func (c *typeCheck) rules(t reflect.Type) {
 func (c *typeCheck) encodable(what string, t reflect.Type) {
 	walk := typeWalk{seen: map[reflect.Type]bool{}, visit: func(string, reflect.StructField) {}}
 	walk.refuse = func(path string, bad reflect.Type) {
-		c.report("%s %s%s has type %s, which JSON has no form for", what, t, prefixed(": field ", path), bad)
+		c.report("%s %s%s has type %s, which JSON has no form for", what, t, ofField(path), bad)
 	}
-	walk.say = func(path, problem string) { c.report("%s %s%s %s", what, t, prefixed(": field ", path), problem) }
+	walk.say = func(path, problem string) { c.report("%s %s%s %s", what, t, ofField(path), problem) }
 	walk.value(t, "")
 }
 
-// prefixed returns s behind a prefix, or "" for "".
-func prefixed(prefix, s string) string {
-	if s == "" {
+// ofField returns how problems name a field, or "" for none.
+func ofField(path string) string {
+	if path == "" {
 		return ""
 	}
-	return prefix + s
+	return ": field " + path
 }
 
 // typeWalk goes over a type as documents see it, and over the fields of it that they do
