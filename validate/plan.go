@@ -2,7 +2,6 @@ package validate
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,12 +29,6 @@ type plan struct {
 	steps    []step
 	variants map[reflect.Type]variant // of a OneOf, by the type of its value; nil for others
 	problems []string                 // of the type and of what it leads to
-}
-
-// variant is a type that a OneOf may hold.
-type variant struct {
-	tag  string
-	plan *plan
 }
 
 // step is a field that leads further.
@@ -117,24 +110,6 @@ func (c *compiler) structure(t reflect.Type) *plan {
 	}
 	c.v.rules.RegisterStructValidationMapRules(seen, reflect.New(t).Interface())
 	return p
-}
-
-// variants plans the types of a OneOf. Of several values for one type the first is told in paths.
-func (c *compiler) variants(p *plan) {
-	p.variants = map[reflect.Type]variant{}
-	_, types := reflect.Zero(p.typ).Interface().(lister).Variants() // isOneOf has looked
-	for _, tag := range slices.Sorted(maps.Keys(types)) {
-		t := types[tag]
-		if _, known := p.variants[t]; t == nil || known || structOf(t) == nil {
-			continue
-		}
-		p.variants[t] = variant{tag, c.structure(structOf(t))}
-	}
-}
-
-// lister is what only a geist.OneOf has.
-type lister interface {
-	Variants() (member string, types map[string]reflect.Type)
 }
 
 // field plans a field, and returns the rules that validator is told of it.
@@ -325,16 +300,6 @@ func (c *compiler) settle() {
 	}
 }
 
-// variantLeads reports whether there is something to check in a variant.
-func (p *plan) variantLeads() bool {
-	for _, v := range p.variants {
-		if v.plan.deep {
-			return true
-		}
-	}
-	return false
-}
-
 // leads reports whether there is something to check in a value.
 func (x *value) leads() bool {
 	return x.rules != "" || x.required || x.keys != "" || x.plan != nil && x.plan.deep || x.elem != nil && x.elem.leads()
@@ -443,11 +408,6 @@ func structOf(t reflect.Type) reflect.Type {
 }
 
 var timeType = reflect.TypeFor[time.Time]()
-
-// isOneOf reports whether t is a geist.OneOf.
-func isOneOf(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t.PkgPath() == "github.com/gogeist/geist" && strings.HasPrefix(t.Name(), "OneOf[")
-}
 
 // isOpt reports whether t is a geist.Opt.
 func isOpt(t reflect.Type) bool {

@@ -59,23 +59,6 @@ func (w *walk) structure(p *plan, s reflect.Value) {
 	}
 }
 
-// variant checks what a OneOf holds.
-func (w *walk) variant(p *plan, at reflect.Value) {
-	if at.Kind() == reflect.Interface {
-		at = at.Elem()
-	}
-	if !at.IsValid() || at.Kind() == reflect.Pointer && at.IsNil() {
-		return
-	}
-	one, ok := p.variants[at.Type()]
-	if !ok || !one.plan.deep {
-		return
-	}
-	w.path = append(w.path, one.tag)
-	w.structure(one.plan, addressable(reflect.Indirect(at)))
-	w.path = w.path[:len(w.path)-1]
-}
-
 // own lets validator check the struct itself, and returns the fields that it refuses.
 func (w *walk) own(p *plan, s reflect.Value) (failed map[string]bool) {
 	if p.right(w.v, s) {
