@@ -21,6 +21,7 @@ import (
 	"github.com/gogeist/geist/examples/taskboard/board"
 	"github.com/gogeist/geist/examples/taskboard/page"
 	"github.com/gogeist/geist/swagger"
+	"github.com/gogeist/geist/swagger/ui"
 )
 
 func main() {
@@ -124,7 +125,9 @@ func newApp(ctx context.Context, store *board.Store) (*geist.Engine, error) {
 	app.Use(board.RequestID(), board.AccessLog(slog.Default()))
 	board.NewAPI(store, live).Register(app)
 	board.RegisterHealth(app, store)
-	if err := swagger.Mount(app, board.Documents()); err != nil {
+	docs := board.Documents()
+	docs.Pages = ui.Pages // at /docs and /docs/realtime
+	if err := swagger.Mount(app, docs); err != nil {
 		return nil, err
 	}
 	// Runs after the last request has been answered: nothing writes any more.

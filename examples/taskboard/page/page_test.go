@@ -93,7 +93,7 @@ func TestPage_servesAndRevalidates(t *testing.T) {
 
 // The policy allows nothing inline and nothing from elsewhere: the page must not need it.
 func TestPage_needsNoOtherServer(t *testing.T) {
-	paths := map[string]bool{"/openapi.json": true} // of the API, not of the page
+	paths := map[string]bool{"/docs": true, "/docs/realtime": true} // of the API, not of the page
 	for _, f := range served {
 		paths[f.path] = true
 	}
