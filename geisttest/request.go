@@ -69,7 +69,8 @@ func (r *Request) Body(b []byte) *Request {
 func (r *Request) BodyString(s string) *Request { return r.Body([]byte(s)) }
 
 // BodyReader sets a body of unknown length, which is sent in chunks as it is read. If it is an
-// io.Closer it is closed in the end.
+// io.Closer it is closed in the end. If reading it fails, the connection is closed, and the
+// request has failed with that error, whatever the server has answered by then.
 func (r *Request) BodyReader(b io.Reader) *Request {
 	r.body, r.reader, r.sends = nil, b, true
 	return r
@@ -267,7 +268,13 @@ func (r *Request) writeBody(w io.Writer) error {
 			return err
 		}
 		if err != nil {
-			return fmt.Errorf("reading the request's body: %w", err)
+			return &bodyError{err}
 		}
 	}
 }
+
+// bodyError is that of the reader that a request's body comes from.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "reading the request's body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }

@@ -189,8 +189,19 @@ func (s *session) exchange(ctx context.Context, c *conn, r *Request) (resp *Resp
 			err = r.writeBody(c)
 		}
 		wrote <- err
+		if _, failed := errors.AsType[*bodyError](err); failed {
+			_ = c.raw.Close() // behind the error, which whoever reads the answer looks for
+		}
 	})
 	resp, err = c.readResponse(r.method)
+	select {
+	case e := <-wrote:
+		if _, failed := errors.AsType[*bodyError](e); failed {
+			return resp, false, e
+		}
+		wrote <- e
+	default:
+	}
 	if err != nil {
 		return resp, false, err
 	}
