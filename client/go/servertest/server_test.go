@@ -186,7 +186,7 @@ func tour(t *testing.T, conf geistclient.Config) {
 	}
 	c := s.client(t, conf)
 	id := c.Identity()
-	if id.User != "ada" || id.Conn == "" || len(id.Author) != 8 {
+	if id.User != "ada" || id.Conn == "" || len(id.Author) != 10 {
 		t.Errorf("identity = %+v", id)
 	}
 	r := join(t, c, "p:room", geistclient.JoinOptions{Presence: true, Show: map[string]string{"name": "Ada"}})
