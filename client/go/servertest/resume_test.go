@@ -114,9 +114,17 @@ func TestServer_drains(t *testing.T) {
 
 func TestServer_renewsTokens(t *testing.T) {
 	s := newService(t)
+	const renewed = 4
 	var tokens, lost atomic.Int32
+	enough := make(chan struct{})
 	c := s.client(t, geistclient.Config{
-		Token: func(context.Context) (string, error) { return fmt.Sprint("token of user", tokens.Add(1)), nil },
+		Token: func(context.Context) (string, error) {
+			n := tokens.Add(1)
+			if n == renewed {
+				close(enough)
+			}
+			return fmt.Sprint("token of user", n), nil
+		},
 		OnState: func(state geistclient.State, _ error) {
 			if state == geistclient.Waiting {
 				lost.Add(1)
@@ -124,13 +132,14 @@ func TestServer_renewsTokens(t *testing.T) {
 		},
 	})
 	r := join(t, c, "a", geistclient.JoinOptions{})
-	for deadline := time.Now().Add(patience); tokens.Load() < 4 && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond) // they hold for a second
+	select {
+	case <-enough: // each holds for a second
+	case <-time.After(patience):
 	}
 	if _, err := r.Publish(within(t), geistclient.Message{}); err != nil {
 		t.Error(err)
 	}
-	if tokens.Load() < 4 || lost.Load() != 0 {
+	if tokens.Load() < renewed || lost.Load() != 0 {
 		t.Errorf("%d tokens, the connection was lost %d times", tokens.Load(), lost.Load())
 	}
 }
