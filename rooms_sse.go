@@ -28,32 +28,22 @@ func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
 	if h == nil {
 		return errNilHub
 	}
-	if err := s.claim(); err != nil {
-		return err
-	}
-	defer s.unclaim()
-	if s.c.rc.IsHead() {
-		s.setHeader()
-		s.drop()
+	return s.become(func() error {
+		enc := roomEvents
+		if s.framed {
+			enc = roomChunks
+		}
+		s.mu.Lock()
+		attached := s.conn != nil
+		s.mu.Unlock()
+		if attached {
+			return errStreamAttached
+		}
+		s.hubConn(enc)
+		engine := s.c.engine
+		s.answer(func() error { return s.speak(h, &p, engine) })
 		return nil
-	}
-	if err := s.connect(); err != nil {
-		return err
-	}
-	enc := roomEvents
-	if s.framed {
-		enc = roomChunks
-	}
-	s.mu.Lock()
-	attached := s.conn != nil
-	s.mu.Unlock()
-	if attached {
-		return errStreamAttached
-	}
-	s.hubConn(enc)
-	engine := s.c.engine
-	s.answer(func() error { return s.speak(h, &p, engine) })
-	return nil
+	})
 }
 
 // speak is the function of a stream that speaks geist.v1.

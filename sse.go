@@ -228,6 +228,14 @@ func (s *Stream) Context() context.Context {
 // this one.
 func (s *Stream) Run(f func() error) error {
 	s.c.check()
+	return s.become(func() error {
+		s.answer(f)
+		return nil
+	})
+}
+
+// become makes the answer a stream, which open begins: not for HEAD, nor against OnConnect.
+func (s *Stream) become(open func() error) error {
 	if err := s.claim(); err != nil {
 		return err
 	}
@@ -240,8 +248,7 @@ func (s *Stream) Run(f func() error) error {
 	if err := s.connect(); err != nil {
 		return err
 	}
-	s.answer(f)
-	return nil
+	return open()
 }
 
 // connect asks the OnConnect hooks.

@@ -50,30 +50,20 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	if s.server.live.leavers.len() >= s.server.set.MaxConns {
 		return errTooManySockets
 	}
-	if err := s.claim(); err != nil {
-		return err
-	}
-	defer s.unclaim()
-	if s.c.rc.IsHead() {
-		s.setHeader()
-		s.drop()
-		return nil
-	}
-	if err := s.connect(); err != nil {
-		return err
-	}
-	s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
-	if _, err := h.Follow(s, rooms, s.lastID); err != nil {
-		return err
-	}
-	s.answer(func() error {
-		<-s.Context().Done()
+	return s.become(func() error {
+		s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
+		if _, err := h.Follow(s, rooms, s.lastID); err != nil {
+			return err
+		}
+		s.answer(func() error {
+			<-s.Context().Done()
+			return nil
+		})
+		if stateOf(s.c.rc.Conn()) != nil {
+			s.c.cold.stream.follow = s
+		}
 		return nil
 	})
-	if stateOf(s.c.rc.Conn()) != nil {
-		s.c.cold.stream.follow = s
-	}
-	return nil
 }
 
 // Keep keeps v for as long as the stream lives, also a followed one, whose Ctx ends before.
