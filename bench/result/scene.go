@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // A Scene is one comparison.
@@ -124,6 +125,9 @@ func NewContender(peer, variant string) *Contender {
 	return &Contender{Name: Label(peer, variant), Peer: peer, Variant: variant}
 }
 
+// Ours reports whether the row is geist's, by its own means.
+func (c *Contender) Ours() bool { return strings.HasPrefix(c.Peer, "geist") && !c.Floor }
+
 // Add adds the value of a round to a metric.
 func (c *Contender) Add(key string, v float64) {
 	if c.Values == nil {
@@ -238,6 +242,17 @@ func (s *Scene) Summarise() {
 			}
 		}
 	}
+}
+
+// Champion returns the row that stands for geist in a variant: the first that is its own. Nil
+// means that it takes no part.
+func (s *Scene) Champion(variant string) *Contender {
+	for _, c := range s.Contenders {
+		if c.Ours() && c.Variant == variant {
+			return c
+		}
+	}
+	return nil
 }
 
 func (s *Scene) check() error {
