@@ -125,8 +125,13 @@ func (c *chart) axis(low, high float64, ratio bool) func(float64) float64 {
 			from, to = min(from, 0), max(to, 0)
 		}
 		scale := func(x float64) float64 { return c.Left + width*(math.Log10(x)-from)/(to-from) }
-		for e := math.Ceil(from); e <= to; e++ {
-			c.Ticks = append(c.Ticks, tick{scale(math.Pow(10, e)), power(e)})
+		for e := math.Floor(from); e <= to; e++ {
+			for _, k := range []float64{1, 2, 5} {
+				at := e + math.Log10(k)
+				if k == 1 && at >= from || at >= from && at <= to && to-from < 2.5 {
+					c.Ticks = append(c.Ticks, tick{scale(k * math.Pow(10, e)), power(k, e)})
+				}
+			}
 		}
 		return scale
 	}
@@ -151,13 +156,8 @@ func trimZeros(s string) string {
 	return strings.TrimRight(s, "0")
 }
 
-// power writes a power of ten.
-func power(e float64) string {
-	if e < 0 {
-		return strings.TrimRight(Number(math.Pow(10, e), int(-e)), ".")
-	}
-	return Number(math.Pow(10, e), 0)
-}
+// power writes k times a power of ten.
+func power(k, e float64) string { return Number(k*math.Pow(10, e), int(max(-e, 0))) }
 
 // nice rounds a step up to 1, 2 or 5 times a power of ten.
 func nice(x float64) float64 {
@@ -186,10 +186,10 @@ func (c *chart) place(i int, p point, scale func(float64) float64, digits int, r
 	if ratio {
 		r.Value, r.Spread = Ratio(p.e.Median), RatioInterval(p.e)
 	}
+	r.Tip = fmt.Sprintf("%s: %s (%s)", r.Label, r.Value, r.Spread)
 	if p.e.Low == p.e.High {
 		r.Spread = ""
 	}
-	r.Tip = fmt.Sprintf("%s: %s (%s)", r.Label, r.Value, r.Spread)
 	return r
 }
 

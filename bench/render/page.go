@@ -40,11 +40,12 @@ type group struct {
 // card is one scene.
 type card struct {
 	*result.Scene
-	ID     string
-	Chart  template.HTML
-	Head   []string
-	Rows   []tableRow
-	Absent string
+	ID      string
+	Chart   template.HTML
+	Caption string // of the chart
+	Head    []string
+	Rows    []tableRow
+	Absent  string
 }
 
 type tableRow struct {
@@ -119,6 +120,6 @@ func newCard(s *result.Scene) (card, error) {
 	if err := drawing.write(&sb); err != nil {
 		return c, fmt.Errorf("chart of %s: %w", s.Name, err)
 	}
-	c.Chart = template.HTML(sb.String()) // made above, and escaped there
+	c.Chart, c.Caption = template.HTML(sb.String()), drawing.Caption // made above, and escaped there
 	return c, nil
 }

@@ -85,10 +85,6 @@ func runHere(ctx context.Context, sc Scene, s Settings, step StepFunc) (out *res
 	return out, err
 }
 
-// silence is how long a scene may make no step before it counts as dead, beyond what
-// its settings ask for.
-const silence = 2 * time.Minute
-
 // child is a scene in a process of its own.
 type child struct {
 	cmd   *exec.Cmd
@@ -132,13 +128,11 @@ var errDied = errors.New("the process died")
 // is errDied leaves the culprit in c.last.
 func (c *child) wait(ctx context.Context, patience time.Duration, step StepFunc) (*result.Scene, error) {
 	defer context.AfterFunc(ctx, func() { _ = c.in.Close() })()
-	var once sync.Once
 	hung := make(chan struct{})
 	watch := time.AfterFunc(patience, func() {
-		once.Do(func() { close(hung) })
+		close(hung)
 		_ = c.cmd.Process.Kill()
 	})
-	defer watch.Stop()
 	var last line
 	for last.Scene == nil {
 		b, err := c.lines.ReadBytes('\n')
@@ -149,19 +143,22 @@ func (c *child) wait(ctx context.Context, patience time.Duration, step StepFunc)
 		if err := json.Unmarshal(b, &last); err != nil {
 			continue // a library that writes to the standard output
 		}
-		watch.Reset(patience)
-		if last.Step != nil {
-			c.last = *last.Step
-			step(c.last)
+		if last.Step == nil {
+			continue
 		}
+		if !watch.Stop() {
+			break
+		}
+		watch.Reset(patience)
+		c.last = *last.Step
+		step(c.last)
 	}
-	_ = c.in.Close()
-	err := c.cmd.Wait()
-	select {
-	case <-hung:
+	if !watch.Stop() {
+		<-hung
+		_ = c.end() // it has been killed
 		return nil, fmt.Errorf("%w: it made no progress for %v", errDied, patience)
-	default:
 	}
+	err := c.end()
 	switch {
 	case last.Scene == nil:
 		return nil, fmt.Errorf("%w: %w%s", errDied, errors.Join(err, errors.New("no result")), c.said.cause())
@@ -169,6 +166,17 @@ func (c *child) wait(ctx context.Context, patience time.Duration, step StepFunc)
 		return last.Scene, errors.New(last.Err)
 	}
 	return last.Scene, nil
+}
+
+// lingers is how long a process may take to end after its last word.
+const lingers = 10 * time.Second
+
+// end closes the input, which ends the process, and waits for that.
+func (c *child) end() error {
+	_ = c.in.Close()
+	force := time.AfterFunc(lingers, func() { _ = c.cmd.Process.Kill() })
+	defer force.Stop()
+	return c.cmd.Wait()
 }
 
 // tail keeps the first cause of death that a process writes, and the end of what it writes.

@@ -12,6 +12,7 @@ import (
 type Progress struct {
 	w        io.Writer
 	terminal bool
+	every    time.Duration // between two drawings of the bar
 	began    time.Time
 
 	names  []string
@@ -27,7 +28,7 @@ type Progress struct {
 // NewProgress returns a Progress on w: a bar if that is a terminal, a line for each scene if
 // not.
 func NewProgress(w io.Writer, terminal bool) *Progress {
-	return &Progress{w: w, terminal: terminal}
+	return &Progress{w: w, terminal: terminal, every: 100 * time.Millisecond}
 }
 
 func (p *Progress) begin(scenes []Scene, s Settings) {
@@ -93,7 +94,7 @@ func (p *Progress) step(s Step) {
 		return
 	}
 	p.last = s
-	if p.terminal && time.Since(p.drawn) > 100*time.Millisecond {
+	if p.terminal && time.Since(p.drawn) >= p.every {
 		p.draw()
 	}
 }

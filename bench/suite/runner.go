@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type Runner struct {
 	Modules []string
 	// Limits are what the system allows.
 	Limits Limits
+	// Patience is how long a scene may make no step before it counts as dead, beyond the
+	// times of its settings. Zero means 2 minutes.
+	Patience time.Duration
 	// Progress is told what goes on. It may be nil.
 	Progress *Progress
 	// Done is called after each scene with the run so far, whose last scene is new. An error
@@ -102,7 +106,7 @@ func (r *Runner) attempt(ctx context.Context, sc Scene, s Settings) (*result.Sce
 	if err != nil {
 		return nil, Step{}, fmt.Errorf("start: %w", err)
 	}
-	patience := silence + s.Rest + s.Forget + 10*s.Batch
+	patience := cmp.Or(r.Patience, 2*time.Minute) + s.Rest + s.Forget + 10*s.Batch
 	out, err := c.wait(ctx, patience, r.Progress.step)
 	return out, c.last, err
 }
