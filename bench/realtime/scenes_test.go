@@ -37,7 +37,7 @@ func tiny(t *testing.T) Options {
 	}
 	return Options{
 		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
-		Forget: 2 * time.Second, Patience: 5 * time.Second, Log: t.Logf,
+		Forget: 2 * time.Second, Patience: 3 * time.Second, Log: t.Logf,
 	}
 }
 

@@ -61,7 +61,7 @@ func options(s suite.Settings) Options {
 // batches guesses the time of scenes whose servers take turns.
 func batches(o Options, servers int) time.Duration {
 	return time.Duration(servers) * (time.Duration(o.Rounds+2)*(o.Batch*5/4+5*time.Millisecond) +
-		300*time.Millisecond + time.Duration(o.Conns)*200*time.Microsecond)
+		80*time.Millisecond + time.Duration(o.Conns)*400*time.Microsecond)
 }
 
 // spare is how many files a process needs beside those of its connections.

@@ -115,6 +115,21 @@ Absent: httprouter: refuses.
 	}
 }
 
+// A row whose base was not measured has no ratio, and is not its own base.
+func TestTable_noBase(t *testing.T) {
+	s := &result.Scene{Name: "s", Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}}}
+	for _, base := range []string{"", "alone", "lost"} {
+		c := row("alone", "", "ns", 2)
+		c.Base = base
+		s.Contenders = []*result.Contender{c}
+		s.Summarise()
+		want := map[string]string{"": "1", "alone": "1", "lost": ""}[base]
+		if got := grid(s)[2][3]; got != want {
+			t.Errorf("base %q: ratio %q, want %q", base, got, want)
+		}
+	}
+}
+
 // The page is complete and loads nothing: no script, no address of another host.
 func TestPage(t *testing.T) {
 	var sb strings.Builder
@@ -204,7 +219,7 @@ func TestChart_axes(t *testing.T) {
 		for _, x := range tt.xs {
 			ps = append(ps, point{result.NewContender("p", ""), result.Estimate{Median: x, Low: x, High: x}})
 		}
-		c := newChart(tt.name, "x", ps, 1, false)
+		c := newChart(tt.name, "x", ps, 1, false, spans)
 		if c.Dots != tt.dots {
 			t.Errorf("%s: dots %v", tt.name, c.Dots)
 		}

@@ -76,14 +76,14 @@ func grid(s *result.Scene) [][]string {
 	for _, c := range sorted(s) {
 		cells := []string{c.Name}
 		for _, m := range s.Metrics {
-			cells = append(cells, metricCells(c.Values[m.Key], m)...)
+			cells = append(cells, metricCells(c.Values[m.Key], m, isBase(s, c))...)
 		}
 		out = append(out, cells)
 	}
 	return out
 }
 
-func metricCells(v *result.Value, m result.Metric) []string {
+func metricCells(v *result.Value, m result.Metric, base bool) []string {
 	if v == nil {
 		v = &result.Value{}
 	}
@@ -95,7 +95,7 @@ func metricCells(v *result.Value, m result.Metric) []string {
 		switch {
 		case v.Ratio != nil:
 			cells = append(cells, Ratio(v.Ratio.Median), RatioInterval(*v.Ratio))
-		case len(v.Samples) > 0:
+		case base && len(v.Samples) > 0:
 			cells = append(cells, "1", "")
 		default:
 			cells = append(cells, "", "")
@@ -109,6 +109,15 @@ func metricCells(v *result.Value, m result.Metric) []string {
 		}
 	}
 	return cells
+}
+
+// isBase reports whether a row is what it would be divided by.
+func isBase(s *result.Scene, c *result.Contender) bool {
+	if c.Base != "" {
+		return c.Base == c.Name
+	}
+	b := s.BaseOf(c)
+	return b == nil || b == c
 }
 
 // baseName is what ratios are to: one row for all, or each row's own.
