@@ -46,6 +46,7 @@ type Ctx struct {
 
 	// Beside the other flags: the allocator has no size between 760 and 896 bytes.
 	hiddenDots bool // raw has dot segments that were encoded
+	bodied     bool // the request has a body, though maybe none that is read
 	returned   bool // dispatch has returned: nothing panicked
 	single     bool // there is no arena: strings are to be kept for long, and are few
 	replied    bool // a Reply has been sent
