@@ -212,10 +212,18 @@ func TestNew_varyIsAdded(t *testing.T) {
 	}, cors.New(cors.Config{AllowOrigins: []string{app1}}))
 	client := geisttest.New(t, app)
 	want(t, client.GET("/hello").Do(), "Vary: Accept-Encoding | Origin")
-	want(t, client.GET("/varies").Do(), "Vary: Accept-Language | Origin")
 	want(t, ask(client, "/hello", app1, "GET").Do(), "Allow-Origin: "+app1, "Allow-Headers: Content-Type",
 		"Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE",
 		"Vary: Accept-Encoding | Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+}
+
+// TestNew_varyStays: an endpoint that sets Vary does not take Origin away, nor does a panic.
+func TestNew_varyStays(t *testing.T) {
+	mw := cors.New(cors.Config{AllowOrigins: []string{app1}})
+	client := geisttest.New(t, served(mw))
+	want(t, client.GET("/varies").Do().Status(200), "Vary: Accept-Language | Origin")
+	panics := geisttest.New(t, served(mw, func(*geist.Ctx) error { panic("no") }))
+	want(t, panics.GET("/hello").Do().Status(500), "Vary: Origin")
 }
 
 // TestNew_groupDecides: a group that is stricter than its engine takes permission back.

@@ -3,6 +3,7 @@ package csrf_test
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -90,6 +91,18 @@ func TestGO_2025_3955_noPathPasses(t *testing.T) {
 	}
 }
 
+// TestNew_noHost: an origin without a host is not that of a request without one.
+func TestNew_noHost(t *testing.T) {
+	conn := geisttest.New(t, served(csrf.New())).Dial()
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST / HTTP/1.0\r\nOrigin: https://\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || !strings.Contains(string(answer), " 403 ") {
+		t.Errorf("the answer is %q, %v, want 403", answer, err)
+	}
+}
+
 // TestNew_methodTricks: only the method of the request line counts.
 func TestNew_methodTricks(t *testing.T) {
 	client := geisttest.New(t, served(csrf.New()))
@@ -115,6 +128,10 @@ func TestToken_forgedOrCut(t *testing.T) {
 		page{long, p.name, p.cookie}.post(client, "anna").Do().Status(403)
 		page{p.token, p.name, p.cookie + long}.post(client, "anna").Do().Status(403)
 	}
+	// The last character has two bits that stand for nothing: only one of four is right.
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, p.token[42])
+	page{p.token[:42] + alphabet[last+1:last+2], p.name, p.cookie}.post(client, "anna").Do().Status(403)
 	page{strings.Repeat("A", 20_000), p.name, p.cookie}.post(client, "anna").Do().Status(431)
 	p.post(client, "anna").Do().Status(200)
 }

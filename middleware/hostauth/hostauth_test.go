@@ -72,6 +72,7 @@ func TestNew_hosts(t *testing.T) {
 		{"*.example.com", ".example.com", 421},
 		{"*.example.com", "a..example.com", 421},
 		{"*.example.com", "evilexample.com", 421},
+		{"*.example.com", "a.example.com.evil.example", 421},
 		{"*.example.com:8443", "a.example.com:8443", 200},
 		{"*.example.com:8443", "a.example.com", 421},
 		{"*.localhost", "a.localhost:3000", 200},

@@ -50,7 +50,7 @@ func TestConfig_redirectStaysOnTheHost(t *testing.T) {
 		client.GET(target).Do().Status(308).HasHeader("Location", want)
 	}
 	for _, tt := range []struct{ request, want string }{
-		{"GET / HTTP/1.0\r\n\r\n", "400 "},
+		{"GET / HTTP/1.0\r\n\r\n", "names no host"},
 		{"GET / HTTP/1.1\r\nHost: example.com@evil.example\r\n\r\n", "400 "},
 		{"GET / HTTP/1.1\r\nHost: evil.example/x\r\n\r\n", "400 "},
 		{"GET /\\evil.example HTTP/1.1\r\nHost: example.com\r\n\r\n", "400 "},
