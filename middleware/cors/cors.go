@@ -114,6 +114,9 @@ func (p *policy) handle(c *geist.Ctx) error {
 		return p.preflight(c, origin)
 	}
 	h := &rc.Response.Header
+	if len(h.Peek(fasthttp.HeaderAccessControlAllowOrigin)) > 0 {
+		takeBack(h)
+	}
 	if p.any {
 		set(h, p.answer)
 		return c.Next()
@@ -122,12 +125,17 @@ func (p *policy) handle(c *geist.Ctx) error {
 	if p.allows(c, origin) {
 		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
 		set(h, p.answer)
-	} else {
-		h.Del(fasthttp.HeaderAccessControlAllowOrigin) // an engine may allow what this group does not
 	}
 	err := c.Next()
 	addVary(h, fasthttp.HeaderOrigin) // an endpoint that sets Vary has replaced it
 	return err
+}
+
+// takeBack removes what the middleware of an engine has allowed: that of a group decides.
+func takeBack(h *fasthttp.ResponseHeader) {
+	h.Del(fasthttp.HeaderAccessControlAllowOrigin)
+	h.Del(fasthttp.HeaderAccessControlAllowCredentials)
+	h.Del(fasthttp.HeaderAccessControlExposeHeaders)
 }
 
 // preflight answers what a browser asks before a request.

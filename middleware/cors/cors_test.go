@@ -226,13 +226,17 @@ func TestNew_varyStays(t *testing.T) {
 	want(t, panics.GET("/hello").Do().Status(500), "Vary: Origin")
 }
 
-// TestNew_groupDecides: a group that is stricter than its engine takes permission back.
+// TestNew_groupDecides: what an engine allows, a group takes back.
 func TestNew_groupDecides(t *testing.T) {
-	app := quiet(cors.New())
-	app.Group("/admin", cors.New(cors.Config{AllowOrigins: []string{app1}})).GET("/x", func(c *geist.Ctx) error { return c.Text(200, "") })
+	outer := cors.Config{AllowOrigins: []string{app1, app2}, AllowCredentials: true, ExposeHeaders: []string{"ETag"}}
+	app := quiet(cors.New(outer))
+	text := func(c *geist.Ctx) error { return c.Text(200, "") }
+	app.Group("/admin", cors.New(cors.Config{AllowOrigins: []string{app1}})).GET("/x", text)
+	app.Group("/public", cors.New()).GET("/x", text)
 	client := geisttest.New(t, app)
 	want(t, client.GET("/admin/x").Header("Origin", app2).Do().Status(200), "Vary: Origin")
 	want(t, client.GET("/admin/x").Header("Origin", app1).Do().Status(200), "Allow-Origin: "+app1, "Vary: Origin")
+	want(t, client.GET("/public/x").Header("Origin", app1).Do().Status(200), "Allow-Origin: *", "Vary: Origin")
 }
 
 func TestConfig_allowOriginFunc(t *testing.T) {

@@ -5,7 +5,7 @@
 //		ContentSecurityPolicy: "default-src 'self'; script-src 'nonce-{nonce}'",
 //	}))
 //	…
-//	page := "<script nonce=" + secure.Nonce(c) + ">…</script>"
+//	page := `<script nonce="` + secure.Nonce(c) + `">…</script>`
 //
 // The zero Config sends what harms no usual application: no guessing of content types, no frames on
 // other sites, windows and resources kept to the own origin, a short Referer, and HTTPS only
