@@ -104,17 +104,19 @@ func New(config ...Config) geist.Handler {
 	return newPolicy(&conf).handle
 }
 
+// allowOrigin is the field that lets a page read the answer.
+var allowOrigin = []byte(fasthttp.HeaderAccessControlAllowOrigin)
+
 // errForeignOrigin answers the preflight of an origin that is not allowed.
 var errForeignOrigin = geist.NewError(fasthttp.StatusForbidden, "pages of that origin may not send this request")
 
 func (p *policy) handle(c *geist.Ctx) error {
 	rc := c.Raw()
-	origin, sent := sentOrigin(&rc.Request.Header)
-	if sent && rc.IsOptions() && len(rc.Request.Header.Peek(fasthttp.HeaderAccessControlRequestMethod)) > 0 {
-		return p.preflight(c, origin)
+	if rc.IsOptions() && isPreflight(&rc.Request.Header) {
+		return p.preflight(c)
 	}
 	h := &rc.Response.Header
-	if len(h.Peek(fasthttp.HeaderAccessControlAllowOrigin)) > 0 {
+	if len(h.PeekCanonical(allowOrigin)) > 0 {
 		takeBack(h)
 	}
 	if p.any {
@@ -122,8 +124,8 @@ func (p *policy) handle(c *geist.Ctx) error {
 		return c.Next()
 	}
 	addVary(h, fasthttp.HeaderOrigin)
-	if p.allows(c, origin) {
-		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+	if origin := sentOrigin(&rc.Request.Header); p.allows(c, origin) {
+		h.SetCanonical(allowOrigin, origin)
 		set(h, p.answer)
 	}
 	err := c.Next()
@@ -138,16 +140,22 @@ func takeBack(h *fasthttp.ResponseHeader) {
 	h.Del(fasthttp.HeaderAccessControlExposeHeaders)
 }
 
+// isPreflight reports whether a request with the method OPTIONS is one.
+func isPreflight(h *fasthttp.RequestHeader) bool {
+	return len(h.Peek(fasthttp.HeaderOrigin)) > 0 && len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) > 0
+}
+
 // preflight answers what a browser asks before a request.
-func (p *policy) preflight(c *geist.Ctx, origin []byte) error {
+func (p *policy) preflight(c *geist.Ctx) error {
 	rc := c.Raw()
 	h := &rc.Response.Header
 	h.Add(fasthttp.HeaderVary, p.varyPreflight)
 	if !p.any {
+		origin := sentOrigin(&rc.Request.Header)
 		if !p.allows(c, origin) {
 			return errForeignOrigin
 		}
-		h.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+		h.SetCanonical(allowOrigin, origin)
 	}
 	set(h, p.permission)
 	if p.privateNetwork && string(rc.Request.Header.Peek(headerRequestPrivate)) == "true" {
@@ -156,16 +164,12 @@ func (p *policy) preflight(c *geist.Ctx, origin []byte) error {
 	return c.Status(fasthttp.StatusNoContent).NoContent()
 }
 
-// sentOrigin returns the request's Origin, and whether there is one. Several, which no
-// browser sends, are one that nobody allows.
-func sentOrigin(h *fasthttp.RequestHeader) (origin []byte, sent bool) {
-	switch all := h.PeekAll(fasthttp.HeaderOrigin); len(all) {
-	case 0:
-		return nil, false
-	case 1:
-		return all[0], len(all[0]) > 0
+// sentOrigin returns the request's Origin, or nothing. Several, which no browser sends, are none.
+func sentOrigin(h *fasthttp.RequestHeader) []byte {
+	if all := h.PeekAll(fasthttp.HeaderOrigin); len(all) == 1 {
+		return all[0]
 	}
-	return nil, true
+	return nil
 }
 
 // set sets fields that were made by newPolicy.
