@@ -21,6 +21,9 @@ function ticksTo(max, base = 10) {
   return Array.from({ length: Math.ceil(max / step - 1e-9) + 1 }, (_, i) => i * step);
 }
 
+/** Leaves out a fraction that is nothing. */
+const round = (text) => text.replace(/\.0(?!\d)/, "");
+
 /** A place for a chart that is drawn anew when it changes its size. */
 class Plot {
   constructor(place, label) {
@@ -80,7 +83,7 @@ class Plot {
 /**
  * Lines or stacked areas over the last seconds. Data: { end, span, series: [{ name, class, values }] },
  * one value for each second up to end, the newest last; null is no value.
- * Options: stacked, log, format, base (of the ticks), filled.
+ * Options: stacked, log, format, base (of the ticks), filled (the first series).
  */
 class TimeChart extends Plot {
   constructor(place, label, options) {
@@ -107,16 +110,17 @@ class TimeChart extends Plot {
     }
     for (const t of ticks) {
       this.rule(yOf(t));
-      this.text(pad.left - 8, yOf(t) + 4, format(t));
+      this.text(pad.left - 8, yOf(t) + 4, round(format(t)));
     }
-    const minutes = Math.round(span / 60);
-    for (let m = minutes; m >= 0; m--) {
-      const x = this.width - pad.right - m * 60 * this.step;
-      this.text(Math.max(x, pad.left), this.height - 6, m ? `−${m} min` : "now", m === 0 ? "end" : m === minutes ? "start" : "middle");
+    const part = span > 60 ? 60 : 15, parts = Math.round(span / part);
+    const every = Math.ceil(parts / Math.max(Math.floor((this.width - pad.left) / 62), 1));
+    for (let i = 0; i <= parts; i += every) {
+      const x = Math.max(this.width - pad.right - i * part * this.step, pad.left);
+      this.text(x, this.height - 6, i ? (part === 60 ? `−${i} min` : `−${i * part} s`) : "now", i === 0 ? "end" : i === parts ? "start" : "middle");
     }
     if (!real.length) return this.nothing("No requests yet");
     const ground = new Array(count).fill(0);
-    for (const s of series) {
+    for (const [number, s] of series.entries()) {
       if (stacked) {
         const over = s.values.map((v, i) => ground[i] + v);
         const up = over.map((v, i) => `${this.xOf(i)},${yOf(v)}`), down = ground.map((v, i) => `${this.xOf(i)},${yOf(v)}`).reverse();
@@ -126,7 +130,7 @@ class TimeChart extends Plot {
       }
       for (const run of this.runs(s.values, log)) {
         const points = run.map((i) => `${this.xOf(i)},${yOf(s.values[i])}`);
-        if (filled) this.svg.append(svgElement("polygon", { class: `under ${s.class}`, points: [`${this.xOf(run[0])},${bottom}`, ...points, `${this.xOf(run.at(-1))},${bottom}`].join(" ") }));
+        if (filled && number === 0) this.svg.append(svgElement("polygon", { class: `under ${s.class}`, points: [`${this.xOf(run[0])},${bottom}`, ...points, `${this.xOf(run.at(-1))},${bottom}`].join(" ") }));
         if (run.length === 1) points.push(`${this.xOf(run[0]) + 0.1},${yOf(s.values[run[0]])}`);
         this.svg.append(svgElement("polyline", { class: `curve ${s.class}`, points: points.join(" ") }));
       }
@@ -171,10 +175,12 @@ class Histogram extends Plot {
     if (!bars.length) return this.nothing("No requests in the last minute");
     const low = Math.log(Math.max(bars[0][0], 64) / 1.3), high = Math.log(bars.at(-1)[1] * 1.3);
     this.xOf = (v) => left + ((Math.log(Math.max(v, 64)) - low) / (high - low)) * (right - left);
-    const most = Math.max(...bars.map((b) => b[2]));
+    // The bounds are no powers: a bar is as high as it is dense, or wide ones would stand out.
+    const density = ([from, to, count]) => count / Math.log(to / Math.max(from, 64));
+    const most = Math.max(...bars.map(density));
     this.svg.append(svgElement("line", { class: "grid", x1: left, x2: right, y1: bottom, y2: bottom }));
-    for (const [from, to, count] of bars) {
-      const x = this.xOf(from), width = Math.max(this.xOf(to) - x - 1, 1.5), height = Math.max((count / most) * (bottom - top), 1.5);
+    for (const bar of bars) {
+      const x = this.xOf(bar[0]), width = Math.max(this.xOf(bar[1]) - x - 1, 1.5), height = Math.max((density(bar) / most) * (bottom - top), 1.5);
       this.svg.append(svgElement("rect", { class: "bar c-main", x, y: bottom - height, width, height, rx: Math.min(2, width / 2) }));
     }
     let free = left;
@@ -182,7 +188,7 @@ class Histogram extends Plot {
       for (const f of right - left > 300 && high - low < 5 ? [1, 2, 5] : [1]) {
         const v = f * 10 ** power, x = this.xOf(v);
         if (x < free + 14 || x > right - 14) continue;
-        this.text(x, this.height - 6, this.format(v), "middle");
+        this.text(x, this.height - 6, round(this.format(v)), "middle");
         free = x + 40;
       }
     }

@@ -1,7 +1,7 @@
 // Shows what stats.json and the feed beside it tell, a report a second.
 "use strict";
 
-const span = 300; // seconds that the charts show
+const kept = 300; // seconds that the charts show at most
 const $ = (id) => document.getElementById(id);
 const node = (name, className, ...children) => {
   const e = document.createElement(name);
@@ -87,12 +87,12 @@ function showTiles(r) {
   setDuration("slow", r.requests.latency.p99, r.requests.latency.p999 ? `p99.9 ${time(r.requests.latency.p999)}` : "last minute", minute.map((l) => l.p99), "c-p99");
   setTile("errors", share === 0 ? "0" : share < 0.1 ? "< 0.1" : share.toFixed(1), "%", `${whole(failed)} in the last minute`, minute.map((l) => l.status[4]), "c-5xx", share >= 1 ? "bad" : failed ? "warn" : "");
   const { open, webSockets, streams } = r.connections;
-  setTile("open", amount(open), "", `${amount(webSockets)} WebSockets, ${amount(streams)} streams`, minute.map((l) => l.conns), "c-2xx");
+  setTile("open", amount(open), "", `${amount(webSockets)} WS, ${amount(streams)} ${streams === 1 ? "stream" : "streams"}`, minute.map((l) => l.conns), "c-2xx");
 }
 
 function showCharts(r) {
   const values = (f) => lines.map(f);
-  const last = lines.at(-1);
+  const span = Math.max(Math.ceil(lines.length / 60), 1) * 60;
   const chart = (name, series) => lines.length && charts[name].show({ span, series });
   chart("traffic", stacked.map((i) => ({ name: classes[i], class: `c-${classes[i]}`, values: values((l) => l.status[i]) })));
   legend("traffic-legend", stacked.filter((i) => i || r.requests.status[i]).map((i) => [classes[i], `c-${classes[i]}`, whole(r.requests.status[i])]));
@@ -104,11 +104,11 @@ function showCharts(r) {
   chart("connections", kinds.map(([name, color, key]) => ({ name, class: color, values: values((l) => l[key]) })));
   legend("connections-legend", kinds.map(([name, color, , key]) => [name, color, whole(r.connections[key])]));
   chart("memory", [{ name: "heap", class: "c-main", values: values((l) => l.heap) }]);
-  legend("memory-legend", last ? [["in use", "c-main", bytes(r.process.heap)]] : []);
+  legend("memory-legend", [["in use", "c-main", bytes(r.process.heap)]]);
 }
 
 const cell = (text, className) => node("td", `n ${className}`, text);
-const counted = (n, className) => cell(amount(n), n ? className : "zero");
+const counted = (text, n, className) => cell(text, n ? className : `${className} zero`);
 
 function meter(part) {
   const fill = node("i");
@@ -128,8 +128,8 @@ function showRoutes(r) {
       const method = x.method ? [node("span", `method ${/^[A-Z]+$/.test(x.method) ? x.method : ""}`, x.method)] : [];
       return node("tr", "",
         node("td", "", node("div", "route", ...method, node("span", x.pattern && !x.rest ? "pattern" : "pattern none", name)), meter(x.count / most)),
-        cell(whole(x.count), ""), cell(amount(rate), rate ? "more" : "more zero"), counted(x.status[3], "some4 more".replace("some4", x.status[3] ? "some4" : "zero")),
-        counted(x.status[4], "some5"), cell(time(x.latency.p50), "more"), cell(time(x.latency.p99), ""));
+        cell(whole(x.count), ""), counted(amount(rate), rate, "more"), counted(amount(x.status[3]), x.status[3], "some4 more"), counted(amount(x.status[4]), x.status[4], "some5"),
+        cell(time(x.latency.p50), "more"), cell(time(x.latency.p99), ""));
     }),
   );
   $("routes-note").textContent = r.routesTotal > r.routes.length ? `the busiest ${r.routes.length} of ${r.routesTotal}` : r.routesTotal ? "since the start" : "no requests yet";
@@ -190,7 +190,7 @@ function take(r) {
   state(r.ready ? "ready" : "draining", r.ready ? "Ready" : "Draining");
   if (r.second === newest) return paused || show(r);
   if (r.second !== newest + 1 || !r.line) return fetchAll();
-  lines = [...lines, r.line].slice(-span);
+  lines = [...lines, r.line].slice(-kept);
   newest = r.second;
   if (!paused) show(r);
 }

@@ -1,0 +1,457 @@
+package monitor_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/geisttest"
+	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/middleware/monitor"
+)
+
+// stats is what tests read of stats.json and of the feed.
+type stats struct {
+	Title    string
+	Second   int64
+	Ready    bool
+	Viewers  int
+	Requests struct {
+		Total    uint64
+		InFlight int
+		Status   [5]int
+		Latency  struct{ Count, P50, P99 int64 }
+	}
+	Connections struct{ Open, WebSockets, Streams int }
+	Routes      []row
+	RoutesTotal int
+	Hubs        []struct {
+		Name  string
+		Conns int
+		Top   []struct {
+			Name  string
+			Conns int
+		}
+	}
+	Process struct{ Heap, Goroutines, MaxProcs uint64 }
+	Build   *struct{ Module, Go string }
+	Line    *struct{ Status [5]int }
+	History *struct {
+		First int64
+		Lines []struct {
+			Status     [5]int
+			P50        int64
+			Goroutines uint64
+		}
+	}
+}
+
+type row struct {
+	Method, Pattern string
+	Rest            bool
+	Count           int
+	Status          [5]int
+	Latency         struct{ P50 time.Duration }
+}
+
+// monitored returns an engine with a page at /monitor.
+func monitored(config monitor.Config) (*geist.Engine, *monitor.Monitor) {
+	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler), DrainIdle: -1})
+	m := monitor.New(config)
+	app.Use(m.Handler())
+	m.Mount(app, "/monitor")
+	return app, m
+}
+
+// local returns a client on the machine itself.
+func local(tb testing.TB, app *geist.Engine) *geisttest.Client {
+	return geisttest.New(tb, app, geisttest.Config{Host: "localhost:8080", RemoteAddr: "127.0.0.1", Timeout: time.Hour})
+}
+
+func read(client *geisttest.Client) (s stats) {
+	client.GET("/monitor/stats.json").Do().Status(200).HasHeader("Content-Type", "application/json").JSON(&s)
+	return s
+}
+
+// find returns the row of a route.
+func (s *stats) find(t *testing.T, method, pattern string) row {
+	t.Helper()
+	i := slices.IndexFunc(s.Routes, func(r row) bool { return r.Method == method && r.Pattern == pattern && !r.Rest })
+	if i < 0 {
+		t.Fatalf("there is no row of %s %q in %+v", method, pattern, s.Routes)
+	}
+	return s.Routes[i]
+}
+
+func TestNew_counts(t *testing.T) {
+	app, _ := monitored(monitor.Config{})
+	app.Use(func(c *geist.Ctx) error {
+		if c.Query("panic") != "" {
+			panic("in middleware")
+		}
+		return c.Next()
+	})
+	app.GET("/users/:id", func(c *geist.Ctx) error { return c.Text(200, c.Param("id")) })
+	app.POST("/fails", func(*geist.Ctx) error { return errors.New("broken") })
+	app.POST("/panics", func(*geist.Ctx) error { panic("in the endpoint") })
+	app.GET("/refuses", func(*geist.Ctx) error { return geist.NewError(409, "no") })
+	app.GET("/moved", func(c *geist.Ctx) error { return c.Redirect(308, "/users/1") })
+	app.GET("/http", geist.FromHTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) })))
+	client := local(t, app)
+	for _, tt := range []struct {
+		method, path, pattern string
+		status                int
+	}{
+		{method: "GET", path: "/users/1", pattern: "/users/:id", status: 200},
+		{method: "GET", path: "/users/2", pattern: "/users/:id", status: 200},
+		{method: "GET", path: "/users/2?a=b", pattern: "/users/:id", status: 200},
+		{method: "HEAD", path: "/users/3", pattern: "/users/:id", status: 200},
+		{method: "POST", path: "/fails", pattern: "/fails", status: 500},
+		{method: "POST", path: "/panics", pattern: "/panics", status: 500},
+		{method: "GET", path: "/refuses", pattern: "/refuses", status: 409},
+		{method: "GET", path: "/refuses?panic=1", pattern: "/refuses", status: 500},
+		{method: "GET", path: "/moved", pattern: "/moved", status: 308},
+		{method: "GET", path: "/http", pattern: "/http", status: 418},
+	} {
+		before := read(client)
+		client.Request(tt.method, tt.path).Do().Status(tt.status)
+		after := read(client)
+		if after.Requests.Total != before.Requests.Total+1 || after.Requests.Status[tt.status/100-1] != before.Requests.Status[tt.status/100-1]+1 {
+			t.Errorf("%s %s: %+v, then %+v", tt.method, tt.path, before.Requests, after.Requests)
+		}
+		got := after.find(t, tt.method, tt.pattern)
+		if got.Status[tt.status/100-1] == 0 || got.Latency.P50 <= 0 {
+			t.Errorf("%s %s: row %+v", tt.method, tt.path, got)
+		}
+	}
+	s := read(client)
+	if got := s.find(t, "GET", "/users/:id").Count; got != 3 {
+		t.Errorf("GET /users/:id was counted %d times, want 3", got)
+	}
+	if s.Routes[0].Pattern != "/users/:id" || s.Requests.Latency.Count != 10 || s.RoutesTotal != 7 {
+		t.Errorf("stats %+v", s)
+	}
+	if s.Requests.InFlight != 1 { // this one
+		t.Errorf("%d requests are in flight, want 1", s.Requests.InFlight)
+	}
+}
+
+func TestNew_notFound(t *testing.T) {
+	app, m := monitored(monitor.Config{})
+	app.POST("/only", func(c *geist.Ctx) error { return c.NoContent() })
+	client := local(t, app)
+	client.GET("/nowhere").Do().Status(404)
+	client.GET("/no/where").Do().Status(404)
+	client.DELETE("/only").Do().Status(405)
+	client.OPTIONS("/only").Do().Status(204)
+	client.POST("/only/").Do().Status(308)
+	s := read(client)
+	if got := s.find(t, "", ""); got.Count != 5 || got.Status != [5]int{0, 1, 1, 3, 0} || monitor.Rows(m) != 1 {
+		t.Errorf("without a route: %+v of %d rows", got, monitor.Rows(m))
+	}
+}
+
+func TestNew_websocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := monitored(monitor.Config{})
+		app.WS("/ws", func(_ *geist.Ctx, ws *geist.Conn) error {
+			for {
+				m, err := ws.Read()
+				if err != nil {
+					return err
+				}
+				if err := ws.Write(m.Type, m.Data); err != nil {
+					return err
+				}
+			}
+		})
+		client := local(t, app)
+		ws := client.WS("/ws")
+		time.Sleep(10 * time.Second) // which is no latency
+		ws.Send("a")
+		ws.Next().Text("a")
+		s := read(client)
+		if got := s.find(t, "GET", "/ws"); got.Count != 1 || got.Status[0] != 1 || got.Latency.P50 > time.Second {
+			t.Errorf("while it is open: %+v", got)
+		}
+		if s.Connections.WebSockets != 1 || s.Connections.Streams != 0 || s.Connections.Open != 2 || s.Requests.InFlight != 1 {
+			t.Errorf("while it is open: %+v, %d in flight", s.Connections, s.Requests.InFlight)
+		}
+		ws.Close(1000, "")
+		synctest.Wait()
+		if s = read(client); s.Connections.WebSockets != 0 || s.find(t, "GET", "/ws").Count != 1 {
+			t.Errorf("when it is closed: %+v", s)
+		}
+	})
+}
+
+func TestNew_stream(t *testing.T) {
+	for _, kind := range []string{"run", "follow", "body"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hub.New(hub.Config{})
+				app, _ := monitored(monitor.Config{Hubs: map[string]*hub.Hub{"h": h}})
+				app.SSE("/run", func(_ *geist.Ctx, s *geist.Stream) error {
+					return s.Run(func() error { <-s.Context().Done(); return nil })
+				})
+				app.SSE("/follow", func(_ *geist.Ctx, s *geist.Stream) error { return s.Follow(h, "a") })
+				app.GET("/body", func(c *geist.Ctx) error {
+					return c.Stream("text/plain", func(w *geist.StreamWriter) error {
+						time.Sleep(10 * time.Second)
+						_, err := w.WriteString("late")
+						return err
+					})
+				})
+				client := local(t, app)
+				open := 0
+				if kind == "body" {
+					client.GET("/body").Do().Status(200)
+				} else {
+					feed := client.SSE("/" + kind)
+					defer feed.Close()
+					open = 1
+					time.Sleep(10 * time.Second)
+				}
+				s := read(client)
+				if got := s.find(t, "GET", "/"+kind); got.Count != 1 || got.Status[1] != 1 || got.Latency.P50 > time.Second {
+					t.Errorf("row %+v", got)
+				}
+				if s.Connections.Streams != open || s.Connections.WebSockets != 0 || s.Requests.InFlight != 1 {
+					t.Errorf("%+v, %d in flight", s.Connections, s.Requests.InFlight)
+				}
+				if want := map[string]int{"follow": 1}[kind]; s.Hubs[0].Conns != want {
+					t.Errorf("the hub has %d connections, want %d", s.Hubs[0].Conns, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNew_httpHandler counts inside net/http, where connections are not the engine's.
+func TestNew_httpHandler(t *testing.T) {
+	app, _ := monitored(monitor.Config{})
+	app.GET("/a", func(c *geist.Ctx) error { return c.Text(200, "a") })
+	srv := httptest.NewServer(app.HTTPHandler())
+	defer srv.Close()
+	for _, path := range []string{"/a", "/monitor/stats.json"} {
+		resp, err := srv.Client().Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %d %s, %v", path, resp.StatusCode, body, err)
+		}
+		if path != "/a" && !bytes.Contains(body, []byte(`"pattern":"/a","count":1`)) {
+			t.Errorf("stats %s", body)
+		}
+	}
+}
+
+func TestMonitor_doesNotCountItself(t *testing.T) {
+	app, m := monitored(monitor.Config{})
+	client := local(t, app)
+	client.GET("/monitor").Do().Status(200)
+	client.SSE("/monitor/events").Close()
+	client.GET("/monitor").Header("Host", "evil.example").Do().Status(403)
+	if s := read(client); s.Requests.Total != 0 || monitor.Rows(m) != 0 {
+		t.Errorf("stats %+v, %d rows", s, monitor.Rows(m))
+	}
+}
+
+func TestMonitor_history(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := monitored(monitor.Config{})
+		app.GET("/a", func(c *geist.Ctx) error { return c.NoContent() })
+		app.GET("/slow", func(c *geist.Ctx) error { time.Sleep(300 * time.Millisecond); return c.NoContent() })
+		client := local(t, app)
+		per := []int{2, 0, 3, 1} // requests in each second
+		for _, n := range per {
+			for range n {
+				client.GET("/a").Do().Status(204)
+			}
+			time.Sleep(time.Second)
+		}
+		client.GET("/slow").Do()
+		time.Sleep(time.Second)
+		s := read(client)
+		if s.History.First != 0 || len(s.History.Lines) != 5 || s.Second != 4 {
+			t.Fatalf("history from %d with %d lines, second %d", s.History.First, len(s.History.Lines), s.Second)
+		}
+		for i, n := range append(per, 1) {
+			if l := s.History.Lines[i]; l.Status[1] != n || l.Goroutines == 0 {
+				t.Errorf("second %d: %+v, want %d requests", i, l, n)
+			}
+		}
+		if got := time.Duration(s.History.Lines[4].P50); got < 300*time.Millisecond || got > 340*time.Millisecond {
+			t.Errorf("p50 of the slow one = %s", got)
+		}
+		if s.Requests.Latency.Count != 7 {
+			t.Errorf("the last minute has %d requests, want 7", s.Requests.Latency.Count)
+		}
+		time.Sleep(time.Minute) // they fall out of the minute, but not out of the history
+		client.GET("/a").Do()
+		if s = read(client); s.Requests.Latency.Count != 1 || s.Requests.Total != 8 || s.History.Lines[2].Status[1] != 3 {
+			t.Errorf("a minute later: %+v", s.Requests)
+		}
+		time.Sleep(24 * time.Hour)
+		if s = read(client); len(s.History.Lines) != 300 || s.History.First != s.Second-299 || s.History.Lines[0].Status[1] != 0 || s.Requests.Latency.Count != 0 {
+			t.Errorf("a day later: from %d, %d lines, %d in the minute", s.History.First, len(s.History.Lines), s.Requests.Latency.Count)
+		}
+	})
+}
+
+// TestMonitor_viewers: while somebody watches, and only then, a report is published each second.
+func TestMonitor_viewers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, m := monitored(monitor.Config{})
+		client := local(t, app)
+		if monitor.Publishing(m) {
+			t.Error("somebody publishes, though nobody watches")
+		}
+		first, second := client.SSE("/monitor/events"), client.SSE("/monitor/events")
+		began := time.Now()
+		for i := range int64(3) {
+			for _, feed := range []*geisttest.EventStream{first, second} {
+				e := feed.Next()
+				var s stats
+				e.JSON(&s)
+				if e.Name != "report" || s.Second != i || s.Viewers != 2 || !s.Ready || s.History != nil || s.Line == nil || s.Connections.Streams != 2 {
+					t.Errorf("event %d is %s %+v", i, e.Name, s)
+				}
+			}
+		}
+		if got := time.Since(began); got != 3*time.Second {
+			t.Errorf("three reports took %s", got)
+		}
+		first.Close()
+		synctest.Wait()
+		if !monitor.Publishing(m) {
+			t.Error("nobody publishes, though one still watches")
+		}
+		second.Close()
+		synctest.Wait()
+		if monitor.Publishing(m) {
+			t.Error("somebody publishes, though nobody watches any more")
+		}
+		client.SSE("/monitor/events").Next() // it begins again
+	})
+}
+
+func TestMonitor_shutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, m := monitored(monitor.Config{})
+		feed := local(t, app).SSE("/monitor/events")
+		if err := app.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		feed.End()
+		if monitor.Publishing(m) {
+			t.Error("somebody publishes after Shutdown")
+		}
+	})
+}
+
+func TestMonitor_draining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := geist.New(geist.Config{DrainDelay: 10 * time.Second, DrainIdle: -1})
+		m := monitor.New()
+		m.Mount(app, "/monitor")
+		feed := local(t, app).SSE("/monitor/events")
+		done := make(chan error, 1)
+		go func() { done <- app.Shutdown(t.Context()) }()
+		synctest.Wait()
+		var s stats
+		if feed.Next().JSON(&s); s.Ready {
+			t.Error("a report says ready while the engine drains")
+		}
+		feed.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMonitor_hubs(t *testing.T) {
+	for _, names := range []bool{false, true} {
+		t.Run(fmt.Sprintf("names %t", names), func(t *testing.T) {
+			a, b := hub.New(hub.Config{}), hub.New(hub.Config{})
+			for _, room := range []string{"secret-1", "secret-1", "secret-2"} {
+				sub, err := a.Subscribe(t.Context(), room)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer sub.Close()
+			}
+			hubs := map[string]*hub.Hub{"chat": a, "alerts": b}
+			app, _ := monitored(monitor.Config{Hubs: hubs, RoomNames: names})
+			delete(hubs, "chat") // it has been copied
+			s := read(local(t, app))
+			if len(s.Hubs) != 2 || s.Hubs[0].Name != "alerts" || s.Hubs[1].Conns != 3 || len(s.Hubs[1].Top) != 2 || s.Hubs[1].Top[0].Conns != 2 {
+				t.Fatalf("hubs %+v", s.Hubs)
+			}
+			want := ""
+			if names {
+				want = "secret-1"
+			}
+			if got := s.Hubs[1].Top[0].Name; got != want {
+				t.Errorf("the largest room is named %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestConfig_shows(t *testing.T) {
+	app, _ := monitored(monitor.Config{})
+	s := read(local(t, app))
+	if s.Title != "Monitor" || s.Build != nil || len(s.Hubs) != 0 || s.Process.Heap == 0 || s.Process.Goroutines == 0 || s.Process.MaxProcs == 0 || !s.Ready {
+		t.Errorf("stats %+v", s)
+	}
+	app, _ = monitored(monitor.Config{Title: "Shop", Build: true})
+	if s = read(local(t, app)); s.Title != "Shop" || s.Build == nil || !strings.HasPrefix(s.Build.Go, "go") {
+		t.Errorf("stats %+v, %+v", s, s.Build)
+	}
+}
+
+func TestNew_misuse(t *testing.T) {
+	mount := func(at string) func() { return func() { monitor.New().Mount(geist.New(), at) } }
+	for name, tt := range map[string]struct {
+		f    func()
+		want string
+	}{
+		"two configs":      {func() { monitor.New(monitor.Config{}, monitor.Config{}) }, "more than one Config"},
+		"negative routes":  {func() { monitor.New(monitor.Config{MaxRoutes: -1}) }, "Config.MaxRoutes is -1"},
+		"negative viewers": {func() { monitor.New(monitor.Config{MaxViewers: -1}) }, "Config.MaxViewers is -1"},
+		"many rooms":       {func() { monitor.New(monitor.Config{TopRooms: 101}) }, "Config.TopRooms is 101"},
+		"a nil hub":        {func() { monitor.New(monitor.Config{Hubs: map[string]*hub.Hub{"a": nil}}) }, `Config.Hubs["a"] is nil`},
+		"no path":          {mount(""), "give a plain path"},
+		"the root":         {mount("/"), "give a plain path"},
+		"a slash behind":   {mount("/monitor/"), "give a plain path"},
+		"a parameter":      {mount("/:name"), "give a plain path"},
+		"twice": {func() {
+			m, app := monitor.New(), geist.New()
+			m.Mount(app, "/a")
+			m.Mount(app, "/b")
+		}, "called before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "monitor: ") || !strings.Contains(got, tt.want) {
+					t.Errorf("panic %q, want one with %q", got, tt.want)
+				}
+			}()
+			tt.f()
+		})
+	}
+}
