@@ -20,18 +20,22 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
 	load := flag.Bool("load", false, "make requests to itself")
 	flag.Parse()
+	if err := run(*addr, *load); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(addr string, load bool) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	app := newApp()
 	app.OnListen(func(a net.Addr) {
 		fmt.Printf("the monitor is at http://%s/monitor; stop with Ctrl-C\n", a)
-		if *load {
+		if load {
 			go makeLoad(ctx, a.String()) // ends with ctx
 		}
 	})
-	if err := app.Run(*addr); err != nil {
-		log.Println(err)
-	}
+	return app.Run(addr)
 }
 
 // newApp makes the service.
@@ -53,7 +57,7 @@ func newApp() *geist.Engine {
 	})
 	app.POST("/api/orders", func(c *geist.Ctx) error {
 		if rand.IntN(50) == 0 {
-			return geist.NewError(503, "the exchange does not answer")
+			return c.JSON(503, geist.Map{"detail": "the exchange does not answer"})
 		}
 		return c.JSON(201, geist.Map{"order": rand.Int32()})
 	})

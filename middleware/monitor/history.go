@@ -69,9 +69,9 @@ func (m *Monitor) turnLocked(second int64) {
 	for class := range status {
 		l.status[class] = status[class] - h.status[class]
 	}
-	new := latency.minus(&h.latency)
-	n := new.total()
-	l.p50, l.p90, l.p99, l.p999 = new.quantile(n, .5), new.quantile(n, .9), new.quantile(n, .99), new.quantile(n, .999)
+	come := latency.minus(&h.latency)
+	n := come.total()
+	l.p50, l.p90, l.p99, l.p999 = come.quantile(n, .5), come.quantile(n, .9), come.quantile(n, .99), come.quantile(n, .999)
 	l.inFlight = m.all.inFlight()
 	l.gauges = m.gaugesLocked()
 	// All of it has been counted in the first of these seconds: else that would have turned.
@@ -101,8 +101,5 @@ func (m *Monitor) gaugesLocked() gauges {
 func (m *Monitor) minuteLocked() counts {
 	var now counts
 	m.all.latency(&now)
-	if oldest := m.second.Load()/markSeconds + 1; oldest >= windowMarks {
-		return now.minus(&m.history.marks[oldest%windowMarks])
-	}
-	return now
+	return now.minus(&m.history.marks[(m.second.Load()/markSeconds+1)%windowMarks]) // the oldest; in the first minute nothing
 }

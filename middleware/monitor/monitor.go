@@ -47,7 +47,8 @@ type Config struct {
 	// RoomNames shows the names of rooms. False shows their sizes only: names may be secret.
 	RoomNames bool
 	// TopRooms is how many rooms of each hub are shown. Zero means 10; negative shows
-	// none; more than 100 makes New panic.
+	// none; more than 100 makes New panic. To find them every room is looked at, once a second
+	// while somebody watches: with hundreds of thousands of rooms, show none.
 	TopRooms int
 
 	// MaxRoutes bounds the routes that are counted apart, in this process. Zero means 500. What

@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,9 +38,9 @@ type stats struct {
 	Routes      []row
 	RoutesTotal int
 	Hubs        []struct {
-		Name  string
-		Conns int
-		Top   []struct {
+		Name         string
+		Conns, Rooms int
+		Top          []struct {
 			Name  string
 			Conns int
 		}
@@ -257,6 +259,42 @@ func TestNew_httpHandler(t *testing.T) {
 			t.Errorf("stats %s", body)
 		}
 	}
+	feed, err := srv.Client().Get(srv.URL + "/monitor/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Body.Close()
+	if text, err := bufio.NewReader(feed.Body).ReadString('{'); err != nil || !strings.Contains(text, "event: report") {
+		t.Errorf("the feed begins %q, %v", text, err)
+	}
+}
+
+// TestNew_concurrent counts exactly while many requests end and reports are read.
+func TestNew_concurrent(t *testing.T) {
+	const clients, requests = 8, 300
+	app, _ := monitored(monitor.Config{})
+	app.GET("/a/:n", func(c *geist.Ctx) error { return c.NoContent() })
+	client := local(t, app)
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			for i := range requests {
+				if _, err := client.GET([]string{"/a/1", "/a/2", "/b"}[i%3]).DoErr(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if s := read(client); s.Requests.InFlight > clients+1 || s.Requests.InFlight < 0 {
+			t.Errorf("%d in flight", s.Requests.InFlight)
+		}
+	}
+	all.Wait()
+	s := read(client)
+	if s.find(t, "GET", "/a/:n").Count != clients*requests*2/3 || s.find(t, "", "").Count != clients*requests/3 || s.Requests.Total != clients*requests || s.Requests.InFlight != 1 {
+		t.Errorf("%+v, %+v", s.Requests, s.Routes)
+	}
 }
 
 func TestMonitor_doesNotCountItself(t *testing.T) {
@@ -327,12 +365,12 @@ func TestMonitor_viewers(t *testing.T) {
 				e := feed.Next()
 				var s stats
 				e.JSON(&s)
-				if e.Name != "report" || s.Second != i || s.Viewers != 2 || !s.Ready || s.History != nil || s.Line == nil || s.Connections.Streams != 2 {
+				if e.Name != "report" || s.Second != i-1 || (s.Line != nil) != (i > 0) || s.Viewers != 2 || !s.Ready || s.History != nil || s.Connections.Streams != 2 {
 					t.Errorf("event %d is %s %+v", i, e.Name, s)
 				}
 			}
 		}
-		if got := time.Since(began); got != 3*time.Second {
+		if got := time.Since(began); got != 2100*time.Millisecond { // a tenth of a second behind each
 			t.Errorf("three reports took %s", got)
 		}
 		first.Close()
@@ -418,8 +456,12 @@ func TestConfig_shows(t *testing.T) {
 	if s.Title != "Monitor" || s.Build != nil || len(s.Hubs) != 0 || s.Process.Heap == 0 || s.Process.Goroutines == 0 || s.Process.MaxProcs == 0 || !s.Ready {
 		t.Errorf("stats %+v", s)
 	}
-	app, _ = monitored(monitor.Config{Title: "Shop", Build: true})
-	if s = read(local(t, app)); s.Title != "Shop" || s.Build == nil || !strings.HasPrefix(s.Build.Go, "go") {
+	h := hub.New(hub.Config{})
+	if _, err := h.Publish(t.Context(), "a", hub.Message{}); err != nil {
+		t.Fatal(err)
+	}
+	app, _ = monitored(monitor.Config{Title: "Shop", Build: true, TopRooms: -1, Hubs: map[string]*hub.Hub{"h": h}})
+	if s = read(local(t, app)); s.Title != "Shop" || s.Hubs[0].Rooms != 1 || len(s.Hubs[0].Top) != 0 || s.Build == nil || !strings.HasPrefix(s.Build.Go, "go") {
 		t.Errorf("stats %+v, %+v", s, s.Build)
 	}
 }

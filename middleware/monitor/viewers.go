@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	feedRoom     = "monitor"
-	feedEvent    = "report"
-	feedInterval = time.Second
+	feedRoom  = "monitor"
+	feedEvent = "report"
+	// feedDelay is how long after the end of a second its report is published: a timer that is
+	// a little late must not leave a second out.
+	feedDelay = 100 * time.Millisecond
 	// feedLag is how many reports a viewer may be behind before it skips them.
 	feedLag = 5
 )
@@ -66,16 +68,22 @@ func (v *viewers) leave() {
 
 // run publishes a report each second.
 func (v *viewers) run(stop <-chan struct{}) {
-	t := time.NewTicker(feedInterval)
+	t := time.NewTimer(v.pause())
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
 			v.publish()
+			t.Reset(v.pause())
 		case <-stop:
 			return
 		}
 	}
+}
+
+// pause returns how long it is to the next report.
+func (v *viewers) pause() time.Duration {
+	return time.Second - (time.Since(v.monitor.started)-feedDelay+time.Second)%time.Second
 }
 
 func (v *viewers) publish() {

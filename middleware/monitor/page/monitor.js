@@ -175,6 +175,7 @@ function state(name, text) {
 }
 
 function show(r) {
+  if (before?.uptime > r.uptime) before = null; // the service was started again
   document.title = $("title").textContent = r.title;
   $("about").textContent = `up ${age(r.uptime)} · ${r.viewers === 1 ? "1 viewer" : `${r.viewers} viewers`}`;
   showTiles(r);
