@@ -18,6 +18,8 @@ const (
 	feedDelay = 100 * time.Millisecond
 	// feedLag is how many reports a viewer may be behind before it skips them.
 	feedLag = 5
+	// feedBytes bounds a report. One of many hubs whose rooms have long names may be large.
+	feedBytes = 16 << 20
 )
 
 // viewers are the streams that follow the reports. The first starts a goroutine that publishes
@@ -33,7 +35,10 @@ type viewers struct {
 
 func (v *viewers) init(m *Monitor) {
 	v.monitor = m
-	v.hub = hub.New(hub.Config{Rooms: hub.RoomConfig{KeepMessages: -1, MaxLagMessages: feedLag, OnLag: hub.SkipToHead}})
+	v.hub = hub.New(hub.Config{
+		Rooms:      hub.RoomConfig{KeepMessages: -1, MaxLagMessages: feedLag, MaxLagBytes: 2 * feedBytes, OnLag: hub.SkipToHead},
+		MaxMessage: feedBytes,
+	})
 }
 
 func (v *viewers) len() int {
