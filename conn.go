@@ -534,6 +534,12 @@ func (r *connRegistry) remove(c netConn) {
 	}
 }
 
+func (r *connRegistry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns)
+}
+
 // wait returns a channel that is closed once there is no connection.
 func (r *connRegistry) wait() <-chan struct{} {
 	r.mu.Lock()
