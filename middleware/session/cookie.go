@@ -32,7 +32,7 @@ func wellFormed(value string) bool {
 		return false
 	}
 	var b [secretBytes]byte
-	_, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(value))
+	_, err := base64.RawURLEncoding.Decode(b[:], []byte(value))
 	return err == nil
 }
 

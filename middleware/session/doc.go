@@ -23,7 +23,7 @@
 // Two requests of one session may run at once, on two nodes too. What a request does is
 // written by compare-and-swap; if another one was faster, it is done again on what that one has left.
 // So changes of different keys all hold. Of two that Set one key the last one wins; [Key.Update]
-// runs again, and loses nothing.
+// runs again, and loses nothing. (Requests without a session that run at once begin one each.)
 //
 // A session that has ended meanwhile, since another request has called [Session.Destroy] or
 // [Session.Regenerate], stays so: the request that wanted to change it is answered 409. If the

@@ -3,7 +3,6 @@ package session_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ var (
 )
 
 func quiet() *geist.Engine {
-	return geist.New(geist.Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // with makes a handler of what is done with a session.

@@ -75,7 +75,7 @@ func TestCVE_2026_25899_cookieSize(t *testing.T) {
 	client.GET("/name").Cookie("sid", good).Do().BodyIs("ada")
 }
 
-// base64 has several forms of the same bytes, unless it is strict.
+// base64 has several forms of the same bytes: one of them is the session's.
 func TestSecurity_oneFormOfACookie(t *testing.T) {
 	client := geisttest.New(t, service(session.Config{}))
 	good := sid(t, client.POST("/name/ada").Do())
@@ -223,7 +223,9 @@ type watched struct {
 	seen *strings.Builder // guarded by mu
 }
 
-func (w watched) Scoped(prefix string) store.Store { return watched{w.Store.Scoped(prefix), w.mu, w.seen} }
+func (w watched) Scoped(prefix string) store.Store {
+	return watched{w.Store.Scoped(prefix), w.mu, w.seen}
+}
 
 func (w watched) CAS(ctx context.Context, key string, ver uint64, val []byte, ttl time.Duration) (store.Item, error) {
 	w.mu.Lock()
