@@ -3,7 +3,6 @@ package idempotency_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -280,6 +279,28 @@ func TestNew_staleLock(t *testing.T) {
 	})
 }
 
+// Nor can one that fails after its lock free what came after it.
+func TestNew_staleRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(idempotency.Config{LockTTL: time.Second})
+		var first atomic.Bool
+		s.POST("/slow", func(c *geist.Ctx) error {
+			if !first.Swap(true) {
+				time.Sleep(3 * time.Second)
+				return geist.NewError(503, "too slow")
+			}
+			return s.pay(c)
+		})
+		client := geisttest.New(t, s.Engine)
+		slow := make(chan *geisttest.Response)
+		go func() { slow <- post(client, "/slow", "k").Do() }()
+		time.Sleep(2 * time.Second)
+		post(client, "/slow", "k").Do().Status(201).BodyIs(`{"run":1}`)
+		(<-slow).Status(503)
+		post(client, "/slow", "k").Do().Status(201).BodyIs(`{"run":1}`)
+	})
+}
+
 type lockedWriter struct {
 	mu *sync.Mutex
 	w  *bytes.Buffer
@@ -354,25 +375,27 @@ func TestNew_kept(t *testing.T) {
 func TestNew_tooLarge(t *testing.T) {
 	small := store.NewMemory(store.MemoryConfig{MaxValue: 64 << 10})
 	defer small.Close()
-	s := newService(idempotency.Config{Store: small, MaxBytes: 100 << 10})
-	s.POST("/bytes/:n", func(c *geist.Ctx) error {
-		s.runs.Add(1)
-		n, err := geist.Param[int](c, "n")
-		if err != nil {
-			return err
-		}
-		return c.Text(200, strings.Repeat("x", n))
-	})
-	client := geisttest.New(t, s.Engine)
-	for i, tt := range []struct{ n, status int }{
-		{40 << 10, 200},  // fits
-		{90 << 10, 409},  // does not fit the store
-		{101 << 10, 409}, // more than MaxBytes
+	for _, tt := range []struct {
+		name        string
+		most, bytes int
+		status      int // of the second request
+	}{
+		{"at MaxBytes", 40 << 10, 40 << 10, 200},
+		{"above MaxBytes", 40<<10 - 1, 40 << 10, 409},
+		{"above the store's limit", 100 << 10, 90 << 10, 409},
 	} {
-		path := fmt.Sprintf("/bytes/%d", tt.n)
-		post(client, path, "k").Do().Status(200)
-		post(client, path, "k").Do().Status(tt.status)
-		s.ran(t, int64(i+1))
+		t.Run(tt.name, func(t *testing.T) {
+			s := newService(idempotency.Config{Store: small, MaxBytes: tt.most})
+			s.POST("/bytes", func(c *geist.Ctx) error {
+				s.runs.Add(1)
+				return c.Text(200, strings.Repeat("x", tt.bytes))
+			})
+			client := geisttest.New(t, s.Engine)
+			key := strconv.Itoa(tt.most)
+			post(client, "/bytes", key).Do().Status(200)
+			post(client, "/bytes", key).Do().Status(tt.status)
+			s.ran(t, 1)
+		})
 	}
 }
 
@@ -418,21 +441,22 @@ func TestConfig_Scope_error(t *testing.T) {
 // The client that has gone comes back, and finds what was done.
 func TestNew_clientGone(t *testing.T) {
 	s := newService(idempotency.Config{})
-	entered, leave := s.gate()
+	entered := make(chan struct{})
+	s.POST("/gone", func(c *geist.Ctx) error {
+		close(entered)
+		<-c.Context().Done()
+		return s.pay(c)
+	})
 	client := geisttest.New(t, s.Engine)
 	conn := client.Dial()
-	if _, err := conn.Write([]byte("POST /slow HTTP/1.1\r\nHost: " + geisttest.DefaultHost + "\r\nContent-Length: 0\r\nIdempotency-Key: k\r\n\r\n")); err != nil {
+	if _, err := conn.Write([]byte("POST /gone HTTP/1.1\r\nHost: " + geisttest.DefaultHost + "\r\nIdempotency-Key: k\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	<-entered
 	_ = conn.Close()
-	close(leave)
-	for {
-		resp := post(client, "/slow", "k").Do()
-		if resp.StatusCode == 409 {
-			continue // the handler is on its way out
-		}
-		resp.Status(201).BodyIs(`{"run":1}`)
-		break
+	resp := post(client, "/gone", "k").Do()
+	for tries := 0; resp.StatusCode == 409 && tries < 10_000; tries++ { // the handler is on its way out
+		resp = post(client, "/gone", "k").Do()
 	}
+	resp.Status(201).BodyIs(`{"run":1}`)
 }
