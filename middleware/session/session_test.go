@@ -1,20 +1,17 @@
 package session_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
 	"github.com/gogeist/geist/middleware/session"
-	"github.com/gogeist/geist/store"
 )
 
 func TestNew_panics(t *testing.T) {
@@ -250,139 +247,6 @@ func TestSession_merge(t *testing.T) {
 	client.GET("/all").Cookie("sid", id).Do().BodyIs(`[12,"slow",true,null]`)
 }
 
-func TestSession_timeouts(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		conf  session.Config
-		every time.Duration // between requests
-		dies  int           // which request finds nothing
-	}{
-		{"idle", session.Config{Idle: time.Hour}, 61 * time.Minute, 1},
-		{"touched", session.Config{Idle: time.Hour, Absolute: 3 * time.Hour}, 50 * time.Minute, 4},
-		{"touched seldom", session.Config{Idle: time.Hour, Absolute: -1}, 50 * time.Minute, -1},
-		{"absolute alone", session.Config{Idle: -1, Absolute: 2 * time.Hour}, 50 * time.Minute, 3},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client := geisttest.New(t, service(tt.conf))
-				id := sid(t, client.POST("/name/ada").Do())
-				for i := 1; i < 6; i++ {
-					time.Sleep(tt.every)
-					want := "ada"
-					if i >= tt.dies && tt.dies > 0 {
-						want = "nobody"
-					}
-					client.GET("/name").Cookie("sid", id).Do().BodyIs(want)
-				}
-			})
-		})
-	}
-}
-
-func TestSession_touchedSeldom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFaulty(memory(t))
-		client := geisttest.New(t, service(session.Config{Store: f, Idle: 80 * time.Second}))
-		id := sid(t, client.POST("/name/ada").Do())
-		f.set("")
-		for range 33 {
-			time.Sleep(time.Second)
-			client.GET("/name").Cookie("sid", id).Do().BodyIs("ada")
-		}
-		if got := strings.Count(f.did(), "Touch"); got != 3 {
-			t.Errorf("touched %d times in 33 seconds, want 3: each 11th", got)
-		}
-	})
-}
-
-func TestSession_regenerateBeginsAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := geisttest.New(t, service(session.Config{Idle: -1, Absolute: time.Hour}))
-		id := sid(t, client.POST("/name/ada").Do())
-		time.Sleep(50 * time.Minute)
-		id = sid(t, client.POST("/login/ada").Cookie("sid", id).Do())
-		time.Sleep(50 * time.Minute)
-		client.GET("/name").Cookie("sid", id).Do().BodyIs("ada")
-		time.Sleep(11 * time.Minute)
-		client.GET("/name").Cookie("sid", id).Do().BodyIs("nobody")
-	})
-}
-
-func TestSession_storeFails(t *testing.T) {
-	for _, tt := range []struct{ name, fail, method, path string }{
-		{"read", "Get", "GET", "/name"},
-		{"write", "CAS", "POST", "/name/eve"},
-		{"begin", "CAS", "POST", "/name/eve"},
-		{"destroy", "Delete", "POST", "/logout"},
-		{"regenerate", "CAS", "POST", "/login/eve"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f := newFaulty(memory(t))
-			client := geisttest.New(t, service(session.Config{Store: f}))
-			id := sid(t, client.POST("/name/ada").Do())
-			f.set(tt.fail)
-			r := client.Request(tt.method, tt.path)
-			if tt.name != "begin" {
-				r.Cookie("sid", id)
-			}
-			resp := r.Do().Status(503).NoHeader("Set-Cookie")
-			if got := resp.Problem().Detail; got != session.ErrStore.Detail() || strings.Contains(resp.Text(), errDown.Error()) {
-				t.Errorf("detail = %q, body %q", got, resp.Text())
-			}
-			f.set("")
-			client.GET("/name").Cookie("sid", id).Do().BodyIs("ada")
-		})
-	}
-}
-
-func TestSession_touchFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFaulty(memory(t))
-		client := geisttest.New(t, service(session.Config{Store: f, Idle: time.Minute}))
-		id := sid(t, client.POST("/name/ada").Do())
-		time.Sleep(30 * time.Second)
-		f.set("Touch")
-		client.GET("/name").Cookie("sid", id).Do().Status(503)
-	})
-}
-
-// What a handler did is kept whatever it answers, panics included.
-func TestSession_savedOnFailure(t *testing.T) {
-	app := service(session.Config{})
-	app.POST("/fail", with(func(_ *geist.Ctx, s *session.Session) error {
-		return errors.Join(s.Flash("error", "no"), geist.NewError(422, "no"))
-	}))
-	app.POST("/panic", with(func(_ *geist.Ctx, s *session.Session) error {
-		_ = s.Flash("error", "endpoint")
-		panic("endpoint")
-	}))
-	app.POST("/within", func(c *geist.Ctx) error { return c.NoContent() }).Doc(geist.With(with(func(_ *geist.Ctx, s *session.Session) error {
-		_ = s.Flash("error", "middleware")
-		panic("middleware")
-	})))
-	app.GET("/flashes", with(func(c *geist.Ctx, s *session.Session) error { return c.JSON(200, s.Flashes()) }))
-	client := geisttest.New(t, app, geisttest.Config{Jar: true})
-	client.POST("/fail").Do().Status(422)
-	client.POST("/panic").Do().Status(500)
-	client.POST("/within").Do().Status(500)
-	client.GET("/flashes").Do().BodyIs(`[{"kind":"error","text":"no"},{"kind":"error","text":"endpoint"},{"kind":"error","text":"middleware"}]`)
-	client.GET("/flashes").Do().BodyIs("null")
-}
-
-// A save does not end with the client's patience.
-func TestSession_savedAfterCancel(t *testing.T) {
-	app := service(session.Config{})
-	app.POST("/cancel", with(func(c *geist.Ctx, s *session.Session) error {
-		ctx, cancel := context.WithCancel(c.Context())
-		c.SetContext(ctx)
-		cancel()
-		return errors.Join(name.Set(s, "kept"), c.Text(200, ""))
-	}))
-	client := geisttest.New(t, app, geisttest.Config{Jar: true})
-	client.POST("/cancel").Do().Status(200)
-	client.GET("/name").Do().BodyIs("kept")
-}
-
 func TestSession_destroyThenFlash(t *testing.T) {
 	app := service(session.Config{})
 	app.POST("/bye", with(func(c *geist.Ctx, s *session.Session) error {
@@ -471,61 +335,4 @@ func TestNewKey_panics(t *testing.T) {
 			session.NewKey[int](bad)
 		}()
 	}
-}
-
-func TestConfig_Revoke(t *testing.T) {
-	conf := session.Config{Store: memory(t)}
-	clients := []*geisttest.Client{geisttest.New(t, service(conf)), geisttest.New(t, service(conf))}
-	login := func(i int, who string) string { return sid(t, clients[i].POST("/login/"+who).Do()) }
-	ada1, ada2, bob := login(0, "ada"), login(1, "ada"), login(0, "bob")
-	if err := conf.Revoke(t.Context(), "ada"); err != nil {
-		t.Fatal(err)
-	}
-	ada3 := login(0, "ada")
-	for _, tt := range []struct{ id, want string }{{ada1, "nobody"}, {ada2, "nobody"}, {ada3, "ada"}, {bob, "bob"}} {
-		clients[1].GET("/name").Cookie("sid", tt.id).Do().BodyIs(tt.want)
-	}
-	if err := conf.Revoke(t.Context(), "ada"); err != nil {
-		t.Fatal(err)
-	}
-	clients[1].GET("/name").Cookie("sid", ada3).Do().BodyIs("nobody")
-}
-
-func TestConfig_Revoke_fails(t *testing.T) {
-	if err := (session.Config{}).Revoke(t.Context(), "ada"); !errors.Is(err, session.ErrNoSession) {
-		t.Errorf("without a store Revoke = %v, want ErrNoSession", err)
-	}
-	f := newFaulty(memory(t))
-	f.set("Set")
-	if err := (session.Config{Store: f}).Revoke(t.Context(), "ada"); !errors.Is(err, session.ErrStore) || !errors.Is(err, errDown) {
-		t.Errorf("Revoke = %v, want ErrStore", err)
-	}
-}
-
-// Sessions that were bound before a Revoke stay ended for as long as they could live.
-func TestConfig_Revoke_outlives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		conf := session.Config{Store: memory(t), Idle: -1, Absolute: time.Hour}
-		client := geisttest.New(t, service(conf))
-		id := sid(t, client.POST("/login/ada").Do())
-		if err := conf.Revoke(t.Context(), "ada"); err != nil {
-			t.Fatal(err)
-		}
-		for range 13 {
-			client.GET("/name").Cookie("sid", id).Do().BodyIs("nobody")
-			time.Sleep(10 * time.Minute)
-		}
-	})
-}
-
-func TestSession_fullStore(t *testing.T) {
-	s := store.NewMemory(store.MemoryConfig{MaxBytes: 2000})
-	defer s.Close()
-	client := geisttest.New(t, service(session.Config{Store: s}))
-	for range 20 {
-		if client.POST("/name/"+strings.Repeat("x", 100)).Do().StatusCode == 503 {
-			return
-		}
-	}
-	t.Error("a full store is answered by no 503")
 }
