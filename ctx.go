@@ -46,6 +46,8 @@ type Ctx struct {
 
 	// Beside the other flags: the allocator has no size between 760 and 896 bytes.
 	hiddenDots bool // raw has dot segments that were encoded
+	bodied     bool // the request has a body, though maybe none that is read
+	repeats    bool // AddHeader was called: fields of one name may stand there several times
 	returned   bool // dispatch has returned: nothing panicked
 	single     bool // there is no arena: strings are to be kept for long, and are few
 	replied    bool // a Reply has been sent
@@ -292,7 +294,7 @@ func (c *Ctx) release() {
 			c.scratch = nil // a problem document has grown it
 		}
 	}
-	c.dots, c.clean, c.returned, c.single, c.replied = false, false, false, false, false
+	c.dots, c.clean, c.repeats, c.returned, c.single, c.replied = false, false, false, false, false, false
 	e.pool.Put(c)
 }
 

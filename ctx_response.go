@@ -50,7 +50,11 @@ func (c *Ctx) setStatus(code int) {
 func (c *Ctx) SetHeader(name, value string) {
 	c.check()
 	if c.fieldName(name) {
-		c.rc.Response.Header.Set(name, fieldValue(value))
+		h := &c.rc.Response.Header
+		if c.repeats && len(h.PeekAll(name)) > 1 {
+			h.Del(name) // Set replaces the first alone
+		}
+		h.Set(name, fieldValue(value))
 	}
 }
 
@@ -59,6 +63,7 @@ func (c *Ctx) SetHeader(name, value string) {
 func (c *Ctx) AddHeader(name, value string) {
 	c.check()
 	if c.fieldName(name) {
+		c.repeats = true
 		c.rc.Response.Header.Add(name, fieldValue(value))
 	}
 }

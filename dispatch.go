@@ -16,18 +16,20 @@ func (e *Engine) serve(rc *fasthttp.RequestCtx) {
 	if rc.Request.IsBodyStream() && resumed(rc) {
 		return
 	}
+	length := rc.Request.Header.ContentLength()
 	if st := stateOf(rc.Conn()); st != nil {
-		st.handle(&rc.Request)
+		st.handle(&rc.Request, length)
 	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = rc
 	defer c.finish()
-	c.dispatch(e)
+	c.dispatch(e, length)
 	c.returned = true
 }
 
-// dispatch checks the request's target, finds its endpoint and runs the chain.
-func (c *Ctx) dispatch(e *Engine) {
+// dispatch checks the request's target, finds its endpoint and runs the chain. length
+// is the Content-Length in fasthttp's words, which is asked for once a request.
+func (c *Ctx) dispatch(e *Engine, length int) {
 	req := &c.rc.Request
 	h := &req.Header
 	uri := req.URI()
@@ -41,14 +43,15 @@ func (c *Ctx) dispatch(e *Engine) {
 	behind := len(target) - len(raw) // "?" and the query; anything else is odd
 	if method < 0 || len(raw) == 0 || target[0] != '/' || (behind != 0 && behind != len(query)+1) ||
 		len(target) > e.set.MaxURIBytes || len(h.RawHeaders()) > e.set.MaxHeaderBytes ||
-		len(query) >= e.set.MaxFields || mayBeChunked(h) || !h.IsHTTP11() ||
+		len(query) >= e.set.MaxFields || mayBeChunked(length) || !h.IsHTTP11() ||
 		!ascii || len(query) > 0 && !isASCII(query) || !bytes.Equal(h.Host(), c.knownHost) {
 		if err := c.inspect(e, method); err != nil {
 			c.reject(err)
 			return
 		}
-		raw = uri.PathOriginal()
+		raw, length = uri.PathOriginal(), h.ContentLength()
 	}
+	c.bodied = expectsBody(length)
 	if len(e.hooks.before) > 0 && !c.runBefore(e) {
 		return
 	}
@@ -84,7 +87,7 @@ func (c *Ctx) run(ep *endpoint) {
 	c.chain = ep.chain
 	if len(ep.chain) == 1 { // nobody is around it to see the error of a panic
 		c.index = 0
-		if expectsBody(c.rc.Request.Header.ContentLength()) {
+		if c.bodied {
 			if err := c.admit(); err != nil {
 				c.settle(err)
 				return
@@ -134,7 +137,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			c.settle(err)
 		}
 	}()
-	if expectsBody(c.rc.Request.Header.ContentLength()) {
+	if c.bodied {
 		err = c.admit()
 	}
 	if err == nil {
