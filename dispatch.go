@@ -130,7 +130,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = c.panicError(v)
 			c.settle(err)
 		}
 	}()
