@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -190,20 +191,27 @@ func parse(b []byte) netip.Addr {
 		return netip.Addr{}
 	}
 	s := strings.Trim(unsafestring.String(b), " \t")
-	addr, err := netip.ParseAddr(s)
-	if n := len(s); err != nil && n > 2 && s[0] == '[' && s[n-1] == ']' {
-		if addr, err = netip.ParseAddr(s[1 : n-1]); addr.Is4() {
+	host, port, ported := s, "", false
+	if strings.HasPrefix(s, "[") {
+		var after string
+		host, after, _ = strings.Cut(s[1:], "]")
+		port, ported = strings.CutPrefix(after, ":")
+		if !strings.Contains(host, ":") || !strings.Contains(s, "]") || after != "" && !ported {
 			return netip.Addr{}
 		}
-	} else if err != nil {
-		var ap netip.AddrPort
-		ap, err = netip.ParseAddrPort(s)
-		addr = ap.Addr()
+	} else if strings.Count(s, ":") == 1 {
+		host, port, ported = strings.Cut(s, ":")
 	}
-	if addr = plain(addr); err != nil || addr.IsUnspecified() {
+	addr, err := netip.ParseAddr(host)
+	if addr = plain(addr); err != nil || addr.IsUnspecified() || ported && !validPort(port) {
 		return netip.Addr{}
 	}
 	return addr
+}
+
+func validPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // plain returns an address without what makes equal ones differ.
