@@ -9,7 +9,11 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/internal/cycle"
+	"github.com/gogeist/geist/middleware/clientip"
 	"github.com/gogeist/geist/middleware/logger"
+	"github.com/gogeist/geist/middleware/nocache"
+	"github.com/gogeist/geist/middleware/recovery"
+	"github.com/gogeist/geist/middleware/requestid"
 )
 
 // TestNew_allocs: a request that passes allocates nothing more than perRequest says.
@@ -43,4 +47,17 @@ func BenchmarkNew(b *testing.B) {
 	serve := app.Server().ServeConn
 	b.ReportAllocs()
 	cycle.Run(b, serve, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b.N)
+}
+
+// TestChain_allocs: of the middleware that every service has, sampled out, nothing allocates but
+// the id of the request.
+func TestChain_allocs(t *testing.T) {
+	const requests = 20_000
+	app := geist.New()
+	app.Use(requestid.New(), logger.New(logger.Config{Sample: 1 << 30}), recovery.New(), clientip.New(), nocache.New())
+	app.GET("/", func(c *geist.Ctx) error { return c.Text(200, "hello") })
+	got := cycle.Mallocs(t, app.Server().ServeConn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", requests)
+	if limit := requests + requests/100; got > limit {
+		t.Errorf("mallocs over %d requests = %d, want at most %d", requests, got, limit)
+	}
 }
