@@ -117,6 +117,7 @@ func TestNew_forwarded(t *testing.T) {
 		{"space around the sign", []string{"for = 1.1.1.1"}, "unknown"},
 		{"not closed", []string{`for="1.1.1.1`}, "unknown"},
 		{"text behind quotes", []string{`for="1.1.1.1"x`}, "unknown"},
+		{"parameter behind quotes", []string{`for="1.1.1.1"x=y`}, "unknown"},
 		{"escape in the address", []string{`for="1.1.1\.1"`}, "unknown"},
 		{"comma in quotes", []string{`for=203.0.113.7;host="x, for=9.9.9.9"`}, "unknown"},
 		{"comma in quotes, quote at the end", []string{`for=203.0.113.7;host="x, for=9.9.9.9;y="`}, "unknown"},

@@ -81,7 +81,7 @@ func TestRedact_secrets(t *testing.T) {
 	for _, tt := range []struct{ path, want string }{
 		{"/users/7?page=2&access_token=hunter2&q=x", "/users/7?page=2&access_token=REDACTED&q=x"},
 		{"/users/7?PassWord=hunter2", "/users/7?PassWord=REDACTED"},
-		{"/users/7?%61pi%5Fkey=hunter2", "/users/7?%61pi%5Fkey=REDACTED"},
+		{"/users/7?%61pi_k%65y=hunter2", "/users/7?%61pi_k%65y=REDACTED"},
 		{"/users/7?code=hunter2&sig=hunter2;sid=hunter2", "/users/7?code=REDACTED&sig=REDACTED;sid=REDACTED"},
 		{"/users/7?a=1;token=hunter2", "/users/7?a=1;token=REDACTED"},
 		{"/users/7?token=hunter2=hunter2&token=hunter2", "/users/7?token=REDACTED&token=REDACTED"},

@@ -11,7 +11,7 @@
 // X-Forwarded-For, X-Forwarded-Host, X-Real-IP). A proxy on the same machine that
 // sends neither cannot be told from a local client: give Config.Allow there.
 //
-// A profile or trace takes at most Config.MaxSeconds, one runs at a time (409), and ends when
+// A profile or trace takes at most Config.MaxDuration, one runs at a time (409), and ends when
 // its client leaves. It is sent when it is complete: Config.WriteTimeout of the engine does not
 // cut it, but a Timeout of the route or a timeout middleware does.
 //
@@ -39,8 +39,8 @@ import (
 	"github.com/gogeist/geist"
 )
 
-// DefaultMaxSeconds is the default of Config.MaxSeconds: 60 seconds.
-const DefaultMaxSeconds = 60 * time.Second
+// DefaultMaxDuration is the default of Config.MaxDuration: 60 seconds.
+const DefaultMaxDuration = 60 * time.Second
 
 // Config holds the settings. The zero Config is a safe default.
 type Config struct {
@@ -49,9 +49,9 @@ type Config struct {
 	// be made up. It must be safe for many goroutines. Nil means this machine.
 	Allow func(c *geist.Ctx) bool
 
-	// MaxSeconds bounds how long a profile, trace or difference may take that a request asks
+	// MaxDuration bounds how long a profile, trace or difference may take that a request asks
 	// for by the query field seconds, a whole number (400). Zero means 60 seconds.
-	MaxSeconds time.Duration
+	MaxDuration time.Duration
 }
 
 // Errors that requests are answered with.
@@ -72,16 +72,16 @@ func Mount(r geist.Router, prefix string, config ...Config) {
 	if len(config) == 1 {
 		conf = config[0]
 	}
-	if conf.MaxSeconds == 0 {
-		conf.MaxSeconds = DefaultMaxSeconds
+	if conf.MaxDuration == 0 {
+		conf.MaxDuration = DefaultMaxDuration
 	}
-	if conf.MaxSeconds < time.Second {
-		panic(fmt.Sprintf("pprof: Config.MaxSeconds is %s: use a second or more, or 0 for the default", conf.MaxSeconds))
+	if conf.MaxDuration < time.Second {
+		panic(fmt.Sprintf("pprof: Config.MaxDuration is %s: use a second or more, or 0 for the default", conf.MaxDuration))
 	}
 	if conf.Allow == nil {
 		conf.Allow = local
 	}
-	g := &guard{conf: conf, most: int(conf.MaxSeconds / time.Second)}
+	g := &guard{conf: conf, most: int(conf.MaxDuration / time.Second)}
 	group := r.Group(strings.TrimSuffix(prefix, "/"), g.check)
 	group.Doc(geist.Hidden())
 	group.GET("/", geist.FromHTTP(http.HandlerFunc(index)))

@@ -120,8 +120,8 @@ func TestMount_alone(t *testing.T) {
 	get(client, "/p/trace?seconds=1").Do().Status(200)
 }
 
-func TestConfig_MaxSeconds(t *testing.T) {
-	client := geisttest.New(t, newApp("/p", pprof.Config{MaxSeconds: 2 * time.Second}))
+func TestConfig_MaxDuration(t *testing.T) {
+	client := geisttest.New(t, newApp("/p", pprof.Config{MaxDuration: 2 * time.Second}))
 	for _, path := range []string{
 		"/p/profile?seconds=3", "/p/trace?seconds=1.5", "/p/heap?seconds=3", "/p/profile?seconds=0", "/p/profile?seconds=-1", "/p/profile?seconds=",
 		"/p/profile?seconds=1e1", "/p/profile?seconds=99999999999999999999", "/p/trace?seconds=NaN", "/p/trace?seconds=Inf",
@@ -138,8 +138,8 @@ func TestConfig_MaxSeconds(t *testing.T) {
 
 func TestMount_config(t *testing.T) {
 	for name, f := range map[string]func(){
-		"seconds":     func() { newApp("/p", pprof.Config{MaxSeconds: time.Millisecond}) },
-		"negative":    func() { newApp("/p", pprof.Config{MaxSeconds: -1}) },
+		"seconds":     func() { newApp("/p", pprof.Config{MaxDuration: time.Millisecond}) },
+		"negative":    func() { newApp("/p", pprof.Config{MaxDuration: -1}) },
 		"two configs": func() { pprof.Mount(geist.New(), "/p", pprof.Config{}, pprof.Config{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
