@@ -234,14 +234,35 @@ func (c *Ctx) only(name string) []byte {
 // its end, trusted proxies are passed over, and the first other address is the
 // client. Where an entry is not an address the search stops at the last trusted
 // hop: what a client makes up is never believed. It is "" on a unix socket
-// without a trusted proxy in front.
+// without a trusted proxy in front. SetClientIP replaces all this.
 func (c *Ctx) ClientIP() string {
 	c.check()
+	if c.cold.located {
+		addr, _ := clientIPKey.Get(c)
+		return c.addrText(addr)
+	}
 	addr, unix := c.peerAddr()
 	set := &c.server.set
 	if !set.proxies.none() && (unix && set.proxies.unix || addr.IsValid() && set.proxies.contains(addr)) {
 		addr = c.forwardedFor(addr)
 	}
+	return c.addrText(addr)
+}
+
+// clientIPKey holds what SetClientIP was given: a field of Ctx would cost every connection.
+var clientIPKey = NewKey[netip.Addr]("client IP")
+
+// SetClientIP makes ClientIP return addr for the rest of the request, for middleware that
+// knows how the proxies in front tell who the client is. An IPv4 address in IPv6 becomes
+// IPv4, and a zone is dropped; the zero Addr says that the client is not known: "".
+func (c *Ctx) SetClientIP(addr netip.Addr) {
+	c.alive()
+	c.cold.located = true
+	clientIPKey.Set(c, addr.Unmap().WithZone(""))
+}
+
+// addrText returns an address as a string that stays valid, or "" for none.
+func (c *Ctx) addrText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}

@@ -133,7 +133,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = c.panicError(v)
 			c.settle(err)
 		}
 	}()

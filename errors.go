@@ -424,5 +424,6 @@ func (c *Ctx) logFailure(status int, err error) {
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
+	attrs = append(attrs, c.LogAttrs()...)
 	c.engine.set.logger().LogAttrs(context.Background(), slog.LevelError, "request failed", attrs...)
 }

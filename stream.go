@@ -191,7 +191,7 @@ func (s *bodyStream) perform() error {
 func (s *bodyStream) run() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = s.w.c.panicError(v)
 		}
 	}()
 	if err = soundError(s.f(&s.w)); err == nil {

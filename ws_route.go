@@ -365,7 +365,7 @@ func (w *Conn) run() {
 	defer func() {
 		if !returned {
 			if v := recover(); v != nil {
-				err = newPanicError(v)
+				err = w.c.panicError(v)
 			}
 		}
 		w.conclude(err)
