@@ -49,9 +49,6 @@ func (c *Ctx) dispatch(e *Engine) {
 		}
 		raw = uri.PathOriginal()
 	}
-	if len(e.hooks.before) > 0 && !c.runBefore(e) {
-		return
-	}
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, but for a "/." at the end, so that one comparison finds the common case.
@@ -59,6 +56,9 @@ func (c *Ctx) dispatch(e *Engine) {
 		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
+		return
+	}
+	if len(e.hooks.before) > 0 && !c.runBefore(e) {
 		return
 	}
 	if c.asterisk {
