@@ -101,8 +101,8 @@ func (c *Ctx) run(ep *endpoint) {
 
 // Next runs the rest of the chain and returns its error, which has been answered
 // already: middleware sees the final status, and may overwrite the answer or
-// return another error, which is then answered in its place. Called a second time
-// it does nothing.
+// return another error, which is then answered in its place. Called a second time,
+// or in a hook, it does nothing.
 func (c *Ctx) Next() error {
 	c.check()
 	c.index++
