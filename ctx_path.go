@@ -15,6 +15,12 @@ func (c *Ctx) RawPath() string {
 	return c.keepString(c.raw)
 }
 
+// RawQuery returns the query as it was sent, without the question mark, or "".
+func (c *Ctx) RawQuery() string {
+	c.check()
+	return c.keep(c.rc.URI().QueryString())
+}
+
 // errRouted answers where the path would be set in vain.
 var errRouted = errors.New("geist: SetPath after routing: call it in a hook of Engine.BeforeRequest")
 

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func TestNew_stream(t *testing.T) {
 }
 
 func TestNew_asMiddleware(t *testing.T) {
-	app := geist.New()
+	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
 	app.Use(New(Config{Rules: []Rule{{"/a", "/b"}}}))
 	app.GET("/b", func(c *geist.Ctx) error { return c.Text(200, "b") })
 	c := geisttest.New(t, app)

@@ -18,9 +18,9 @@ func guardedApp(policy geist.SlashPolicy) *geist.Engine {
 	return app
 }
 
-// TestGHSA_vfp3_v2gw_7wfq_encodedPath: whatever is encoded in what a rule captures, the
+// TestCVE_2026_55677_encodedPath: whatever is encoded in what a rule captures, the
 // path that is served is the one that was authorised.
-func TestGHSA_vfp3_v2gw_7wfq_encodedPath(t *testing.T) {
+func TestCVE_2026_55677_encodedPath(t *testing.T) {
 	for _, policy := range []geist.SlashPolicy{geist.SlashRedirect, geist.SlashIgnore, geist.SlashStrict} {
 		c := geisttest.New(t, guardedApp(policy))
 		for _, target := range []string{
