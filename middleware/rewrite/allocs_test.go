@@ -18,6 +18,7 @@ func TestNew_allocs(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() {
 		rc.Request.Reset()
 		rc.Response.Reset()
+		rc.Request.Header.SetMethod("GET")
 		rc.Request.SetRequestURI("/users/7")
 		rc.Request.Header.SetHost("localhost")
 		h(rc)

@@ -139,6 +139,7 @@ func BenchmarkNew(b *testing.B) {
 			for b.Loop() {
 				rc.Request.Reset()
 				rc.Response.Reset()
+				rc.Request.Header.SetMethod("GET")
 				rc.Request.SetRequestURI(path)
 				rc.Request.Header.SetHost("localhost")
 				h(rc)
