@@ -48,7 +48,7 @@ func Parse(from, to string) (Rule, error) {
 	if err != nil {
 		return Rule{}, fmt.Errorf("the pattern %q %w", from, err)
 	}
-	if !sound(to) || hasOddSegment(to) {
+	if !Plain(to) {
 		return Rule{}, fmt.Errorf("the target %q %w", to, errNoPath)
 	}
 	r := Rule{from: segments}
@@ -130,7 +130,7 @@ func nameOf(s string) string {
 // Append appends to dst what becomes of a raw path, and reports whether the rule
 // applies. A trailing slash is a segment like any other.
 func (r *Rule) Append(dst []byte, path string) ([]byte, bool) {
-	if !sound(path) || hasOddSegment(path) {
+	if !Plain(path) {
 		return dst, false
 	}
 	var params [maxParams]string
@@ -172,6 +172,10 @@ func (r *Rule) Append(dst []byte, path string) ([]byte, bool) {
 	}
 	return dst, true
 }
+
+// Plain reports whether a raw path begins with exactly one slash, has no empty segment
+// before its end and no dot segment, and may stand in a request and in a Location.
+func Plain(path string) bool { return sound(path) && !hasOddSegment(path) }
 
 // sound reports whether path begins with exactly one slash and may stand in a request
 // and in a Location.

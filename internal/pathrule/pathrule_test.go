@@ -164,3 +164,16 @@ func model(path string) string {
 	}
 	return "/" + strings.Join(parts[3:], "/") + "/-/" + parts[2]
 }
+
+func TestAppendQuery_table(t *testing.T) {
+	for _, tt := range []struct{ to, query, want string }{
+		{"/a", "", "/a"},
+		{"/a", "b=1&c=%20", "/a?b=1&c=%20"},
+		{"/a?x", "b=1", "/a?x&b=1"},
+		{"/a", "\\\" <>#\r\n\xff", "/a?%5C%22%20%3C%3E%23%0D%0A%FF"},
+	} {
+		if got := string(AppendQuery([]byte(tt.to), tt.query)); got != tt.want {
+			t.Errorf("AppendQuery(%q, %q) = %q, want %q", tt.to, tt.query, got, tt.want)
+		}
+	}
+}

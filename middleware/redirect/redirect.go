@@ -32,7 +32,6 @@
 package redirect
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -121,7 +120,7 @@ func (r *redirector) handle(c *geist.Ctx) error {
 			if !rule.keepsMethod() && c.Method() != fasthttp.MethodGet && c.Method() != fasthttp.MethodHead {
 				return c.Next()
 			}
-			return c.Redirect(rule.status, string(appendQuery(append(b, rule.query...), c.RawQuery())))
+			return c.Redirect(rule.status, string(pathrule.AppendQuery(append(b, rule.query...), c.RawQuery())))
 		}
 	}
 	return c.Next()
@@ -154,34 +153,7 @@ func (r *redirector) move(c *geist.Ctx, origin string) error {
 		path = "/" // of OPTIONS *
 	}
 	b := append(make([]byte, 0, 128), origin...)
-	return c.Redirect(r.status, string(appendQuery(appendEscaped(b, path), c.RawQuery())))
-}
-
-// appendQuery appends a query, behind one that may be there.
-func appendQuery(b []byte, query string) []byte {
-	if query == "" {
-		return b
-	}
-	mark := byte('?')
-	if bytes.IndexByte(b, '?') >= 0 {
-		mark = '&'
-	}
-	return appendEscaped(append(b, mark), query)
-}
-
-// appendEscaped appends what was sent in a request's target, with what a Location should
-// not hold escaped.
-func appendEscaped(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch x := s[i]; {
-		case x <= ' ', x >= 0x7f, x == '\\', x == '"', x == '<', x == '>', x == '#':
-			b = append(b, '%', hex[x>>4], hex[x&15])
-		default:
-			b = append(b, x)
-		}
-	}
-	return b
+	return c.Redirect(r.status, string(pathrule.AppendQuery(pathrule.AppendEscaped(b, path), c.RawQuery())))
 }
 
 // rule is a Rule that has been checked.
