@@ -20,6 +20,9 @@ func greedy(t *testing.T, policy geist.SlashPolicy) *geisttest.Client {
 func staysHome(t *testing.T, res *geisttest.Response, target string) {
 	t.Helper()
 	location := res.Header("Location")
+	if res.Raw().StatusCode == 400 {
+		t.Errorf("%s: a rule fitted, and only Redirect refused its target", target)
+	}
 	if location == "" {
 		return
 	}
@@ -61,7 +64,7 @@ func TestGHSA_vrw8_fxc6_2r93_hostHeader(t *testing.T) {
 	app := geist.New()
 	app.Use(New(Config{HTTPS: true, Hosts: []string{"home.example", "*.shops.home.example"}, Rules: []Rule{{From: "/a", To: "/b"}}}))
 	c := geisttest.New(t, app)
-	for _, host := range []string{"evil.example", "home.example.evil.example", "evilhome.example", "evil.example:443", "xshops.home.example", ".shops.home.example"} {
+	for _, host := range []string{"evil.example", "home.example.evil.example", "evilhome.example", "evil.example:443", "evilshops.home.example", ".shops.home.example"} {
 		res := c.GET("/a").Host(host).Header("X-Forwarded-Host", "home.example").Do()
 		if to := res.Header("Location"); to != "" {
 			t.Errorf("Host %s: Location = %q, want none", host, to)
