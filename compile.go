@@ -102,6 +102,7 @@ type endpoint struct {
 	place   string
 	method  string
 	source  *pattern
+	kind    RouteKind
 }
 
 // fallback is what answers below one group's prefix when no route does.
@@ -369,7 +370,7 @@ func (c *compiler) addRoute(r *Route, at level) {
 		for _, p := range patterns {
 			ep := &endpoint{
 				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options, eager: !options.stream,
-				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p,
+				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p, kind: r.kind(),
 			}
 			if n := len(p.names); n < len(full.names) {
 				ep.absent = full.names[n]

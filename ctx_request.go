@@ -44,6 +44,17 @@ func (c *Ctx) Pattern() string {
 	return c.ep.pattern
 }
 
+// Kind returns what the matched route answers with, which nothing in a request can feign:
+// a route of WS is one whether or not an upgrade is asked for. It is RouteHTTP where no
+// route answers.
+func (c *Ctx) Kind() RouteKind {
+	c.alive()
+	if c.ep == nil {
+		return RouteHTTP
+	}
+	return c.ep.kind
+}
+
 // Param returns the decoded value of a path parameter, or "" if the route has no
 // parameter of that name or, being optional, it was not sent. A value that was
 // sent is never empty.

@@ -52,9 +52,6 @@ func (c *Ctx) dispatch(e *Engine, length int) {
 		raw, length = uri.PathOriginal(), h.ContentLength()
 	}
 	c.bodied = expectsBody(length)
-	if len(e.hooks.before) > 0 && !c.runBefore(e) {
-		return
-	}
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, but for a "/." at the end, so that one comparison finds the common case.
@@ -62,6 +59,9 @@ func (c *Ctx) dispatch(e *Engine, length int) {
 		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
+		return
+	}
+	if len(e.hooks.before) > 0 && !c.runBefore(e) {
 		return
 	}
 	if c.asterisk {
@@ -104,8 +104,8 @@ func (c *Ctx) run(ep *endpoint) {
 
 // Next runs the rest of the chain and returns its error, which has been answered
 // already: middleware sees the final status, and may overwrite the answer or
-// return another error, which is then answered in its place. Called a second time
-// it does nothing.
+// return another error, which is then answered in its place. Called a second time,
+// or in a hook, it does nothing.
 func (c *Ctx) Next() error {
 	c.check()
 	c.index++
