@@ -151,7 +151,7 @@ func TestCache_ownKey(t *testing.T) {
 	if a.ID("x") == b.ID("x") {
 		t.Error("two caches have one key")
 	}
-	if a.ID("x") != a.ID("x") || a.ID("x") == a.ID("y") {
+	if first := a.ID("x"); first != a.ID("x") || first == a.ID("y") {
 		t.Error("ID does not tell credentials apart")
 	}
 }

@@ -256,7 +256,7 @@ func TestJWKS_severalURLs(t *testing.T) {
 		keys := NewJWKS(JWKSConfig{
 			URLs: []string{"https://down.example/", "https://id.example/"}, Client: &http.Client{Transport: transport}, Logger: slog.New(slog.DiscardHandler),
 		})
-		defer keys.Close() //nolint:errcheck // returns nil
+		defer keys.Close()
 		conf := config()
 		conf.Keys = keys
 		client := geisttest.New(t, guarded(conf))
@@ -358,7 +358,7 @@ func TestJWKS_overHTTP(t *testing.T) {
 	}{
 		{"a set", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, good) }, 204},
 		{"too long", func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, strings.Repeat(" ", DefaultMaxSetBytes)+good)
+			_, _ = io.WriteString(w, good+strings.Repeat(" ", DefaultMaxSetBytes))
 		}, 503},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/" {

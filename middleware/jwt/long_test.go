@@ -57,7 +57,7 @@ func TestCloseAtExpiry(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hub.New(hub.Config{})
-				defer h.Shutdown(t.Context()) //nolint:errcheck // the end of the test
+				defer h.Shutdown(t.Context())
 				app := geist.New(geist.Config{WebSocket: geist.WebSocketConfig{PingInterval: -1}})
 				app.Use(New(config()))
 				app.WS("/", func(c *geist.Ctx, ws *geist.Conn) error {

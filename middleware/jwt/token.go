@@ -137,7 +137,7 @@ const maxKeyID = 256
 
 // checkForm checks what can be seen before any key is looked for.
 func (p *parser) checkForm(raw string) error {
-	if len(raw) > p.maxBytes || strings.Count(raw, ".") != 2 {
+	if strings.Count(raw, ".") != 2 {
 		return errMalformed
 	}
 	segment, _, _ := strings.Cut(raw, ".")
