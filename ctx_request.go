@@ -193,6 +193,21 @@ func (c *Ctx) Header(name string) string {
 	return c.keep(c.rc.Request.Header.Peek(name))
 }
 
+// HeaderOnce is [Ctx.Header] for fields of which one value decides, such as
+// Authorization: ok is false, and the value empty, if the field was sent more than once.
+// Of several a proxy may have looked at another one. A field that was not sent is "", true.
+func (c *Ctx) HeaderOnce(name string) (value string, ok bool) {
+	c.check()
+	all := c.rc.Request.Header.PeekAll(name)
+	switch len(all) {
+	case 0:
+		return "", true
+	case 1:
+		return c.keep(all[0]), true
+	}
+	return "", false
+}
+
 // Cookie returns the value of the first cookie of that name, or "". It is not
 // decoded: what SetCookie was given comes back.
 func (c *Ctx) Cookie(name string) string {
