@@ -86,12 +86,12 @@ func (c *Ctx) run(ep *endpoint) {
 		c.index = 0
 		if expectsBody(c.rc.Request.Header.ContentLength()) {
 			if err := c.admit(); err != nil {
-				c.settle(err)
+				_ = c.settle(err)
 				return
 			}
 		}
 		if err := ep.chain[0](c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 		}
 		return
 	}
@@ -112,7 +112,7 @@ func (c *Ctx) Next() error {
 		err := c.chain[c.index](c)
 		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
-			c.settle(err)
+			err = c.settle(err)
 		}
 		return err
 	case c.index == last:
@@ -130,8 +130,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = newPanicError(v)
-			c.settle(err)
+			err = c.settle(newPanicError(v))
 		}
 	}()
 	if expectsBody(c.rc.Request.Header.ContentLength()) {
@@ -142,7 +141,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 	}
 	returned = true
 	if err != nil {
-		c.settle(err)
+		err = c.settle(err)
 	}
 	return err
 }
@@ -151,7 +150,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 func (c *Ctx) runBefore(e *Engine) bool {
 	for _, h := range e.hooks.before {
 		if err := h(c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 			return false
 		}
 	}

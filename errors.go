@@ -26,8 +26,9 @@ var (
 	// but none the method: status 405. The Allow header is already set.
 	ErrMethodNotAllowed = NewError(fasthttp.StatusMethodNotAllowed, "the path exists, but not for this method")
 
-	// ErrTimeout is the cause of a Ctx.Context that ended with the time of its route's
-	// Timeout, and what answers a handler that failed for that: status 503.
+	// ErrTimeout is the cause of a Ctx.Context that ended with the time of [Timeout],
+	// [Ctx.NextWithin] or [Ctx.NextDetached], and what answers a handler that failed for
+	// that, or was left behind: status 503.
 	ErrTimeout = NewError(fasthttp.StatusServiceUnavailable, "the request took too long")
 
 	// ErrAbort, returned or panicked with by a handler, cuts the connection without
@@ -372,13 +373,20 @@ func appendJSONString(dst []byte, s string) []byte {
 
 // settle answers err at once, unless it is the error that has been answered
 // already on its way up the chain. An outer middleware that returns another
-// error thereby overwrites the answer.
-func (c *Ctx) settle(err error) {
+// error thereby overwrites the answer. It returns the error that middleware gets to see.
+func (c *Ctx) settle(err error) error {
 	if c.failure != nil && sameError(err, c.failure) {
 		c.failure = err
-		return
+		return err
 	}
+	err = c.inTime(err)
 	c.failure = err
+	c.answerFailure(err)
+	return err
+}
+
+// answerFailure gives the answer to an error.
+func (c *Ctx) answerFailure(err error) {
 	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) { //nolint:errorlint // only Errors without a chain are passed over
 		c.abort()
 		return
