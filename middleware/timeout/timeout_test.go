@@ -17,7 +17,7 @@ import (
 
 // newApp returns an engine that logs nothing, with middleware.
 func newApp(mw ...geist.Handler) *geist.Engine {
-	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
+	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler), DrainIdle: -1})
 	app.Use(mw...)
 	return app
 }
