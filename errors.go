@@ -53,13 +53,14 @@ const StatusClientClosedRequest = 499
 
 // Error is an error with the HTTP status that answers it. The default error
 // handler sends it as application/problem+json (RFC 9457). An Error is immutable:
-// With and Wrap return changed copies, so that one may be a package variable, and
+// With, Wrap and Quiet return changed copies, so that one may be a package variable, and
 // errors.Is finds the original in each copy. It is safe for many goroutines.
 type Error struct {
 	status  int
 	detail  string
 	cause   error
 	members []member
+	quiet   bool   // the engine does not log it
 	origin  *Error // the Error that this is a copy of; nil for an original
 }
 
@@ -99,6 +100,14 @@ func (e *Error) With(name string, value any) *Error {
 func (e *Error) Wrap(cause error) *Error {
 	c := e.copy()
 	c.cause = cause
+	return c
+}
+
+// Quiet returns a copy that the engine does not log, whatever its status. It is for
+// refusals that are nobody's fault and come in great numbers, as under overload.
+func (e *Error) Quiet() *Error {
+	c := e.copy()
+	c.quiet = true
 	return c
 }
 
@@ -397,7 +406,7 @@ func (c *Ctx) answerFailure(err error) {
 			c.rc.SetStatusCode(StatusClientClosedRequest)
 			return
 		}
-		if e := asError(err); e == nil || e != errDraining && e != errNoConnection { // these are nobody's fault
+		if e := asError(err); e == nil || !e.quiet {
 			c.logFailure(status, err)
 		}
 	}
