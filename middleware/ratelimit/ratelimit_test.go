@@ -53,7 +53,7 @@ func TestNew_badConfig(t *testing.T) {
 			ratelimit.New(config...)
 		})
 	}
-	for name, make := range map[string]func(){
+	for name, construct := range map[string]func(){
 		"no name":  func() { ratelimit.NewLimiter(nil, "", good) },
 		"no limit": func() { ratelimit.NewLimiter(nil, "a", store.Limit{}) },
 	} {
@@ -63,7 +63,7 @@ func TestNew_badConfig(t *testing.T) {
 					t.Error("NewLimiter did not panic")
 				}
 			}()
-			make()
+			construct()
 		})
 	}
 }
