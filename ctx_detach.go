@@ -32,7 +32,7 @@ import (
 // NextDetached does what NextWithin does, and comes back after d although the handlers
 // have not returned: then it asks abandon, and unless that is false returns ErrTimeout. The
 // handlers go on with a Ctx of their own until they return; ended is called then, from
-// their goroutine. What they have answered is dropped, an error or a panic is logged, and
+// their goroutine, or at once if they return at that very moment. What they have answered is dropped, an error or a panic is logged, and
 // a stream that they open is refused. [Engine.Shutdown] waits for them. If abandon is
 // false, NextDetached goes on waiting.
 //
@@ -51,12 +51,14 @@ func (c *Ctx) NextDetached(d time.Duration, abandon func() bool, ended func()) e
 	if outer := c.cold.until; !outer.IsZero() && outer.Before(end) {
 		end = outer
 	}
+	rest := c.index
+	c.index = len(c.chain) - 1 // whoever calls Next again, nothing is left to run
 	if expectsBody(c.rc.Request.Header.ContentLength()) {
 		if err := c.within(end, (*Ctx).admit); err != nil {
 			return c.settle(err)
 		}
 	}
-	x := &detachedRun{c: c.copyApart(), over: make(chan struct{}), ended: ended}
+	x := &detachedRun{c: c.copyApart(rest), over: make(chan struct{}), ended: ended}
 	x.c.cold.apart = x
 	go x.run(end) // its owner is this call, then server.leavers; it ends with the handlers
 	timer := time.NewTimer(time.Until(end))
@@ -149,11 +151,11 @@ func (x *detachedRun) ours() bool { return false }
 
 var _ leaver = (*detachedRun)(nil)
 
-// copyApart returns a Ctx for the rest of the chain that shares nothing with c that
+// copyApart returns a Ctx for the chain from an index on that shares nothing with c that
 // changes.
-func (c *Ctx) copyApart() *Ctx {
+func (c *Ctx) copyApart(index int) *Ctx {
 	d := c.server.pool.Get().(*Ctx)
-	d.engine, d.ep, d.chain, d.index = c.engine, c.ep, c.chain, c.index
+	d.engine, d.ep, d.chain, d.index = c.engine, c.ep, c.chain, index
 	d.rs, d.failure, d.clean, d.dots, d.absolute, d.hiddenDots = c.rs, c.failure, c.clean, c.dots, c.absolute, c.hiddenDots
 	d.raw = strings.Clone(c.raw)
 	d.path = cloneUnless(c.path, d.raw)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,10 +19,10 @@ import (
 )
 
 // detached is middleware that goes on without handlers after a second, and counts them.
-type detached struct{ asked, ended int }
+type detached struct{ asked, ended atomic.Int32 }
 
 func (d *detached) handle(c *geist.Ctx) error {
-	return c.NextDetached(time.Second, func() bool { d.asked++; return true }, func() { d.ended++ })
+	return c.NextDetached(time.Second, func() bool { d.asked.Add(1); return true }, func() { d.ended.Add(1) })
 }
 
 // inDetached runs a test of handlers that NextDetached runs. More is tried in package
@@ -36,8 +37,8 @@ func inDetached(t *testing.T, cfg geist.Config, routes func(app *geist.Engine), 
 		test(geisttest.New(t, app, geisttest.Config{Timeout: time.Hour}), d)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if d.asked != d.ended {
-			t.Errorf("%d handlers were left behind, %d have ended", d.asked, d.ended)
+		if asked, ended := d.asked.Load(), d.ended.Load(); asked != ended {
+			t.Errorf("%d handlers were left behind, %d have ended", asked, ended)
 		}
 	})
 }
@@ -102,6 +103,26 @@ func TestCtx_NextDetached_waits(t *testing.T) {
 	})
 }
 
+// TestCtx_NextDetached_once: what has run, or was refused, does not run again by Next.
+func TestCtx_NextDetached_once(t *testing.T) {
+	ran := 0
+	app := quiet(geist.Config{MaxBodyBytes: 100})
+	app.Use(func(c *geist.Ctx) error {
+		err := c.NextDetached(time.Minute, func() bool { return true }, func() {})
+		return errors.Join(err, c.Next())
+	})
+	app.POST("/", func(c *geist.Ctx) error {
+		ran++
+		return c.NoContent()
+	})
+	client := geisttest.New(t, app)
+	client.POST("/").Do().Status(204)
+	client.POST("/").BodyString(strings.Repeat("b", 101)).Do().Status(413)
+	if ran != 1 {
+		t.Errorf("the handler ran %d times, want once", ran)
+	}
+}
+
 // TestCtx_NextDetached_connection: handlers cannot reach the connection.
 func TestCtx_NextDetached_connection(t *testing.T) {
 	inDetached(t, geist.Config{}, func(app *geist.Engine) {
@@ -161,8 +182,8 @@ func TestCtx_NextDetached_body(t *testing.T) {
 		client.POST("/kept").Header("Content-Encoding", "gzip").Body(packed.Bytes()).Do().Status(200).BodyIs("20000")
 		client.POST("/kept").Header("Expect", "100-continue").BodyString("asked").Do().Status(200).BodyIs("5")
 		client.POST("/kept").BodyString(strings.Repeat("b", 60_000)).Do().Status(413)
-		if d.asked != 0 {
-			t.Errorf("%d handlers were left behind, want none", d.asked)
+		if n := d.asked.Load(); n != 0 {
+			t.Errorf("%d handlers were left behind, want none", n)
 		}
 	})
 }
