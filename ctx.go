@@ -98,9 +98,13 @@ type cold struct {
 	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
-	expire  context.CancelFunc // of the context that Timeout has made
+	timed   context.Context    // that limitContext has made; nil where there is none
+	expire  context.CancelFunc // of timed
 	form    *multipart.Form    // with files on disk
-	until   time.Time          // when the route's Timeout ends; zero without one
+	until   time.Time          // when the handlers' time ends; zero without one
+	apart   *detachedRun       // the handlers run apart from the connection: see ctx_detach.go
+	limited bool               // LimitBody was called
+	limit   int64              // that it was given
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -165,7 +169,7 @@ func (c *Ctx) recovered(v any) {
 		panic(v) // it is the error handler that panics
 	}
 	c.reportPanic(err)
-	c.settle(err)
+	_ = c.settle(err)
 }
 
 // exited closes the connection of a handler that has ended its goroutine

@@ -1,6 +1,9 @@
 package geist
 
-import "log/slog"
+import (
+	"log/slog"
+	"slices"
+)
 
 // This file is what middleware that watches requests asks of a Ctx: what to call at its
 // end and when it panics, and what to log beside it.
@@ -117,6 +120,8 @@ func (l *logAttrs) reset() {
 	clear(l.list)
 	l.list = l.list[:0]
 }
+
+func (l *logAttrs) clone() resetter { return &logAttrs{slices.Clone(l.list)} }
 
 // logAttrsKey is the identity of logAttrs among the locals.
 var logAttrsKey = NewKey[logAttrs]("log attributes")

@@ -89,12 +89,12 @@ func (c *Ctx) run(ep *endpoint) {
 		c.index = 0
 		if c.bodied {
 			if err := c.admit(); err != nil {
-				c.settle(err)
+				_ = c.settle(err)
 				return
 			}
 		}
 		if err := ep.chain[0](c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 		}
 		return
 	}
@@ -115,7 +115,7 @@ func (c *Ctx) Next() error {
 		err := c.chain[c.index](c)
 		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
-			c.settle(err)
+			err = c.settle(err)
 		}
 		return err
 	case c.index == last:
@@ -133,8 +133,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = c.panicError(v)
-			c.settle(err)
+			err = c.settle(c.panicError(v))
 		}
 	}()
 	if c.bodied {
@@ -145,7 +144,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 	}
 	returned = true
 	if err != nil {
-		c.settle(err)
+		err = c.settle(err)
 	}
 	return err
 }
@@ -154,7 +153,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 func (c *Ctx) runBefore(e *Engine) bool {
 	for _, h := range e.hooks.before {
 		if err := h(c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 			return false
 		}
 	}
