@@ -120,16 +120,17 @@ func (c *anyConn) inner() net.Conn { return c }
 // there for what it can watch.
 func (c *anyConn) NetConn() net.Conn { return c.Conn }
 
-func (c *tcpConn) Read(p []byte) (int, error) { return c.read(c.TCPConn, p) }
-func (c *tlsConn) Read(p []byte) (int, error) { return c.read(c.Conn, p) }
+func (c *tcpConn) Read(p []byte) (int, error) { return c.read(c.TCPConn, p, c.boundary(p)) }
+func (c *tlsConn) Read(p []byte) (int, error) { return c.read(c.Conn, p, c.boundary(p)) }
 
 func (c *anyConn) Read(p []byte) (int, error) {
-	if c.hijacked {
-		return c.Conn.Read(p)
+	if c.hijacked || !c.boundary(p) {
+		return c.read(c.in, p, false)
 	}
-	c.idle.Store(c.boundary(p))
-	defer c.idle.Store(false)
-	return c.read(c.in, p)
+	c.idle.Store(true)
+	n, err := c.read(c.in, p, true)
+	c.idle.Store(false)
+	return n, err
 }
 
 func newAnyConn(raw net.Conn) *anyConn {
@@ -329,14 +330,13 @@ func (c *tlsConn) Handshake() error {
 // drains: an expired deadline would drop what has arrived already.
 const lastLook = 20 * time.Millisecond
 
-// read reads from the wrapped connection. The order matters: the deadline is set
+// read reads from the wrapped connection, at a boundary or not. The order matters: the deadline is set
 // first, then closing is looked at; Shutdown sets closing, then wakes.
 // So either this read sees closing, or it is woken.
-func (s *connState) read(inner net.Conn, p []byte) (int, error) {
+func (s *connState) read(inner net.Conn, p []byte, boundary bool) (int, error) {
 	if s.hijacked {
 		return inner.Read(p)
 	}
-	boundary := s.boundary(p)
 	if boundary {
 		s.pending, s.unsure = 0, false
 	}
@@ -430,19 +430,19 @@ func stateOf(conn net.Conn) *connState {
 }
 
 // handle notes that a request begins to be handled, which a handler may change.
-func (s *connState) handle(req *fasthttp.Request) {
+func (s *connState) handle(req *fasthttp.Request, length int) {
 	// fasthttp keeps an answer while it has bytes of another request, and sends it
 	// before it reads more of that one's header.
 	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
 	s.inBody = false
-	if !s.live.prefetched(req) {
+	if req.IsBodyStream() && !s.live.prefetched(req) {
 		s.awaitBody()
 	}
 	if s.armed == inRequest {
 		s.armed = 0
 	}
-	if size := requestSize(req); size == 0 {
+	if size := requestSize(req, length); size == 0 {
 		s.unsure = true
 	} else if !s.unsure {
 		s.pending -= size
@@ -471,9 +471,8 @@ func (s *connState) bodyRead() {
 
 // requestSize returns the bytes that a request takes on the wire, those of its body
 // that are still to come included, or 0 if its form does not tell: a chunked body.
-func requestSize(req *fasthttp.Request) int {
+func requestSize(req *fasthttp.Request, body int) int {
 	h := &req.Header
-	body := h.ContentLength()
 	if body == -1 {
 		return 0
 	}
@@ -533,6 +532,12 @@ func (r *connRegistry) remove(c netConn) {
 		close(r.empty)
 		r.empty = nil
 	}
+}
+
+func (r *connRegistry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns)
 }
 
 // wait returns a channel that is closed once there is no connection.

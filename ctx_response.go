@@ -50,7 +50,11 @@ func (c *Ctx) setStatus(code int) {
 func (c *Ctx) SetHeader(name, value string) {
 	c.check()
 	if c.fieldName(name) {
-		c.rc.Response.Header.Set(name, fieldValue(value))
+		h := &c.rc.Response.Header
+		if c.repeats && len(h.PeekAll(name)) > 1 {
+			h.Del(name) // Set replaces the first alone
+		}
+		h.Set(name, fieldValue(value))
 	}
 }
 
@@ -59,6 +63,7 @@ func (c *Ctx) SetHeader(name, value string) {
 func (c *Ctx) AddHeader(name, value string) {
 	c.check()
 	if c.fieldName(name) {
+		c.repeats = true
 		c.rc.Response.Header.Add(name, fieldValue(value))
 	}
 }
@@ -96,6 +101,15 @@ func (c *Ctx) ResponseStatus() int {
 func (c *Ctx) ResponseHeader(name string) string {
 	c.check()
 	return c.keep(c.rc.Response.Header.Peek(name))
+}
+
+// RawResponse returns the answer as fasthttp holds it, for middleware that works on what a
+// handler has answered. Unlike Raw it leaves the request's body unread. All that it
+// returns is borrowed: valid until the request ends. The body of an answer may be a stream
+// (IsBodyStream), which asking for its bytes would run to its end: ask first.
+func (c *Ctx) RawResponse() *fasthttp.Response {
+	c.check()
+	return &c.rc.Response
 }
 
 // Text answers with a status and plain text in UTF-8.

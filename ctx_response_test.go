@@ -67,6 +67,9 @@ func TestCtx_responseHeaders(t *testing.T) {
 		c.SetHeader("X-One", "2")
 		c.AddHeader("X-Two", "1")
 		c.AddHeader("X-Two", "2")
+		c.AddHeader("X-Three", "1")
+		c.AddHeader("X-Three", "2")
+		c.SetHeader("x-three", "3") // in place of both
 		c.SetHeader("X-Tab", "a\tb")
 		c.SetHeader("X-Empty", "")
 		c.SetHeader("X-High", "caf\u00e9")
@@ -80,6 +83,9 @@ func TestCtx_responseHeaders(t *testing.T) {
 	}).Status(203).HasHeader("X-One", "2").HasHeader("X-Tab", "a\tb").HasHeader("X-High", "caf\u00e9")
 	if got := resp.Raw().Header.Values("X-Two"); len(got) != 2 || got[0] != "1" || got[1] != "2" {
 		t.Errorf("X-Two = %q, want 1 and 2", got)
+	}
+	if got := resp.Raw().Header.Values("X-Three"); len(got) != 1 || got[0] != "3" {
+		t.Errorf("X-Three = %q, want 3", got)
 	}
 }
 

@@ -16,18 +16,20 @@ func (e *Engine) serve(rc *fasthttp.RequestCtx) {
 	if rc.Request.IsBodyStream() && resumed(rc) {
 		return
 	}
+	length := rc.Request.Header.ContentLength()
 	if st := stateOf(rc.Conn()); st != nil {
-		st.handle(&rc.Request)
+		st.handle(&rc.Request, length)
 	}
 	c := e.pool.Get().(*Ctx)
 	c.rc = rc
 	defer c.finish()
-	c.dispatch(e)
+	c.dispatch(e, length)
 	c.returned = true
 }
 
-// dispatch checks the request's target, finds its endpoint and runs the chain.
-func (c *Ctx) dispatch(e *Engine) {
+// dispatch checks the request's target, finds its endpoint and runs the chain. length
+// is the Content-Length in fasthttp's words, which is asked for once a request.
+func (c *Ctx) dispatch(e *Engine, length int) {
 	req := &c.rc.Request
 	h := &req.Header
 	uri := req.URI()
@@ -41,17 +43,15 @@ func (c *Ctx) dispatch(e *Engine) {
 	behind := len(target) - len(raw) // "?" and the query; anything else is odd
 	if method < 0 || len(raw) == 0 || target[0] != '/' || (behind != 0 && behind != len(query)+1) ||
 		len(target) > e.set.MaxURIBytes || len(h.RawHeaders()) > e.set.MaxHeaderBytes ||
-		len(query) >= e.set.MaxFields || mayBeChunked(h) || !h.IsHTTP11() ||
+		len(query) >= e.set.MaxFields || mayBeChunked(length) || !h.IsHTTP11() ||
 		!ascii || len(query) > 0 && !isASCII(query) || !bytes.Equal(h.Host(), c.knownHost) {
 		if err := c.inspect(e, method); err != nil {
 			c.reject(err)
 			return
 		}
-		raw = uri.PathOriginal()
+		raw, length = uri.PathOriginal(), h.ContentLength()
 	}
-	if len(e.hooks.before) > 0 && !c.runBefore(e) {
-		return
-	}
+	c.bodied = expectsBody(length)
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, but for a "/." at the end, so that one comparison finds the common case.
@@ -59,6 +59,9 @@ func (c *Ctx) dispatch(e *Engine) {
 		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
+		return
+	}
+	if len(e.hooks.before) > 0 && !c.runBefore(e) {
 		return
 	}
 	if c.asterisk {
@@ -84,14 +87,14 @@ func (c *Ctx) run(ep *endpoint) {
 	c.chain = ep.chain
 	if len(ep.chain) == 1 { // nobody is around it to see the error of a panic
 		c.index = 0
-		if expectsBody(c.rc.Request.Header.ContentLength()) {
+		if c.bodied {
 			if err := c.admit(); err != nil {
-				c.settle(err)
+				_ = c.settle(err)
 				return
 			}
 		}
 		if err := ep.chain[0](c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 		}
 		return
 	}
@@ -101,8 +104,8 @@ func (c *Ctx) run(ep *endpoint) {
 
 // Next runs the rest of the chain and returns its error, which has been answered
 // already: middleware sees the final status, and may overwrite the answer or
-// return another error, which is then answered in its place. Called a second time
-// it does nothing.
+// return another error, which is then answered in its place. Called a second time,
+// or in a hook, it does nothing.
 func (c *Ctx) Next() error {
 	c.check()
 	c.index++
@@ -112,7 +115,7 @@ func (c *Ctx) Next() error {
 		err := c.chain[c.index](c)
 		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
-			c.settle(err)
+			err = c.settle(err)
 		}
 		return err
 	case c.index == last:
@@ -130,11 +133,10 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = newPanicError(v)
-			c.settle(err)
+			err = c.settle(c.panicError(v))
 		}
 	}()
-	if expectsBody(c.rc.Request.Header.ContentLength()) {
+	if c.bodied {
 		err = c.admit()
 	}
 	if err == nil {
@@ -142,7 +144,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 	}
 	returned = true
 	if err != nil {
-		c.settle(err)
+		err = c.settle(err)
 	}
 	return err
 }
@@ -151,7 +153,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 func (c *Ctx) runBefore(e *Engine) bool {
 	for _, h := range e.hooks.before {
 		if err := h(c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 			return false
 		}
 	}

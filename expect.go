@@ -69,8 +69,9 @@ func (s *server) expectBuffered(rc *fasthttp.RequestCtx) int {
 // run handles the request.
 func (x *expectation) run(e *Engine) {
 	defer close(x.done)
+	length := x.rc.Request.Header.ContentLength()
 	if st := stateOf(x.rc.Conn()); st != nil {
-		st.handle(&x.rc.Request)
+		st.handle(&x.rc.Request, length)
 		st.awaitBody()
 	}
 	c := e.pool.Get().(*Ctx)
@@ -78,7 +79,7 @@ func (x *expectation) run(e *Engine) {
 	c.cold.used = true
 	c.cold.expect = x
 	defer c.finish()
-	c.dispatch(e)
+	c.dispatch(e, length)
 	c.returned = true
 }
 

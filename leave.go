@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// leaver is a WebSocket or a stream of events: it holds a connection for longer than an
-// answer takes. Its methods may be called by any goroutine, more than once, and do not
+// leaver is a WebSocket or a stream of events, which holds a connection for longer than an
+// answer takes, or a handler that goes on without one. Its methods may be called by any goroutine, more than once, and do not
 // wait.
 type leaver interface {
 	// leave asks it to end.
@@ -24,9 +24,10 @@ type leaver interface {
 // leavers are those of one server, each until everything of it has ended: its functions
 // for the end, too, for which no client waits. The zero value is ready to use.
 type leavers struct {
-	mu    sync.Mutex
-	set   map[leaver]struct{} // guarded by mu
-	empty chan struct{}       // guarded by mu; closed when the last one goes, if somebody waits
+	mu      sync.Mutex
+	set     map[leaver]struct{} // guarded by mu
+	sockets int                 // guarded by mu; how many of set are WebSockets
+	empty   chan struct{}       // guarded by mu; closed when the last one goes, if somebody waits
 }
 
 // add registers x until remove is called, and reports whether it may stay. Shutdown sets
@@ -39,13 +40,20 @@ func (l *leavers) add(x leaver, closing *atomic.Bool) (stays bool) {
 		l.set = map[leaver]struct{}{}
 	}
 	l.set[x] = struct{}{}
+	if _, ok := x.(*Conn); ok {
+		l.sockets++
+	}
 	return !closing.Load()
 }
 
 func (l *leavers) remove(x leaver) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := len(l.set)
 	delete(l.set, x)
+	if _, ok := x.(*Conn); ok {
+		l.sockets -= before - len(l.set)
+	}
 	if len(l.set) == 0 && l.empty != nil {
 		close(l.empty)
 		l.empty = nil
@@ -56,6 +64,13 @@ func (l *leavers) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.set)
+}
+
+// kinds returns how many of them are WebSockets, and how many streams.
+func (l *leavers) kinds() (sockets, streams int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sockets, len(l.set) - l.sockets
 }
 
 func (l *leavers) all() []leaver {

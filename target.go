@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/httpfield"
 	"github.com/gogeist/geist/internal/unsafestring"
 )
 
@@ -36,7 +37,7 @@ func (c *Ctx) inspect(e *Engine, method int) *Error {
 		return errHTTPVersion
 	}
 	var chunked bool
-	if mayBeChunked(h) {
+	if mayBeChunked(h.ContentLength()) {
 		var length bool
 		if length, chunked = framing(h.RawHeaders()); length && chunked {
 			closeAfter(c.rc)
@@ -178,9 +179,8 @@ func isASCII(b []byte) bool {
 
 // mayBeChunked reports whether the body of a request may have been chunked. A
 // chunked body that was empty has the length 0 once fasthttp has read it.
-func mayBeChunked(h *fasthttp.RequestHeader) bool {
-	n := h.ContentLength()
-	return n == 0 || n == -1
+func mayBeChunked(length int) bool {
+	return length == 0 || length == -1
 }
 
 // framing tells which framings raw header fields name. fasthttp drops
@@ -222,17 +222,7 @@ func declaredLength(raw []byte) int {
 }
 
 // equalFold compares ASCII without regard to case.
-func equalFold(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
+func equalFold(a, b string) bool { return httpfield.EqualFold(a, b) }
 
 func lower(b byte) byte {
 	if 'A' <= b && b <= 'Z' {
