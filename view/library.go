@@ -15,7 +15,7 @@ import (
 
 // Names of templates that mean something.
 const (
-	usualLayout = "_layout"
+	usualLayout = "layout"  // its file; not with a _, which go:embed would leave out without a word
 	contentName = "content" // what a layout includes
 	layoutName  = "layout"  // the text of which is the layout that a page wants
 )
@@ -283,7 +283,7 @@ func (l *library) checkCalls(p *page, layout *source, trees map[string]*parse.Tr
 		tree := trees[n.Name]
 		if tree == nil && missing == nil {
 			place, _ := from.ErrorContext(n)
-			missing = l.located(fmt.Errorf("template: %s: no template is named %q", place, n.Name))
+			missing = l.located(fmt.Errorf("template: %s: no template is named %q%s", place, n.Name, l.hint(n.Name)))
 		}
 		if tree != nil && !called[n.Name] {
 			called[n.Name] = true
@@ -304,6 +304,14 @@ func (l *library) checkCalls(p *page, layout *source, trees map[string]*parse.Tr
 		return &Error{File: p.shown, Err: fmt.Errorf("its layout %s does not call {{template %q .}}: what stands outside of definitions would be lost", layout.shown, contentName)}
 	}
 	return missing
+}
+
+// hint says where a partial may have got lost.
+func (l *library) hint(name string) string {
+	if l.set.cfg.FS != nil && strings.HasPrefix(path.Base(name), "_") {
+		return "; go:embed takes names that begin with _ only by all:, as in //go:embed all:views"
+	}
+	return ""
 }
 
 // children returns the nodes below n among which calls of templates may be.

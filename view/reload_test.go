@@ -36,7 +36,7 @@ func (e *editor) write(name, text string) {
 
 func TestConfig_reload(t *testing.T) {
 	e := &editor{t: t, dir: t.TempDir()}
-	e.write("_layout.html", `<{{template "content" .}}>`)
+	e.write("layout.html", `<{{template "content" .}}>`)
 	e.write("a.html", "one")
 	s, frozen := view.New(view.Config{Dir: e.dir, Reload: true}), view.New(view.Config{Dir: e.dir})
 	expect := func(name, want string) {
@@ -53,9 +53,9 @@ func TestConfig_reload(t *testing.T) {
 	expect("a#content", "six")
 	e.write("b.html", "new")
 	expect("b", "&lt;new>")
-	e.write("_layout.html", "({{if}}{{template \"content\" .}})")
-	expect("b", "error: "+e.dir+"/_layout.html:1: missing value for if")
-	e.write("_layout.html", `({{template "content" .}})`)
+	e.write("layout.html", "({{if}}{{template \"content\" .}})")
+	expect("b", "error: "+e.dir+"/layout.html:1: missing value for if")
+	e.write("layout.html", `({{template "content" .}})`)
 	expect("b", "(new)")
 	if err := os.Remove(filepath.Join(e.dir, "b.html")); err != nil {
 		t.Fatal(err)

@@ -16,10 +16,10 @@ import (
 func streamed(t *testing.T, log io.Writer, rows <-chan string) *geisttest.Client {
 	t.Helper()
 	views := view.New(view.Config{FS: files(map[string]string{
-		"_layout.html": `<head>{{urlfor "page"}}</head>{{flush}}{{template "content" .}}`,
-		"page.html":    `{{range .}}<p>{{.}}</p>{{flush}}{{end}}`,
-		"bad.html":     `{{.Nope}}`,
-		"large.html":   `{{range .}}{{.}}{{end}}`,
+		"layout.html": `<head>{{urlfor "page"}}</head>{{flush}}{{template "content" .}}`,
+		"page.html":   `{{range .}}<p>{{.}}</p>{{flush}}{{end}}`,
+		"bad.html":    `{{.Nope}}`,
+		"large.html":  `{{range .}}{{.}}{{end}}`,
 	}), MaxBytes: 10})
 	app := geist.New(geist.Config{Renderer: views, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	app.GET("/page", func(c *geist.Ctx) error { return views.Stream(c, 201, "page", rows) }).Name("page")

@@ -26,9 +26,10 @@ var ErrTooLarge = errors.New("view: the page is larger than Config.MaxBytes")
 // Config says where templates are and what is in them. The zero Config reads the
 // directory "views".
 type Config struct {
-	// FS holds the templates: an embed.FS, which makes them part of the program, or another. Nil means the
-	// disk, where links that lead out of Dir are not followed; whether an FS follows
-	// links is its own affair.
+	// FS holds the templates: an embed.FS, which makes them part of the program (by
+	// //go:embed all:views, since without all: names that begin with _ are left out), or
+	// another. Nil means the disk, where links that lead out of Dir are not followed;
+	// whether an FS follows links is its own affair.
 	FS fs.FS
 
 	// Dir is the directory of the templates: in FS, where empty means all of it, or on
@@ -39,8 +40,9 @@ type Config struct {
 	// it nor in ".txt" are passed over.
 	Ext string
 
-	// Layout names the layout of pages that name none: the nearest file of that name, from a page's own
-	// directory upwards. Empty means "_layout", NoLayout none; a page without one stands alone.
+	// Layout names the layout of pages that name none: the nearest file of that name, from
+	// a page's own directory upwards. A page that finds none stands alone. Empty means
+	// "layout", NoLayout none; another name must be that of a file.
 	Layout string
 
 	// Funcs are functions for templates. They may be called by many goroutines.
@@ -59,9 +61,9 @@ type Config struct {
 	// MaxBytes bounds a page that is not streamed (ErrTooLarge). Zero means 16 MiB.
 	MaxBytes int
 
-	// Reload looks for changed files before each page, and shows errors by
-	// [Set.ErrorPage]: for development. It is of no use with an embed.FS. Mistakes in templates
-	// are then no problems of Check, and every page fails until they are mended.
+	// Reload looks for changed files before each page, and has [Set.ErrorPage] show
+	// errors: for development. An embed.FS never changes. What is wrong with templates is
+	// then no problem of Check; every page fails until it is mended.
 	Reload bool
 }
 
@@ -124,7 +126,7 @@ func (s *Set) resolve() {
 		s.problem("view: Config.Ext is %q: use an extension such as .html, other than %s", cfg.Ext, textExt)
 	}
 	if cfg.Layout != NoLayout && !fs.ValidPath(cfg.Layout) {
-		s.problem("view: Config.Layout is %q: use a name such as _layout or layouts/main", cfg.Layout)
+		s.problem("view: Config.Layout is %q: use a name such as layout or layouts/main", cfg.Layout)
 	}
 	if (cfg.Delims[0] == "") != (cfg.Delims[1] == "") {
 		s.problem("view: Config.Delims has one of two marks: give both")
@@ -168,10 +170,10 @@ func (s *Set) render(w io.Writer, c *geist.Ctx, name string, data any) (string, 
 }
 
 // Stream answers with a status and a page that is sent while it is made, 4 KiB at a time
-// and at each {{flush}}, so that browsers load what its head names while the rest waits for data: data may have
-// methods that take their time, channels and iterators. It returns at once, see [geist.Ctx.Stream]. An
-// unknown name is an error here; one in the page, later, cuts the connection, since a
-// part of the page has been sent.
+// and at each {{flush}}, so that browsers load what its head names while the rest waits for
+// data: data may have methods that take their time, channels and iterators. It returns at
+// once, see [geist.Ctx.Stream]. An unknown name is an error here; what fails later cuts the
+// connection, since a part of the page has been sent.
 func (s *Set) Stream(c *geist.Ctx, code int, name string, data any) error {
 	e, data, err := s.find(name, data)
 	if err != nil {

@@ -28,7 +28,7 @@ func files(texts map[string]string) fstest.MapFS {
 
 // site is the templates of most tests.
 var site = map[string]string{
-	"_layout.html":        `<title>{{block "title" .}}Site{{end}}</title>{{template "partials/nav" .}}<main>{{template "content" .}}</main>`,
+	"layout.html":         `<title>{{block "title" .}}Site{{end}}</title>{{template "partials/nav" .}}<main>{{template "content" .}}</main>`,
 	"partials/nav.html":   `<nav>nav</nav>`,
 	"home.html":           `home`,
 	"about.html":          `{{define "title"}}About{{end}}about {{.}}`,
@@ -36,7 +36,7 @@ var site = map[string]string{
 	"bare.html":           `{{define "layout"}}-{{end}}{{define "content"}}only {{.}}{{end}}`,
 	"receipt.html":        `{{define "layout"}}layouts/print{{end}}{{define "title"}}Receipt{{end}}receipt`,
 	"layouts/print.html":  `print: {{block "title" .}}-{{end}}: {{template "content" .}}`,
-	"admin/_layout.html":  `admin: {{template "content" .}}`,
+	"admin/layout.html":   `admin: {{template "content" .}}`,
 	"admin/deep/one.html": `one`,
 	"users/list.html":     `{{define "title"}}Users{{end}}{{range .}}{{template "users/_row" .}}{{end}}`,
 	"users/_row.html":     `{{block "row" .}}<li>{{.}}</li>{{end}}`,
@@ -85,7 +85,7 @@ func TestSet_pages(t *testing.T) {
 
 		{"home", view.Page{Layout: "layouts/print"}, `print: -: home`},
 		{"about", view.Page{Layout: view.NoLayout, Data: 1}, `about 1`},
-		{"admin/deep/one", view.Page{Layout: "_layout"}, `admin: one`},
+		{"admin/deep/one", view.Page{Layout: "layout"}, `admin: one`},
 		{"users/show", view.Page{Data: "ada"}, `<title>ada</title>` + nav + `<main><p>ada</p></main>`},
 		{"users/_row", view.Page{Layout: "layouts/print", Data: "a"}, `error: users/_row.html: a partial has no layout: make it a page`},
 
@@ -93,7 +93,7 @@ func TestSet_pages(t *testing.T) {
 		{"nothing like it", nil, `error: view: no page is named "nothing like it": there are about, admin/deep/one, bare, home, mail/_end.txt, mail/hello.txt, partials/nav, plain, receipt, users/_row and 2 more`},
 		{"users/show#rows", nil, `error: view: users/show.html has no block "rows": there are content, title`},
 		{"users/show#", nil, `error: view: "users/show#" names no block behind #`},
-		{"home", view.Page{Layout: "print"}, `error: home.html: there is no layout "print": layouts are _layout, admin/_layout, layouts/print`},
+		{"home", view.Page{Layout: "print"}, `error: home.html: there is no layout "print": layouts are admin/layout, layout, layouts/print`},
 		{"../home", nil, `error: view: no page is named "../home": there is home`},
 		{"", nil, `error: view: no page is named "": there are `},
 	} {
@@ -163,13 +163,13 @@ func TestSet_Check(t *testing.T) {
 		"deep/unclosed.html": "\n\n{{range .}}",
 	}
 	assembled := map[string]string{
-		"_layout.html":    `no place for pages`,
+		"layout.html":     `no place for pages`,
 		"a.html":          `a`,
-		"b/_layout.html":  `{{template "content" .}}`,
+		"b/layout.html":   `{{template "content" .}}`,
 		"b/call.html":     "\n{{if .}}{{else}}{{with .}}{{range .}}{{template \"nope\"}}{{end}}{{end}}{{end}}",
 		"b/escape.html":   `<a href="`,
 		"b/branch.html":   `{{if .}}<a href="{{end}}">`,
-		"b/layout.html":   `{{define "layout"}}layouts/nope{{end}}`,
+		"b/lost.html":     `{{define "layout"}}layouts/nope{{end}}`,
 		"b/text.txt":      `{{template "nope"}}`,
 		"b/through.html":  `{{template "_calls" .}}`,
 		"_calls.html":     `{{template "nope"}}`,
@@ -188,10 +188,13 @@ func TestSet_Check(t *testing.T) {
 			`c.html: it defines "content"`, `d.html: "layout" must hold`, `partials/two.html: "x" is in partials/one.html, too`,
 		}},
 		{"all pages at once", assembled, Conf{}, []string{
-			`_calls.html:1: no template is named "nope"`, `a.html: its layout _layout.html does not call {{template "content" .}}`,
+			`_calls.html:1: no template is named "nope"`, `a.html: its layout layout.html does not call {{template "content" .}}`,
 			`b/branch.html:1: {{if}} branches end in different contexts`, `b/call.html:2: no template is named "nope"`,
-			`b/escape.html`, `b/layout.html: there is no layout "layouts/nope": layouts are _layout, b/_layout`,
+			`b/escape.html`, `b/lost.html: there is no layout "layouts/nope": layouts are b/layout, layout`,
 			`b/text.txt:1: no template is named "nope"`, `_calls.html:1: no template is named "nope"`,
+		}},
+		{"a partial that was not embedded", map[string]string{"a.html": `{{template "users/_row" .}}`}, Conf{}, []string{
+			`a.html:1: no template is named "users/_row"; go:embed takes names that begin with _ only by all:, as in //go:embed all:views`,
 		}},
 		{"no directory", fine, Conf{Dir: "nope"}, []string{"view: open "}},
 		{"a directory outside", fine, Conf{Dir: "../x"}, []string{"view: sub ../x"}},
