@@ -105,12 +105,16 @@ func (l *library) read() (sources []*source, problems []error) {
 }
 
 func (l *library) parse(dir *directory, p, text string) (*source, error) {
-	src := &source{name: strings.TrimSuffix(p, dir.ext), shown: dir.show(p), html: strings.HasSuffix(p, dir.ext), trees: map[string]*parse.Tree{}}
+	src := &source{
+		name: strings.TrimSuffix(p, dir.ext), shown: dir.show(p),
+		html: strings.HasSuffix(p, dir.ext), trees: map[string]*parse.Tree{},
+	}
 	if l.texts != nil {
 		l.texts[src.shown] = text
 	}
 	cfg := &l.set.cfg
-	t, err := template.New(src.shown).Delims(cfg.Delims[0], cfg.Delims[1]).Funcs(template.FuncMap(l.set.funcs.bind(&instance{}))).Parse(text)
+	t := template.New(src.shown).Delims(cfg.Delims[0], cfg.Delims[1])
+	t, err := t.Funcs(template.FuncMap(l.set.funcs.bind(&instance{}))).Parse(text)
 	if err != nil {
 		return nil, l.located(err)
 	}
@@ -274,7 +278,8 @@ func (l *library) layoutOf(p *page, asked string) (*source, error) {
 	return nil, &Error{File: p.shown, Err: fmt.Errorf("there is no layout %q: layouts are %s", name, list(maps.Keys(l.layouts)))}
 }
 
-// checkCalls returns what a template calls and is not there, and content that no layout shows.
+// checkCalls returns what a template calls and is not there, which text/template finds out
+// too late, and, of a whole page, content that its layout does not show.
 func (l *library) checkCalls(p *page, layout *source, trees map[string]*parse.Tree, name string, whole bool) error {
 	called := map[string]bool{}
 	var missing error
