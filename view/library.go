@@ -114,7 +114,7 @@ func (l *library) parse(dir *directory, p, text string) (*source, error) {
 	}
 	cfg := &l.set.cfg
 	t := template.New(src.shown).Delims(cfg.Delims[0], cfg.Delims[1])
-	t, err := t.Funcs(template.FuncMap(l.set.funcs.bind(&instance{}))).Parse(text)
+	t, err := t.Funcs(l.set.funcs.bind(&instance{})).Parse(text)
 	if err != nil {
 		return nil, l.located(err)
 	}
@@ -147,12 +147,14 @@ func (l *library) place(src *source) (problems []error) {
 	if tree := src.trees[layoutName]; tree != nil {
 		var ok bool
 		if p.layout, ok = plainText(tree); !ok {
-			problems = append(problems, &Error{File: src.shown, Err: fmt.Errorf("%q must hold the name of a layout and nothing else, or %s for none", layoutName, NoLayout)})
+			err := fmt.Errorf("%q must hold the name of a layout and nothing else, or %s for none", layoutName, NoLayout)
+			problems = append(problems, &Error{File: src.shown, Err: err})
 		}
 		delete(src.trees, layoutName)
 	}
 	if src.trees[contentName] != nil && !parse.IsEmptyTree(src.main.Root) {
-		problems = append(problems, &Error{File: src.shown, Err: fmt.Errorf("it defines %q, and has text outside of definitions, which would be lost: move it", contentName)})
+		err := fmt.Errorf("it defines %q, and has text outside of definitions, which would be lost: move it", contentName)
+		problems = append(problems, &Error{File: src.shown, Err: err})
 	}
 	l.pages[src.name] = p
 	return problems
@@ -163,7 +165,8 @@ func within(dir, name string) bool { return slices.Contains(strings.Split(dir, "
 
 func (l *library) addPartial(name string, tree *parse.Tree, shown string) []error {
 	if other := l.partials[name]; other != nil {
-		return []error{&Error{File: shown, Err: fmt.Errorf("%q is in %s, too, and partials are there in every page: rename one", name, other.ParseName)}}
+		err := fmt.Errorf("%q is in %s, too, and partials are there in every page: rename one", name, other.ParseName)
+		return []error{&Error{File: shown, Err: err}}
 	}
 	l.partials[name] = tree
 	return nil
@@ -306,7 +309,8 @@ func (l *library) checkCalls(p *page, layout *source, trees map[string]*parse.Tr
 	}
 	visit(trees[name], trees[name].Root)
 	if missing == nil && whole && layout != nil && !called[contentName] && !parse.IsEmptyTree(trees[contentName].Root) {
-		return &Error{File: p.shown, Err: fmt.Errorf("its layout %s does not call {{template %q .}}: what stands outside of definitions would be lost", layout.shown, contentName)}
+		err := fmt.Errorf("its layout %s does not call {{template %q .}}: what stands outside of definitions would be lost", layout.shown, contentName)
+		return &Error{File: p.shown, Err: err}
 	}
 	return missing
 }
