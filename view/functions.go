@@ -23,7 +23,7 @@ type functions struct {
 // newFunctions checks the functions of a Config and adds urlfor. flush is added by bind.
 func newFunctions(cfg *Config) (*functions, []error) {
 	var problems []error
-	f := &functions{cfg.Funcs, map[string]reflect.Value{"urlfor": reflect.ValueOf((*geist.Ctx).URL)}}
+	f := &functions{maps.Clone(cfg.Funcs), map[string]reflect.Value{"urlfor": reflect.ValueOf((*geist.Ctx).URL)}}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Funcs)) {
 		if err := checkFunction(name, cfg.Funcs[name]); err != nil {
 			problems = append(problems, fmt.Errorf("view: Config.Funcs: %w", err))

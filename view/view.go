@@ -141,7 +141,8 @@ func (s *Set) problem(format string, args ...any) {
 }
 
 // Check returns what is wrong with the Config and, unless it says Reload, with the
-// templates: every mistake of each file, as an [*Error], joined. Nil is right.
+// templates: the first mistake of each file or, if all can be parsed, of each page, as an
+// [*Error], joined. Nil is right.
 func (s *Set) Check() error {
 	if len(s.problems) > 0 || s.cfg.Reload {
 		return errors.Join(s.problems...)
