@@ -174,7 +174,7 @@ func (c *Ctx) copyApart(index int) *Ctx {
 	}
 	own, cancel := context.WithCancelCause(ctx)
 	d.cold = cold{
-		used: true, ctx: own, own: own, cancel: cancel, closers: d.cold.closers,
+		used: true, located: c.cold.located, ctx: own, own: own, cancel: cancel, closers: d.cold.closers,
 		kv: maps.Clone(c.cold.kv), logger: c.cold.logger, limited: c.cold.limited, limit: c.cold.limit,
 	}
 	d.rc = new(fasthttp.RequestCtx) // not pooled: handlers may have lent it to others
@@ -208,7 +208,7 @@ func (c *Ctx) join(x *detachedRun) error {
 	c.ep, c.engine = d.ep, d.engine
 	c.locals = cloneLocals(c.locals[:0], d.locals)
 	c.cold.kv = maps.Clone(d.cold.kv)
-	c.cold.logger = d.cold.logger
+	c.cold.logger, c.cold.located = d.cold.logger, d.cold.located
 	c.replied, c.repeats = d.replied, d.repeats
 	c.OnClose(d.end)
 	d.rc.Response.CopyTo(&c.rc.Response)
