@@ -224,3 +224,26 @@ func TestCtx_NextDetached_clientIP(t *testing.T) {
 		})
 	}
 }
+
+// ofCtx is a local that belongs to a Ctx.
+type ofCtx struct{ c *geist.Ctx }
+
+func (ofCtx) Apart(c *geist.Ctx) ofCtx { return ofCtx{c} }
+
+var ofCtxKey = geist.NewKey[ofCtx]("of a Ctx")
+
+// TestCtx_NextDetached_locals: a local with a method Apart is not shared with the handlers.
+func TestCtx_NextDetached_locals(t *testing.T) {
+	app := quiet(geist.Config{})
+	app.Use(func(c *geist.Ctx) error {
+		ofCtxKey.Set(c, ofCtx{c})
+		return c.Next()
+	}, new(detached).handle)
+	app.GET("/", func(c *geist.Ctx) error {
+		if ofCtxKey.Must(c).c != c {
+			t.Error("the handler has the local of the middleware outside")
+		}
+		return c.NoContent()
+	})
+	geisttest.New(t, app).GET("/").Do().Status(204)
+}
