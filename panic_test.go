@@ -8,16 +8,16 @@ import (
 	"github.com/gogeist/geist/geisttest"
 )
 
-// nilWrapper is an error whose nil pointer panics however it is asked.
-type nilWrapper struct{ err error }
+// nilWrapError is an error whose nil pointer panics however it is asked.
+type nilWrapError struct{ err error }
 
-func (e *nilWrapper) Error() string { return e.err.Error() }
-func (e *nilWrapper) Unwrap() error { return e.err }
+func (e *nilWrapError) Error() string { return e.err.Error() }
+func (e *nilWrapError) Unwrap() error { return e.err }
 
 // TestEngine_panicWithNilError: to recover a nil pointer that is no nil error does not panic again,
 // which would end the process.
 func TestEngine_panicWithNilError(t *testing.T) {
-	fail := func(*geist.Ctx) error { panic((*nilWrapper)(nil)) }
+	fail := func(*geist.Ctx) error { panic((*nilWrapError)(nil)) }
 	app := quiet(geist.Config{})
 	app.GET("/endpoint", fail)
 	app.GET("/middleware", fail, fail)

@@ -42,11 +42,11 @@ func TestRedact_secrets(t *testing.T) {
 	}
 }
 
-// nilWrapper is an error whose nil pointer panics however it is asked.
-type nilWrapper struct{ err error }
+// nilWrapError is an error whose nil pointer panics however it is asked.
+type nilWrapError struct{ err error }
 
-func (e *nilWrapper) Error() string { return e.err.Error() }
-func (e *nilWrapper) Unwrap() error { return e.err }
+func (e *nilWrapError) Error() string { return e.err.Error() }
+func (e *nilWrapError) Unwrap() error { return e.err }
 
 // TestNew_panicWithNilError: a nil pointer that is no nil error is a panic like any other.
 func TestNew_panicWithNilError(t *testing.T) {
@@ -56,10 +56,10 @@ func TestNew_panicWithNilError(t *testing.T) {
 		err := c.Next()
 		seen = err
 		return err
-	}, recovery.New(), func(*geist.Ctx) error { panic((*nilWrapper)(nil)) })
+	}, recovery.New(), func(*geist.Ctx) error { panic((*nilWrapError)(nil)) })
 	app.GET("/", func(c *geist.Ctx) error { return c.NoContent() })
 	geisttest.New(t, app).GET("/").Do().Status(500)
-	if p, ok := errors.AsType[*geist.PanicError](seen); !ok || !strings.Contains(p.Error(), "nilWrapper") {
+	if p, ok := errors.AsType[*geist.PanicError](seen); !ok || !strings.Contains(p.Error(), "nilWrapError") {
 		t.Errorf("middleware outside saw %v, want the panic", seen)
 	}
 }
