@@ -24,6 +24,7 @@ type local struct {
 type resetter interface {
 	reset()
 	clone() resetter
+	apart(c *Ctx) resetter
 }
 
 // box holds one value of a Key[T].
@@ -37,6 +38,15 @@ func (b *box[T]) reset() { *b = box[T]{} }
 func (b *box[T]) clone() resetter {
 	c := *b
 	return &c
+}
+
+// apart returns the box for handlers that run apart with c.
+func (b *box[T]) apart(c *Ctx) resetter {
+	d := *b
+	if v, ok := any(b.value).(interface{ Apart(c *Ctx) T }); ok && b.set {
+		d.value = v.Apart(c)
+	}
+	return &d
 }
 
 // maxLocals bounds the boxes that a Ctx keeps, should a program make keys without end.

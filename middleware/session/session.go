@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,20 @@ type state struct {
 	m      *manager
 	s      *Session // nil until From is called
 	sealed bool     // the chain has run
+}
+
+// Apart returns a copy for handlers that a hard time limit may leave behind: see
+// [geist.Ctx.NextDetached]. They have a session of their own then, which nobody saves when
+// they come too late.
+func (st state) Apart(c *geist.Ctx) state {
+	if st.s == nil {
+		return st
+	}
+	s := *st.s
+	s.c, s.changes, s.doomed = c, slices.Clone(s.changes), slices.Clone(s.doomed)
+	s.rec.Values = maps.Clone(s.rec.Values)
+	st.s = &s
+	return st
 }
 
 var stateKey = geist.NewKey[state]("session")
@@ -95,6 +111,7 @@ func (m *manager) finish(c *geist.Ctx) error {
 	if st.s == nil {
 		return nil
 	}
+	st.s.c = c // it was another's, if handlers have run apart from c
 	defer func() { st.s.sealed = true }()
 	addVary(c)
 	if st.s.dirty() {
@@ -119,7 +136,9 @@ func addVary(c *geist.Ctx) {
 // without an error, and empty if the client has none. The error is ErrStore, to be returned by the
 // handler, or ErrNoSession.
 //
-// A Session is for the goroutine of its Ctx, and ends with it.
+// A Session is for the goroutine of its Ctx, and ends with it. Behind a hard time limit
+// ([geist.Ctx.NextDetached]) handlers have a copy, which counts if they return in time: middleware
+// outside calls From anew then.
 func From(c *geist.Ctx) (*Session, error) {
 	st, ok := stateKey.Get(c)
 	if !ok {
