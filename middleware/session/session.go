@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,17 @@ type state struct {
 }
 
 var stateKey = geist.NewKey[state]("session")
+
+// CloneLocal returns a copy for handlers that run apart, whose Session is theirs.
+func (st state) CloneLocal() state {
+	if st.s != nil {
+		s := *st.s
+		s.rec.Values = maps.Clone(s.rec.Values)
+		s.changes, s.doomed = slices.Clone(s.changes), slices.Clone(s.doomed)
+		st.s = &s
+	}
+	return st
+}
 
 // New returns the middleware. Without a Config, sessions are kept in this process. It panics
 // with what is wrong with a Config.
@@ -96,6 +108,7 @@ func (m *manager) finish(c *geist.Ctx) error {
 	if st.s == nil {
 		return nil
 	}
+	st.s.c = c // that of handlers that have run apart is not answered
 	defer func() { st.s.sealed = true }()
 	addVary(c)
 	if st.s.dirty() {
@@ -130,13 +143,16 @@ func hasCookie(field []byte) bool {
 // without an error, and empty if the client has none. The error is ErrStore, to be returned by the
 // handler, or ErrNoSession.
 //
-// A Session is for the goroutine of its Ctx, and ends with it.
+// A Session is for the goroutine of its Ctx, and ends with it. Handlers that run apart
+// ([geist.Ctx.NextDetached], hard timeouts) have a copy, which takes its place if they return in
+// time: ask From again behind c.Next.
 func From(c *geist.Ctx) (*Session, error) {
 	st, ok := stateKey.Get(c)
 	if !ok {
 		return nil, ErrNoSession
 	}
 	if st.s != nil {
+		st.s.c = c
 		return st.s, nil
 	}
 	s, err := st.m.open(c)
