@@ -149,6 +149,7 @@ func (m *manager) run(c *geist.Ctx, r *run) error {
 	err := c.Next()
 	returned = true
 	switch {
+	case errors.Is(err, geist.ErrTimeout): // of a hard bound, maybe: the handler goes on, and the lock with it
 	case c.Raw().Response.IsBodyStream():
 		c.OnClose(func() { m.release(ctx, c, r) })
 	case r.repeatable(c.ResponseStatus(), err) || c.Raw().Hijacked():

@@ -342,6 +342,28 @@ func TestNew_lateAnswerOfOther(t *testing.T) {
 	})
 }
 
+// A handler that was left behind by a hard timeout is still carrying its request out.
+func TestNew_leftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(idempotency.Config{})
+		s.Use(func(c *geist.Ctx) error {
+			return c.NextDetached(time.Second, func() bool { return true }, func() {})
+		})
+		s.POST("/slow", func(c *geist.Ctx) error {
+			time.Sleep(10 * time.Second)
+			return s.pay(c)
+		})
+		client := geisttest.New(t, s.Engine)
+		post(client, "/slow", "k").Do().Status(503)
+		post(client, "/slow", "k").Do().Status(409).HasHeader("Retry-After", "1")
+		time.Sleep(idempotency.DefaultLockTTL)
+		s.ran(t, 1)
+		post(client, "/slow", "k").Do().Status(503)
+		time.Sleep(time.Minute)
+		s.ran(t, 2)
+	})
+}
+
 // Nor can one that fails after its lock free what came after it.
 func TestNew_staleRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
