@@ -247,3 +247,43 @@ func TestCtx_NextDetached_locals(t *testing.T) {
 	})
 	geisttest.New(t, app).GET("/").Do().Status(204)
 }
+
+// counter is a local that others must not write to.
+type counter struct{ n *int }
+
+func (k counter) Apart(*geist.Ctx) counter {
+	n := *k.n
+	return counter{&n}
+}
+
+// TestCtx_NextDetached_localsCopied: handlers that run apart have values of their own, which take the place
+// of the others if they return in time.
+func TestCtx_NextDetached_localsCopied(t *testing.T) {
+	key := geist.NewKey[counter]("counter")
+	for _, tt := range []struct {
+		path string
+		want int
+	}{{"/in-time", 2}, {"/late", 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			app, d := quiet(geist.Config{}), &detached{}
+			app.Use(func(c *geist.Ctx) error {
+				mine := 1
+				key.Set(c, counter{&mine})
+				err := d.handle(c)
+				if got := *key.Must(c).n; got != tt.want || mine != 1 {
+					t.Errorf("%s: the local is %d and what was set %d, want %d and 1", tt.path, got, mine, tt.want)
+				}
+				return err
+			})
+			app.GET("/:when", func(c *geist.Ctx) error {
+				*key.Must(c).n++
+				if c.Param("when") == "late" {
+					time.Sleep(time.Minute)
+				}
+				return c.NoContent()
+			})
+			geisttest.New(t, app).GET(tt.path).Do()
+			time.Sleep(time.Hour)
+		})
+	}
+}

@@ -8,7 +8,9 @@ import "fmt"
 //	var userKey = geist.NewKey[*User]("user")
 //
 // Setting and getting allocates nothing. A Key is safe for many goroutines, the
-// values as safe as their type.
+// values as safe as their type. Handlers that run apart ([Ctx.NextDetached]) get copies of the
+// values, by the method Apart(c *Ctx) T of those that have it: what a pointer leads to is shared
+// with them otherwise, and they may go on beside the request.
 type Key[T any] struct{ id *keyID }
 
 // keyID is a key's identity: its address. The name is for messages only.

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,89 +12,75 @@ import (
 	"github.com/gogeist/geist/middleware/session"
 )
 
-// detached is a hard time limit of a second.
-func detached(c *geist.Ctx) error {
+// apart runs the rest of the chain apart, as hard timeouts do.
+func apart(c *geist.Ctx) error {
 	return c.NextDetached(time.Second, func() bool { return true }, func() {})
 }
 
-// TestNew_hardTimeLimit: handlers that return in time change the session as ever.
-func TestNew_hardTimeLimit(t *testing.T) {
-	for _, before := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			app := quiet()
-			app.Use(session.New(), func(c *geist.Ctx) error {
-				if before {
-					if _, err := session.From(c); err != nil {
-						return err
-					}
+// What handlers that run apart have done in time is kept, and their cookie sent.
+func TestNew_apart(t *testing.T) {
+	for _, early := range []bool{false, true} { // whether middleware has asked for the session before
+		app := quiet()
+		app.Use(session.New(), func(c *geist.Ctx) error {
+			if early {
+				if _, err := session.From(c); err != nil {
+					return err
 				}
-				return c.Next()
-			}, detached)
-			app.POST("/name/:name", with(func(c *geist.Ctx, s *session.Session) error { return name.Set(s, c.Param("name")) }))
-			app.POST("/stream", with(func(c *geist.Ctx, _ *session.Session) error {
-				return c.Stream("text/plain", func(*geist.StreamWriter) error {
-					s, err := session.From(c)
-					if err != nil {
-						return err
-					}
-					if err := name.Set(s, "streamed"); err != nil {
-						return err
-					}
-					return s.Save(c.Context())
-				})
-			}))
-			app.GET("/name", with(func(c *geist.Ctx, s *session.Session) error {
-				n, _ := name.Get(s)
-				return c.Text(200, n)
-			}))
-			client := geisttest.New(t, app)
-			id := sid(t, client.POST("/name/ada").Do())
-			client.GET("/name").Cookie("sid", id).Do().BodyIs("ada")
-			client.POST("/stream").Cookie("sid", id).Do().Status(200)
-			client.GET("/name").Cookie("sid", id).Do().BodyIs("streamed")
+			}
+			if err := apart(c); err != nil {
+				return err
+			}
+			s, err := session.From(c)
+			return errors.Join(err, count.Update(s, func(n int) int { return n + 1 }))
 		})
+		app.POST("/name/:name", with(func(c *geist.Ctx, s *session.Session) error {
+			s.Regenerate()
+			return errors.Join(name.Set(s, c.Param("name")), c.NoContent())
+		}))
+		app.GET("/", with(func(c *geist.Ctx, s *session.Session) error {
+			v, _ := name.Get(s)
+			n, _ := count.Get(s)
+			return c.Text(200, v+strconv.Itoa(n))
+		}))
+		client := geisttest.New(t, app)
+		id := sid(t, client.POST("/name/ada").Do().Status(204))
+		client.GET("/").Cookie("sid", id).Do().BodyIs("ada1")
+		renewed := sid(t, client.POST("/name/eve").Cookie("sid", id).Do().Status(204))
+		client.GET("/").Cookie("sid", renewed).Do().BodyIs("eve3")
+		client.GET("/").Cookie("sid", id).Do().BodyIs("0")
 	}
 }
 
-// TestNew_hardTimeLimitLate: a handler that was left behind has a session of its own. It runs at
-// the same time as the middleware outside.
-func TestNew_hardTimeLimitLate(t *testing.T) {
+// Handlers that were left behind share nothing with the request that goes on.
+func TestNew_leftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, over := quiet(), make(chan struct{})
+		app := quiet()
 		app.Use(session.New(), func(c *geist.Ctx) error {
 			s, err := session.From(c)
 			if err != nil {
 				return err
 			}
-			if err := name.Set(s, "before"); err != nil {
-				return err
+			err = errors.Join(name.Set(s, "ada"), apart(c))
+			for i := range 100 {
+				err = errors.Join(err, count.Set(s, i))
 			}
-			if err := c.Next(); err == nil {
-				t.Error("the handler has returned in time")
-			}
-			close(over)
-			for range 100 {
-				_ = name.Set(s, "outside")
-			}
-			return nil
-		}, detached)
-		app.GET("/", func(c *geist.Ctx) error {
-			<-over
-			s, err := session.From(c)
-			if err != nil {
-				return err
-			}
-			if got, _ := name.Get(s); got != "before" {
-				t.Errorf("the handler sees %q, want what was set before it", got)
-			}
-			for range 100 {
-				_ = name.Set(s, "late")
-			}
-			s.Destroy()
-			return nil
+			return err
 		})
-		client := geisttest.New(t, app, geisttest.Config{Timeout: time.Hour})
-		sid(t, client.GET("/").Do().Status(503))
-		synctest.Wait()
+		ended := make(chan struct{})
+		app.POST("/", with(func(c *geist.Ctx, s *session.Session) error {
+			defer close(ended)
+			<-c.Context().Done()
+			for i := range 100 {
+				if err := name.Set(s, strconv.Itoa(i)); err != nil {
+					t.Error(err)
+				}
+			}
+			time.Sleep(time.Second)
+			_, _ = session.NewKey[int]("name").Get(s) // is none, which is logged
+			return c.NoContent()
+		}))
+		client := geisttest.New(t, app)
+		client.POST("/").Do().Status(503)
+		<-ended
 	})
 }
