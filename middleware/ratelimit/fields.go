@@ -43,19 +43,17 @@ func (f *fields) appendPolicy(b []byte, l store.Limit) []byte {
 
 // send adds the fields to the answer, beside those of other limiters.
 func (f *fields) send(c *geist.Ctx, l store.Limit, d store.Decision) {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	var room [128]byte // add copies what is in it
 	if f.policy != "" {
 		add(c, headerPolicy, f.policy)
 	} else {
-		*buf = f.appendPolicy((*buf)[:0], l)
-		add(c, headerPolicy, unsafestring.String(*buf)) // which copies it
+		add(c, headerPolicy, unsafestring.String(f.appendPolicy(room[:0], l)))
 	}
-	b := append(append((*buf)[:0], f.name...), ";r="...)
+	b := append(append(room[:0], f.name...), ";r="...)
 	b = strconv.AppendInt(b, int64(d.Remaining), 10)
 	b = append(b, ";t="...)
-	*buf = strconv.AppendInt(b, seconds(d.ResetAfter), 10)
-	add(c, headerState, unsafestring.String(*buf))
+	b = strconv.AppendInt(b, seconds(d.ResetAfter), 10)
+	add(c, headerState, unsafestring.String(b))
 }
 
 // Names of the fields as fasthttp writes them.
