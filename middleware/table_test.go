@@ -131,7 +131,7 @@ func TestTable_tests(t *testing.T) {
 			continue
 		}
 		declared := functions(t, name)
-		if m := link.FindStringSubmatch(row[1]); m == nil || m[2] != "../middleware/"+declared[m[1]] {
+		if m := link.FindStringSubmatch(row[1]); len(m) != 3 || m[2] != "../middleware/"+declared[m[1]] {
 			t.Errorf("%s: %s is no link to an example", name, row[1])
 		}
 		for j, cell := range row[2:] {

@@ -13,7 +13,7 @@ import (
 	"github.com/gofiber/fiber/v3/middleware/helmet"
 	"github.com/gofiber/fiber/v3/middleware/limiter"
 	"github.com/gofiber/fiber/v3/middleware/logger"
-	"github.com/gofiber/fiber/v3/middleware/recover"
+	recovermw "github.com/gofiber/fiber/v3/middleware/recover"
 	"github.com/gofiber/fiber/v3/middleware/requestid"
 	"github.com/gofiber/fiber/v3/middleware/timeout"
 )
@@ -49,7 +49,7 @@ func fiberStack(names []string) App {
 func fiberMiddleware(name string) fiber.Handler {
 	switch name {
 	case "recovery":
-		return recover.New()
+		return recovermw.New()
 	case "requestid":
 		return requestid.New()
 	case "clientip":
