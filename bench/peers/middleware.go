@@ -15,14 +15,16 @@ type Middleware struct {
 	// Probe is a request that shows what no field does, and ProbeStatus its answer.
 	Probe       string
 	ProbeStatus int
-	// Absent says which of the frameworks is missing, and why.
-	Absent []string
+	// NoGin says why Gin is missing; empty means that it is there.
+	NoGin string
 }
 
 // A Stack is an application of one framework with its middleware.
 type Stack struct {
-	Name string
-	App  App
+	// Peer is the framework, and Variant what tells its rows apart; it is empty for the row
+	// with the middleware.
+	Peer, Variant string
+	App           App
 	// Plain has no middleware: the fields and the answer to the probe are not expected of it.
 	Plain bool
 }
@@ -60,7 +62,7 @@ func ten() []string {
 
 // Middlewares returns the scenes of single middleware, and that of ten together.
 func Middlewares() []Middleware {
-	const noGin = "gin: neither it nor its contributed modules have one"
+	const noGin = "neither it nor its contributed modules have one"
 	return []Middleware{
 		{Name: "recovery", Title: "recovery from panics, of which there are none", Same: true, Probe: probePanic, ProbeStatus: 500},
 		{Name: "requestid", Title: "a new id for each request", Fields: []string{"X-Request-Id"}},
@@ -69,11 +71,11 @@ func Middlewares() []Middleware {
 		{Name: "cors", Title: "CORS, a request from one of two origins", Fields: []string{"Access-Control-Allow-Origin", "Vary"}},
 		{Name: "secure", Title: "header fields for browsers: five of geist, eleven of Fiber, three of Gin; Fiber again with geist's five by hand",
 			Fields: []string{"X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy"}},
-		{Name: "ratelimit", Title: "a rate limit that is never reached: two fields of geist, three of Fiber", Absent: []string{noGin}},
+		{Name: "ratelimit", Title: "a rate limit that is never reached: two fields of geist, three of Fiber", NoGin: noGin},
 		{Name: "timeout", Title: "a timeout that is never reached; Fiber and Gin run the handler on a goroutine of its own", Same: true},
 		{Name: "bodylimit", Title: "a bound of bodies, a request without one; Fiber's is a setting of its server", Same: true,
 			Probe: probeLong, ProbeStatus: 413},
-		{Name: "etag", Title: "the entity tag of 13 bytes: geist's by SHA-256, Fiber's by CRC-32", Fields: []string{"Etag"}, Absent: []string{noGin}},
+		{Name: "etag", Title: "the entity tag of 13 bytes: geist's by SHA-256, Fiber's by CRC-32", Fields: []string{"Etag"}, NoGin: noGin},
 		{Name: "basicauth", Title: "a password that was checked before: geist's kept as PBKDF2, Fiber's as SHA-256, Gin's as it is",
 			Probe: probeAlien, ProbeStatus: 401},
 		{Name: "ten", Title: "recovery, requestid, clientip, logger, cors, secure, ratelimit, timeout, bodylimit and etag together; " +
@@ -89,8 +91,8 @@ func (m Middleware) Stacks() []Stack {
 		names = ten()
 	}
 	all := []Stack{
-		{Name: "geist", App: geistStack(names)}, {Name: "geist, alone", App: geistStack(nil), Plain: true},
-		{Name: "fiber", App: fiberStack(names)}, {Name: "fiber, alone", App: fiberStack(nil), Plain: true},
+		{Peer: "geist", App: geistStack(names)}, {Peer: "geist", Variant: "alone", App: geistStack(nil), Plain: true},
+		{Peer: "fiber", App: fiberStack(names)}, {Peer: "fiber", Variant: "alone", App: fiberStack(nil), Plain: true},
 	}
 	if m.Name == "secure" || m.Name == "ten" {
 		five := make([]string, len(names))
@@ -99,10 +101,10 @@ func (m Middleware) Stacks() []Stack {
 				five[i] = fiveAsFiber
 			}
 		}
-		all = append(all, Stack{Name: "fiber, five fields", App: fiberStack(five)})
+		all = append(all, Stack{Peer: "fiber", Variant: "five fields", App: fiberStack(five)})
 	}
-	if len(m.Absent) == 0 {
-		all = append(all, Stack{Name: "gin", App: ginStack(names)}, Stack{Name: "gin, alone", App: ginStack(nil), Plain: true})
+	if m.NoGin == "" {
+		all = append(all, Stack{Peer: "gin", App: ginStack(names)}, Stack{Peer: "gin", Variant: "alone", App: ginStack(nil), Plain: true})
 	}
 	return all
 }

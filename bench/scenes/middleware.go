@@ -10,6 +10,7 @@ import (
 	"github.com/gogeist/geist/bench/internal/measure"
 	"github.com/gogeist/geist/bench/internal/memconn"
 	"github.com/gogeist/geist/bench/peers"
+	"github.com/gogeist/geist/bench/result"
 )
 
 // middlewareScenes compare the middleware of the frameworks that bring some along.
@@ -18,28 +19,28 @@ func middlewareScenes() []Scene {
 	for _, m := range peers.Middlewares() {
 		out = append(out, Scene{
 			Name: "middleware/" + m.Name, Title: "whole server over a connection in memory, 13 bytes of text: " + m.Title,
-			Bases: []string{"fiber"}, Procs: 1, Keep: true, Own: true,
-			Setup: func() (*Field, error) { return middlewareField(m) },
+			Bases: []string{"fiber"}, Procs: 1, Keep: true, Own: true, rows: 7,
+			setup: func(f *Field) error { return middlewareField(f, m) },
 		})
 	}
 	return out
 }
 
-func middlewareField(m peers.Middleware) (*Field, error) {
-	f := &Field{Absent: m.Absent}
+func middlewareField(f *Field, m peers.Middleware) error {
+	if m.NoGin != "" {
+		f.Absent = append(f.Absent, result.Absence{Peer: "gin", Reason: m.NoGin})
+	}
 	var same *answer // of the first server on fasthttp
 	for _, stack := range m.Stacks() {
-		s, err := newMemServer(stack.App, []byte(peers.MiddlewareRequest), 1)
-		if err == nil {
-			f.Contenders = append(f.Contenders, measure.Contender{Name: stack.Name, Unit: 1, Run: s.run, Close: s.close})
-			err = s.proveMiddleware(m, stack, &same)
-		}
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("middleware/%s: %s: %w", m.Name, stack.Name, err)
-		}
+		f.one(stack.Peer, "", false, func() ([]measure.Contender, error) {
+			s, err := newMemServer(stack.App, []byte(peers.MiddlewareRequest), 1)
+			if err != nil {
+				return nil, err
+			}
+			return []measure.Contender{{Peer: stack.Peer, Variant: stack.Variant, Run: s.run, Close: s.close}}, s.proveMiddleware(m, stack, &same)
+		})
 	}
-	return f, nil
+	return nil
 }
 
 // proveMiddleware judges the answers of a stack, and serves a few more requests.
