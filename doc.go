@@ -114,6 +114,12 @@
 //	store/file           a store in a directory, for development
 //	store/sqlite         a store in an SQLite file, a module of its own
 //	store/storetest      tests that every store passes
+//	middleware           what there is, in which order: docs/middleware.md; a package each:
+//	  requestid logger recovery monitor health pprof              to see what happens
+//	  basicauth keyauth jwt session csrf cors hostauth            to let in; jwt is a module of its own
+//	  clientip secure                                             and to keep browsers safe
+//	  ratelimit concurrency timeout bodylimit idempotency         to bound
+//	  compress etag nocache redirect rewrite slash skip           answers and paths
 //	swagger              OpenAPI and AsyncAPI documents of the routes
 //	swagger/ui           pages for them that work offline, a module of its own
 //	view                 pages of html/template for Ctx.Render

@@ -98,5 +98,10 @@ replace github.com/gogeist/geist/validate => ../validate
 
 require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
+	github.com/gin-contrib/cors v1.7.7
+	github.com/gin-contrib/requestid v1.0.5
+	github.com/gin-contrib/secure v1.1.2
+	github.com/gin-contrib/size v1.0.2
+	github.com/gin-contrib/timeout v1.1.0
 	github.com/gogeist/geist/validate v0.0.0
 )

@@ -85,6 +85,7 @@ func All() []Scene {
 	all = append(all, growthScene(), missScene())
 	all = append(all, serverScenes()...)
 	all = append(all, pipelineScenes()...)
+	all = append(all, middlewareScenes()...)
 	return append(all, chainScene(), bindScene(), typedScene())
 }
 

@@ -123,13 +123,13 @@ func (p *policy) handle(c *geist.Ctx) error {
 		set(h, p.answer)
 		return c.Next()
 	}
-	addVary(h, fasthttp.HeaderOrigin)
+	addVary(h)
 	if origin := sentOrigin(&rc.Request.Header); p.allows(c, origin) {
 		h.SetCanonical(allowOrigin, origin)
 		set(h, p.answer)
 	}
 	err := c.Next()
-	addVary(h, fasthttp.HeaderOrigin) // an endpoint that sets Vary has replaced it
+	addVary(h) // an endpoint that sets Vary has replaced it
 	return err
 }
 
@@ -164,8 +164,14 @@ func (p *policy) preflight(c *geist.Ctx) error {
 	return c.Status(fasthttp.StatusNoContent).NoContent()
 }
 
+// headerOrigin is the name as fasthttp keeps it.
+var headerOrigin = []byte(fasthttp.HeaderOrigin)
+
 // sentOrigin returns the request's Origin, or nothing. Several, which no browser sends, are none.
 func sentOrigin(h *fasthttp.RequestHeader) []byte {
+	if len(h.PeekCanonical(headerOrigin)) == 0 { // most requests: the look at all of them takes longer
+		return nil
+	}
 	if all := h.PeekAll(fasthttp.HeaderOrigin); len(all) == 1 {
 		return all[0]
 	}
@@ -196,14 +202,24 @@ func (p *policy) allows(c *geist.Ctx, origin []byte) bool {
 	return p.ask != nil && weborigin.Valid(s) && p.ask(c, string(origin))
 }
 
-// addVary adds a name to the Vary field unless it is there.
-func addVary(h *fasthttp.ResponseHeader, name string) {
+// headerVary is the name as fasthttp writes it.
+var headerVary = []byte(fasthttp.HeaderVary)
+
+// addVary adds Origin to the Vary field unless it is there.
+func addVary(h *fasthttp.ResponseHeader) {
+	switch first := h.PeekCanonical(headerVary); string(first) {
+	case "":
+		h.SetCanonical(headerVary, headerOrigin)
+		return
+	case fasthttp.HeaderOrigin:
+		return
+	}
 	for _, line := range h.PeekAll(fasthttp.HeaderVary) {
 		for item := range strings.SplitSeq(unsafestring.String(line), ",") {
-			if item = strings.Trim(item, " \t"); item == "*" || strings.EqualFold(item, name) {
+			if item = strings.Trim(item, " \t"); item == "*" || strings.EqualFold(item, fasthttp.HeaderOrigin) {
 				return
 			}
 		}
 	}
-	h.Add(fasthttp.HeaderVary, name)
+	h.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 }

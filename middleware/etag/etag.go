@@ -88,7 +88,7 @@ func (conf *Config) answer(c *geist.Ctx) {
 	if resp.IsBodyStream() {
 		return
 	}
-	tag := resp.Header.Peek(fasthttp.HeaderETag)
+	tag := resp.Header.PeekCanonical(headerETag)
 	if len(tag) == 0 {
 		body := resp.Body()
 		if len(body) == 0 || len(body) > conf.MaxBytes || noStore(&resp.Header) {
@@ -96,12 +96,13 @@ func (conf *Config) answer(c *geist.Ctx) {
 		}
 		var room [sumBytes * 2]byte
 		resp.Header.SetCanonical(headerETag, conf.appendTag(room[:0], body))
-		tag = resp.Header.Peek(fasthttp.HeaderETag)
+		tag = resp.Header.PeekCanonical(headerETag)
 	}
-	if c.Header(fasthttp.HeaderIfNoneMatch) == "" {
+	sent := &c.RawHeader().Request.Header
+	if len(sent.PeekCanonical(headerIfNoneMatch)) == 0 {
 		return
 	}
-	for _, line := range c.RawHeader().Request.Header.PeekAll(fasthttp.HeaderIfNoneMatch) {
+	for _, line := range sent.PeekAll(fasthttp.HeaderIfNoneMatch) {
 		if httpfield.HasTag(unsafestring.String(line), unsafestring.String(tag), httpfield.WeakMatch) {
 			notModified(resp)
 			return
@@ -109,8 +110,12 @@ func (conf *Config) answer(c *geist.Ctx) {
 	}
 }
 
-// headerETag is the name as fasthttp writes it.
-var headerETag = []byte("Etag")
+// Names of fields as fasthttp writes them.
+var (
+	headerETag         = []byte("Etag")
+	headerIfNoneMatch  = []byte(fasthttp.HeaderIfNoneMatch)
+	headerCacheControl = []byte(fasthttp.HeaderCacheControl)
+)
 
 // appendTag appends the entity tag of a body.
 func (conf *Config) appendTag(dst, body []byte) []byte {
@@ -125,6 +130,9 @@ func (conf *Config) appendTag(dst, body []byte) []byte {
 
 // noStore reports whether the answer may not be kept.
 func noStore(h *fasthttp.ResponseHeader) bool {
+	if len(h.PeekCanonical(headerCacheControl)) == 0 {
+		return false
+	}
 	for _, line := range h.PeekAll(fasthttp.HeaderCacheControl) {
 		if httpfield.Contains(unsafestring.String(line), "no-store") {
 			return true

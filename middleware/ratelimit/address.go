@@ -12,7 +12,7 @@ import (
 
 func isIPv6(ip string) bool { return strings.IndexByte(ip, ':') >= 0 }
 
-// buffers hold texts that are needed for a moment: keys and values of header fields.
+// buffers hold keys that are needed for a moment.
 var buffers = sync.Pool{New: func() any {
 	b := make([]byte, 0, 128)
 	return &b

@@ -43,19 +43,33 @@ func (f *fields) appendPolicy(b []byte, l store.Limit) []byte {
 
 // send adds the fields to the answer, beside those of other limiters.
 func (f *fields) send(c *geist.Ctx, l store.Limit, d store.Decision) {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	var room [128]byte // add copies what is in it
 	if f.policy != "" {
-		c.AddHeader("RateLimit-Policy", f.policy)
+		add(c, headerPolicy, f.policy)
 	} else {
-		*buf = f.appendPolicy((*buf)[:0], l)
-		c.AddHeader("RateLimit-Policy", unsafestring.String(*buf)) // which copies it
+		add(c, headerPolicy, unsafestring.String(f.appendPolicy(room[:0], l)))
 	}
-	b := append(append((*buf)[:0], f.name...), ";r="...)
+	b := append(append(room[:0], f.name...), ";r="...)
 	b = strconv.AppendInt(b, int64(d.Remaining), 10)
 	b = append(b, ";t="...)
-	*buf = strconv.AppendInt(b, seconds(d.ResetAfter), 10)
-	c.AddHeader("RateLimit", unsafestring.String(*buf))
+	b = strconv.AppendInt(b, seconds(d.ResetAfter), 10)
+	add(c, headerState, unsafestring.String(b))
+}
+
+// Names of the fields as fasthttp writes them.
+var (
+	headerPolicy = []byte("Ratelimit-Policy")
+	headerState  = []byte("Ratelimit")
+)
+
+// add adds a field to the answer. The first of a name, which is the only one as a rule, is set: that
+// takes half the time, and what this package writes needs no check.
+func add(c *geist.Ctx, name []byte, value string) {
+	if h := &c.RawResponse().Header; len(h.PeekCanonical(name)) == 0 {
+		h.SetCanonical(name, unsafestring.Bytes(value))
+		return
+	}
+	c.AddHeader(string(name), value)
 }
 
 // seconds rounds up: who comes back after that comes in time.

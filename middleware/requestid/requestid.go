@@ -25,7 +25,10 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/internal/unsafestring"
 )
 
 // DefaultHeader is the default of Config.Header.
@@ -68,16 +71,17 @@ func New(config ...Config) geist.Handler {
 	if !validName(conf.Header) {
 		panic(fmt.Sprintf("requestid: Config.Header is %q: use letters, digits and hyphens", conf.Header))
 	}
+	name := fasthttp.AppendNormalizedHeaderKey(nil, conf.Header)
 	return func(c *geist.Ctx) error {
 		id := ""
 		if !conf.IgnoreInbound {
-			id = inbound(c, conf.Header)
+			id = inbound(c, name)
 		}
 		if id == "" {
 			id = fresh()
 		}
 		key.Set(c, id)
-		c.SetHeader(conf.Header, id)
+		c.RawResponse().Header.SetCanonical(name, unsafestring.Bytes(id))
 		c.AddLogAttrs(slog.String(Attr, id))
 		return c.Next()
 	}
@@ -88,8 +92,12 @@ func New(config ...Config) geist.Handler {
 func From(c *geist.Ctx) (string, bool) { return key.Get(c) }
 
 // inbound returns the id that the request came with, or "" if it has none that is valid.
-func inbound(c *geist.Ctx, header string) string {
-	all := c.RawHeader().Request.Header.PeekAll(header)
+func inbound(c *geist.Ctx, name []byte) string {
+	h := &c.RawHeader().Request.Header
+	if len(h.PeekCanonical(name)) == 0 { // most requests: the look at all of them takes longer
+		return ""
+	}
+	all := h.PeekAll(unsafestring.String(name))
 	if len(all) != 1 || !valid(all[0]) {
 		return ""
 	}

@@ -24,6 +24,8 @@ type Conn struct {
 	written int
 	kept    []byte
 
+	local, remote net.TCPAddr
+
 	once sync.Once
 	done chan struct{}
 }
@@ -32,6 +34,7 @@ type Conn struct {
 // With keep, Output returns what was written.
 func New(req []byte, n, burst int, keep bool) *Conn {
 	c := &Conn{total: n * len(req), keep: keep, done: make(chan struct{})}
+	c.local, c.remote = net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
 	for range min(burst, n) {
 		c.burst = append(c.burst, req...)
 	}
@@ -74,11 +77,11 @@ func (c *Conn) Written() int { return c.written }
 func (c *Conn) Output() []byte { return c.kept }
 
 // LocalAddr returns an address of the loopback network, as RemoteAddr does:
-// servers parse it.
-func (c *Conn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+// servers parse it. As those of a real connection, they are there and not made anew.
+func (c *Conn) LocalAddr() net.Addr { return &c.local }
 
 // RemoteAddr returns an address of the loopback network.
-func (c *Conn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000} }
+func (c *Conn) RemoteAddr() net.Addr { return &c.remote }
 
 func (c *Conn) SetDeadline(time.Time) error      { return nil }
 func (c *Conn) SetReadDeadline(time.Time) error  { return nil }
