@@ -80,12 +80,51 @@ func (c *Ctx) bodyPending() bool {
 // streamsBody reports whether the route gets its body piece by piece.
 func (c *Ctx) streamsBody() bool { return c.ep != nil && c.ep.options != nil && c.ep.options.stream }
 
+// LimitBody lowers the bound of the request's body, before and after it is decompressed, to
+// n bytes; what is allowed already is never raised, and a negative n counts as 0. A
+// body that is announced to be longer, or has been read and is, gives an error of status
+// 413, to be returned. One that turns out to be is answered so in place of the endpoint, or
+// by the reader of a [StreamBody] route.
+func (c *Ctx) LimitBody(n int64) error {
+	c.check()
+	n = max(n, 0)
+	if c.cold.limited && c.cold.limit <= n {
+		return nil
+	}
+	c.cold.used = true
+	c.cold.limited, c.cold.limit = true, n
+	if b := c.cold.body; b != nil {
+		b.lower(n)
+	}
+	switch {
+	case c.announcesTooMuch(), !c.bodyPending() && int64(len(c.rc.Request.Body())) > n:
+		return errBodyTooLarge
+	}
+	return nil
+}
+
 // bodyLimit returns the most bytes that the body may have.
 func (c *Ctx) bodyLimit() int64 {
+	most := int64(c.server.set.MaxBodyBytes)
 	if c.ep != nil && c.ep.options != nil && c.ep.options.limit != 0 {
-		return c.ep.options.limit
+		most = c.ep.options.limit
 	}
-	return int64(c.server.set.MaxBodyBytes)
+	if c.cold.limited {
+		most = min(most, c.cold.limit)
+	}
+	return most
+}
+
+// announcesTooMuch reports whether the declared length of the body is beyond its limit. The
+// connection of one that has not been read is then closed.
+func (c *Ctx) announcesTooMuch() bool {
+	if int64(c.rc.Request.Header.ContentLength()) <= c.bodyLimit() {
+		return false
+	}
+	if c.bodyPending() {
+		c.openBody() // which has failed
+	}
+	return true
 }
 
 // body returns the whole body.
@@ -142,10 +181,7 @@ func (c *Ctx) admit() error {
 		return nil // what answers in place of a route needs no body
 	case b != nil && b.failed != nil:
 		return b.failed // middleware has met it
-	case b == nil && int64(c.rc.Request.Header.ContentLength()) > c.bodyLimit():
-		if c.bodyPending() {
-			c.openBody() // which has failed, so that the connection is closed
-		}
+	case b == nil && c.announcesTooMuch():
 		return errBodyTooLarge
 	case !c.ep.eager:
 		return nil

@@ -26,6 +26,7 @@ type bodyReader struct {
 	lost   bool                    // guarded by mu; nothing more can be read from the connection
 	over   bool                    // guarded by mu; the request has ended
 	failed error                   // guarded by mu; what every Read returns from now on
+	most   int64                   // guarded by mu; the limit
 	left   int64                   // guarded by mu; of the limit
 	rest   int64                   // guarded by mu; of the declared length; -1 if it has chunks
 	header *fasthttp.RequestHeader // guarded by mu; before trailers came; nil without chunks
@@ -38,7 +39,9 @@ type bodyReader struct {
 func (c *Ctx) openBody() *bodyReader {
 	if c.cold.body == nil {
 		b := getBodyReader()
-		b.c, b.left, b.rest, b.slow = c, c.bodyLimit(), int64(c.rc.Request.Header.ContentLength()), c.streamsBody()
+		b.c, b.rest, b.slow = c, int64(c.rc.Request.Header.ContentLength()), c.streamsBody()
+		b.most = c.bodyLimit()
+		b.left = b.most
 		if b.rest > b.left {
 			b.failed = errBodyTooLarge
 		}
@@ -91,6 +94,21 @@ func (b *bodyReader) read(p []byte) (int, error) {
 		b.failed = err
 	}
 	return n, err
+}
+
+// lower lowers the limit of the whole body to n, if that is less than it was.
+func (b *bodyReader) lower(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n >= b.most {
+		return
+	}
+	b.left -= b.most - n
+	b.most = n
+	if b.failed == nil && (b.left < 0 || b.rest > b.left) {
+		b.failed = errBodyTooLarge
+	}
+	b.left = max(b.left, 0)
 }
 
 // fetch reads from the connection without regard to the limit.
@@ -248,7 +266,7 @@ func (b *bodyReader) buffer() error {
 		return nil // it has been
 	}
 	if most := int64(b.c.server.set.MaxBodyBytes); b.slow && b.left > most {
-		b.left = most
+		b.most, b.left = most, most
 	}
 	if b.failed == nil && b.rest > b.left {
 		b.failed = errBodyTooLarge

@@ -99,9 +99,11 @@ type endpoint struct {
 	scope   *fallback     // the endpoint is a group's prefix
 	options *routeOptions // of the route; nil for what answers in place of one
 	eager   bool          // the body is read before the endpoint runs
+	live    bool          // the endpoint leads to a connection that lasts
 	place   string
 	method  string
 	source  *pattern
+	kind    RouteKind
 }
 
 // fallback is what answers below one group's prefix when no route does.
@@ -368,8 +370,8 @@ func (c *compiler) addRoute(r *Route, at level) {
 		}
 		for _, p := range patterns {
 			ep := &endpoint{
-				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options, eager: !options.stream,
-				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p,
+				engine: c.engine, pattern: full.src, names: p.names, chain: chain, options: options, eager: !options.stream, live: r.bodiless() || r.rooms,
+				onError: c.onError(at), levels: at.steps, place: r.place, method: method, source: p, kind: r.kind(),
 			}
 			if n := len(p.names); n < len(full.names) {
 				ep.absent = full.names[n]

@@ -86,20 +86,25 @@ type buffers struct {
 // cold is the state that few requests use. used tells reset whether to look.
 type cold struct {
 	used    bool
+	located bool                    // SetClientIP has been called
 	ctx     context.Context         // what Context returns
 	own     context.Context         // what it was before SetContext
 	cancel  context.CancelCauseFunc // of own
 	tie     tie                     // what may end own
-	closers []func()
+	closers []closer
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
 	hijack  hijacker           // what takes the connection: a handler of net/http, or a Conn
 	body    *bodyReader        // of the request's body, once it is needed
 	expect  *expectation       // the client waits before it sends the body
-	expire  context.CancelFunc // of the context that Timeout has made
+	timed   context.Context    // that limitContext has made; nil where there is none
+	expire  context.CancelFunc // of timed
 	form    *multipart.Form    // with files on disk
-	until   time.Time          // when the route's Timeout ends; zero without one
+	until   time.Time          // when the handlers' time ends; zero without one
+	apart   *detachedRun       // the handlers run apart from the connection: see ctx_detach.go
+	limited bool               // LimitBody was called
+	limit   int64              // that it was given
 }
 
 // arenaBytes is the size of the chunks that strings are carved from. A string
@@ -155,7 +160,7 @@ func (c *Ctx) recovered(v any) {
 	err := newPanicError(v)
 	defer func() {
 		if v := recover(); v != nil { // the error handler panicked: answer without it
-			c.logFailure(fasthttp.StatusInternalServerError, newPanicError(v))
+			c.logFailure(fasthttp.StatusInternalServerError, c.panicError(v))
 			c.rc.Response.ResetBody()
 			DefaultErrorHandler(c, err)
 		}
@@ -163,7 +168,8 @@ func (c *Ctx) recovered(v any) {
 	if _, ok := errors.AsType[*PanicError](c.failure); ok && !isAbort(err) {
 		panic(v) // it is the error handler that panics
 	}
-	c.settle(err)
+	c.reportPanic(err)
+	_ = c.settle(err)
 }
 
 // exited closes the connection of a handler that has ended its goroutine
@@ -241,12 +247,12 @@ func (c *Ctx) closeCold() {
 // runCloser runs the last closer. A panic of it is logged and ends only itself.
 func (c *Ctx) runCloser() {
 	n := len(c.cold.closers) - 1
-	f := c.cold.closers[n]
-	c.cold.closers[n] = nil
+	f := c.cold.closers[n].f
+	c.cold.closers[n] = closer{}
 	c.cold.closers = c.cold.closers[:n]
 	defer func() {
 		if v := recover(); v != nil {
-			c.logFailure(c.status(), newPanicError(v))
+			c.logFailure(c.status(), c.panicError(v))
 		}
 	}()
 	f()
@@ -413,35 +419,6 @@ func (c *Ctx) endedEarly() bool {
 	return c.cold.own != nil && c.cold.own.Err() != nil || c.server.live.base.Err() != nil
 }
 
-// OnClose adds a function that runs when the request ends, or the stream or
-// connection that it became, in reverse order of registration: after the answer
-// is built, but before it is sent; after the last byte of a stream. It also runs
-// after a panic.
-func (c *Ctx) OnClose(f func()) {
-	c.alive()
-	c.cold.used = true
-	c.cold.closers = append(c.cold.closers, f)
-}
-
-// Logger returns the engine's logger with the request's method and route. It may
-// be kept and used from other goroutines.
-func (c *Ctx) Logger() *slog.Logger {
-	c.alive()
-	if c.cold.logger == nil {
-		c.cold.used = true
-		c.cold.logger = c.engine.set.logger().With("method", c.Method(), "route", c.Pattern())
-	}
-	return c.cold.logger
-}
-
-// SetLogger replaces what Logger returns for the rest of the request, for
-// middleware that adds attributes to it.
-func (c *Ctx) SetLogger(l *slog.Logger) {
-	c.alive()
-	c.cold.used = true
-	c.cold.logger = l
-}
-
 // Raw returns fasthttp's own context, for what Ctx does not offer. All that it
 // returns is borrowed: valid until the request ends. Since fasthttp would read a body
 // without a bound, Raw first reads it within the route's limit, unless the route has
@@ -451,5 +428,14 @@ func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	if c.bodyPending() && !c.streamsBody() {
 		_, _ = c.body() // that it failed, admit says
 	}
+	return c.rc
+}
+
+// RawHeader returns what Raw does, but reads no body: for middleware that looks at header
+// fields, at the connection or at the answer of a request that may yet be refused. What
+// concerns the request's body (PostBody, PostArgs, FormValue, MultipartForm and the like)
+// must not be called on it.
+func (c *Ctx) RawHeader() *fasthttp.RequestCtx {
+	c.check()
 	return c.rc
 }

@@ -44,6 +44,17 @@ func (c *Ctx) Pattern() string {
 	return c.ep.pattern
 }
 
+// Kind returns what the matched route answers with, which nothing in a request can feign:
+// a route of WS is one whether or not an upgrade is asked for. It is RouteHTTP where no
+// route answers.
+func (c *Ctx) Kind() RouteKind {
+	c.alive()
+	if c.ep == nil {
+		return RouteHTTP
+	}
+	return c.ep.kind
+}
+
 // Param returns the decoded value of a path parameter, or "" if the route has no
 // parameter of that name or, being optional, it was not sent. A value that was
 // sent is never empty.
@@ -182,6 +193,21 @@ func (c *Ctx) Header(name string) string {
 	return c.keep(c.rc.Request.Header.Peek(name))
 }
 
+// HeaderOnce is [Ctx.Header] for fields of which one value decides, such as
+// Authorization: ok is false, and the value empty, if the field was sent more than once.
+// Of several a proxy may have looked at another one. A field that was not sent is "", true.
+func (c *Ctx) HeaderOnce(name string) (value string, ok bool) {
+	c.check()
+	all := c.rc.Request.Header.PeekAll(name)
+	switch len(all) {
+	case 0:
+		return "", true
+	case 1:
+		return c.keep(all[0]), true
+	}
+	return "", false
+}
+
 // Cookie returns the value of the first cookie of that name, or "". It is not
 // decoded: what SetCookie was given comes back.
 func (c *Ctx) Cookie(name string) string {
@@ -234,14 +260,35 @@ func (c *Ctx) only(name string) []byte {
 // its end, trusted proxies are passed over, and the first other address is the
 // client. Where an entry is not an address the search stops at the last trusted
 // hop: what a client makes up is never believed. It is "" on a unix socket
-// without a trusted proxy in front.
+// without a trusted proxy in front. SetClientIP replaces all this.
 func (c *Ctx) ClientIP() string {
 	c.check()
+	if c.cold.located {
+		addr, _ := clientIPKey.Get(c)
+		return c.addrText(addr)
+	}
 	addr, unix := c.peerAddr()
 	set := &c.server.set
 	if !set.proxies.none() && (unix && set.proxies.unix || addr.IsValid() && set.proxies.contains(addr)) {
 		addr = c.forwardedFor(addr)
 	}
+	return c.addrText(addr)
+}
+
+// clientIPKey holds what SetClientIP was given: a field of Ctx would cost every connection.
+var clientIPKey = NewKey[netip.Addr]("client IP")
+
+// SetClientIP makes ClientIP return addr for the rest of the request, for middleware that
+// knows how the proxies in front tell who the client is. An IPv4 address in IPv6 becomes
+// IPv4, and a zone is dropped; the zero Addr says that the client is not known: "".
+func (c *Ctx) SetClientIP(addr netip.Addr) {
+	c.alive()
+	c.cold.located = true
+	clientIPKey.Set(c, addr.Unmap().WithZone(""))
+}
+
+// addrText returns an address as a string that stays valid, or "" for none.
+func (c *Ctx) addrText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}

@@ -124,6 +124,30 @@ func TestConfig_maxFields(t *testing.T) {
 	c.GET("/?a=1&b=2&c=3&d=4").Do().Status(400)
 }
 
+func TestCtx_headerOnce(t *testing.T) {
+	app := geist.New()
+	app.GET("/", func(c *geist.Ctx) error {
+		value, ok := c.HeaderOnce("Authorization")
+		return c.Text(200, fmt.Sprintf("%q %t", value, ok))
+	})
+	client := geisttest.New(t, app)
+	for _, tt := range []struct {
+		sent []string
+		want string
+	}{
+		{nil, `"" true`}, {[]string{""}, `"" true`}, {[]string{"a"}, `"a" true`},
+		{[]string{"a", "b"}, `"" false`}, {[]string{"a", "a"}, `"" false`}, {[]string{"a", ""}, `"" false`},
+	} {
+		r := client.GET("/")
+		for i, value := range tt.sent {
+			r.Header([]string{"authorization", "AUTHORIZATION"}[i], value)
+		}
+		if got := r.Do().Status(200).Text(); got != tt.want {
+			t.Errorf("%q: HeaderOnce = %s, want %s", tt.sent, got, tt.want)
+		}
+	}
+}
+
 func TestCtx_cookieOfRequest(t *testing.T) {
 	for _, test := range []struct{ header, want string }{
 		{"a=1", "1"}, {"b=2; a=1", "1"}, {"a=1; a=2", "1"}, {"aa=2; a=1", "1"}, {"b=2", ""}, {"a=", ""},

@@ -103,6 +103,15 @@ func (c *Ctx) ResponseHeader(name string) string {
 	return c.keep(c.rc.Response.Header.Peek(name))
 }
 
+// RawResponse returns the answer as fasthttp holds it, for middleware that works on what a
+// handler has answered. Unlike Raw it leaves the request's body unread. All that it
+// returns is borrowed: valid until the request ends. The body of an answer may be a stream
+// (IsBodyStream), which asking for its bytes would run to its end: ask first.
+func (c *Ctx) RawResponse() *fasthttp.Response {
+	c.check()
+	return &c.rc.Response
+}
+
 // Text answers with a status and plain text in UTF-8.
 func (c *Ctx) Text(code int, s string) error {
 	c.check()

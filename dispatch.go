@@ -52,9 +52,6 @@ func (c *Ctx) dispatch(e *Engine, length int) {
 		raw, length = uri.PathOriginal(), h.ContentLength()
 	}
 	c.bodied = expectsBody(length)
-	if len(e.hooks.before) > 0 && !c.runBefore(e) {
-		return
-	}
 	c.raw = unsafestring.String(raw)
 	// fasthttp's normalised path differs from the original wherever there is something
 	// to clean, but for a "/." at the end, so that one comparison finds the common case.
@@ -62,6 +59,9 @@ func (c *Ctx) dispatch(e *Engine, length int) {
 		c.path, c.orig, c.clean = c.raw, c.raw, true
 	} else if err := c.prepare(e); err != nil {
 		c.reject(err)
+		return
+	}
+	if len(e.hooks.before) > 0 && !c.runBefore(e) {
 		return
 	}
 	if c.asterisk {
@@ -89,12 +89,12 @@ func (c *Ctx) run(ep *endpoint) {
 		c.index = 0
 		if c.bodied {
 			if err := c.admit(); err != nil {
-				c.settle(err)
+				_ = c.settle(err)
 				return
 			}
 		}
 		if err := ep.chain[0](c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 		}
 		return
 	}
@@ -104,8 +104,8 @@ func (c *Ctx) run(ep *endpoint) {
 
 // Next runs the rest of the chain and returns its error, which has been answered
 // already: middleware sees the final status, and may overwrite the answer or
-// return another error, which is then answered in its place. Called a second time
-// it does nothing.
+// return another error, which is then answered in its place. Called a second time,
+// or in a hook, it does nothing.
 func (c *Ctx) Next() error {
 	c.check()
 	c.index++
@@ -115,7 +115,7 @@ func (c *Ctx) Next() error {
 		err := c.chain[c.index](c)
 		c.index = last // whoever calls Next again, nothing is left to run
 		if err != nil {
-			c.settle(err)
+			err = c.settle(err)
 		}
 		return err
 	case c.index == last:
@@ -133,8 +133,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 			return
 		}
 		if v := recover(); v != nil {
-			err = newPanicError(v)
-			c.settle(err)
+			err = c.settle(c.panicError(v))
 		}
 	}()
 	if c.bodied {
@@ -145,7 +144,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 	}
 	returned = true
 	if err != nil {
-		c.settle(err)
+		err = c.settle(err)
 	}
 	return err
 }
@@ -154,7 +153,7 @@ func (c *Ctx) callEndpoint(h Handler) (err error) {
 func (c *Ctx) runBefore(e *Engine) bool {
 	for _, h := range e.hooks.before {
 		if err := h(c); err != nil {
-			c.settle(err)
+			_ = c.settle(err)
 			return false
 		}
 	}

@@ -121,8 +121,9 @@ func (e *Engine) MethodNotAllowed(h Handler) {
 }
 
 // BeforeRequest adds a hook that runs before routing, in the order of registration,
-// for every request whose framing is sound. An error answers the request at once.
-// Ctx.Param and Ctx.Pattern are not known yet.
+// for every request whose framing and target are sound. An error answers the request at
+// once. Ctx.Path is what will be matched, and [Ctx.SetPath] replaces it; Ctx.Param and
+// Ctx.Pattern are not known yet.
 func (e *Engine) BeforeRequest(h Handler) {
 	if !e.mustHook("BeforeRequest", h == nil) {
 		return

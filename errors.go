@@ -26,8 +26,9 @@ var (
 	// but none the method: status 405. The Allow header is already set.
 	ErrMethodNotAllowed = NewError(fasthttp.StatusMethodNotAllowed, "the path exists, but not for this method")
 
-	// ErrTimeout is the cause of a Ctx.Context that ended with the time of its route's
-	// Timeout, and what answers a handler that failed for that: status 503.
+	// ErrTimeout is the cause of a Ctx.Context that ended with the time of [Timeout],
+	// [Ctx.NextWithin] or [Ctx.NextDetached], and what answers a handler that failed for
+	// that, or was left behind: status 503.
 	ErrTimeout = NewError(fasthttp.StatusServiceUnavailable, "the request took too long")
 
 	// ErrAbort, returned or panicked with by a handler, cuts the connection without
@@ -52,13 +53,14 @@ const StatusClientClosedRequest = 499
 
 // Error is an error with the HTTP status that answers it. The default error
 // handler sends it as application/problem+json (RFC 9457). An Error is immutable:
-// With and Wrap return changed copies, so that one may be a package variable, and
+// With, Wrap and Quiet return changed copies, so that one may be a package variable, and
 // errors.Is finds the original in each copy. It is safe for many goroutines.
 type Error struct {
 	status  int
 	detail  string
 	cause   error
 	members []member
+	quiet   bool   // the engine does not log it
 	origin  *Error // the Error that this is a copy of; nil for an original
 }
 
@@ -98,6 +100,14 @@ func (e *Error) With(name string, value any) *Error {
 func (e *Error) Wrap(cause error) *Error {
 	c := e.copy()
 	c.cause = cause
+	return c
+}
+
+// Quiet returns a copy that the engine does not log, whatever its status. It is for
+// refusals that are nobody's fault and come in great numbers, as under overload.
+func (e *Error) Quiet() *Error {
+	c := e.copy()
+	c.quiet = true
 	return c
 }
 
@@ -372,13 +382,20 @@ func appendJSONString(dst []byte, s string) []byte {
 
 // settle answers err at once, unless it is the error that has been answered
 // already on its way up the chain. An outer middleware that returns another
-// error thereby overwrites the answer.
-func (c *Ctx) settle(err error) {
+// error thereby overwrites the answer. It returns the error that middleware gets to see.
+func (c *Ctx) settle(err error) error {
 	if c.failure != nil && sameError(err, c.failure) {
 		c.failure = err
-		return
+		return err
 	}
+	err = c.inTime(err)
 	c.failure = err
+	c.answerFailure(err)
+	return err
+}
+
+// answerFailure gives the answer to an error.
+func (c *Ctx) answerFailure(err error) {
 	if e, ok := err.(*Error); (!ok || e.cause != nil) && isAbort(err) { //nolint:errorlint // only Errors without a chain are passed over
 		c.abort()
 		return
@@ -389,7 +406,7 @@ func (c *Ctx) settle(err error) {
 			c.rc.SetStatusCode(StatusClientClosedRequest)
 			return
 		}
-		if e := asError(err); e == nil || e != errDraining && e != errNoConnection { // these are nobody's fault
+		if e := asError(err); e == nil || !e.quiet {
 			c.logFailure(status, err)
 		}
 	}
@@ -424,5 +441,6 @@ func (c *Ctx) logFailure(status int, err error) {
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
+	attrs = append(attrs, c.LogAttrs()...)
 	c.engine.set.logger().LogAttrs(context.Background(), slog.LevelError, "request failed", attrs...)
 }

@@ -134,7 +134,7 @@ func (c *compiler) addFiles(r *Route, at level) {
 		return &endpoint{
 			engine: c.engine, pattern: full.src, names: p.names, chain: chain, onError: c.onError(at),
 			levels: at.steps, place: r.place, method: "GET", source: p, absent: "path", options: options,
-			files: &fileRoute{routes: c.routes, depth: depth, wild: wild},
+			files: &fileRoute{routes: c.routes, depth: depth, wild: wild}, kind: RouteFiles,
 		}
 	}
 	ep := endpointFor(full, true)

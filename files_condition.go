@@ -2,11 +2,11 @@ package geist
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/httpfield"
 	"github.com/gogeist/geist/internal/unsafestring"
 )
 
@@ -22,14 +22,14 @@ const (
 // precondition evaluates the preconditions of a GET or HEAD request in the order of
 // RFC 9110 §13.2.2.
 func (r *representation) precondition(h *fasthttp.RequestHeader) condition {
-	if matches, sent := r.anyTag(h, fasthttp.HeaderIfMatch, strongMatch); sent {
+	if matches, sent := r.anyTag(h, fasthttp.HeaderIfMatch, httpfield.StrongMatch); sent {
 		if !matches {
 			return conditionFailed
 		}
 	} else if since := h.Peek(fasthttp.HeaderIfUnmodifiedSince); len(since) > 0 && r.modifiedSince(since) == yes {
 		return conditionFailed
 	}
-	if matches, sent := r.anyTag(h, fasthttp.HeaderIfNoneMatch, weakMatch); sent {
+	if matches, sent := r.anyTag(h, fasthttp.HeaderIfNoneMatch, httpfield.WeakMatch); sent {
 		if matches {
 			return conditionNotModified
 		}
@@ -45,50 +45,11 @@ func (r *representation) anyTag(h *fasthttp.RequestHeader, name string, match fu
 		return false, false
 	}
 	for _, field := range h.PeekAll(name) {
-		rest := unsafestring.String(field)
-		for {
-			if rest = strings.TrimLeft(rest, " \t,"); rest == "" {
-				break
-			}
-			if rest[0] == '*' {
-				return true, true
-			}
-			var tag string
-			if tag, rest = cutTag(rest); tag == "" {
-				break
-			}
-			if match(tag, r.etag) {
-				return true, true
-			}
+		if httpfield.HasTag(unsafestring.String(field), r.etag, match) {
+			return true, true
 		}
 	}
 	return false, true
-}
-
-// cutTag cuts the entity tag off that s begins with, or returns "".
-func cutTag(s string) (tag, rest string) {
-	start := 0
-	if strings.HasPrefix(s, "W/") {
-		start = 2
-	}
-	if len(s)-start < 2 || s[start] != '"' {
-		return "", ""
-	}
-	for i := start + 1; i < len(s); i++ {
-		switch b := s[i]; {
-		case b == '"':
-			return s[:i+1], s[i+1:]
-		case b <= ' ' || b == 0x7f:
-			return "", ""
-		}
-	}
-	return "", ""
-}
-
-func strongMatch(a, b string) bool { return a == b && strings.HasPrefix(a, `"`) }
-
-func weakMatch(a, b string) bool {
-	return b != "" && strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/")
 }
 
 // verdict is yes, no, or that nobody knows.
@@ -125,8 +86,8 @@ func (r *representation) rangeApplies(h *fasthttp.RequestHeader) bool {
 	if len(field) == 0 {
 		return true
 	}
-	if tag, _ := cutTag(unsafestring.String(field)); tag != "" {
-		return strongMatch(tag, r.etag)
+	if tag, _ := httpfield.CutTag(unsafestring.String(field)); tag != "" {
+		return httpfield.StrongMatch(tag, r.etag)
 	}
 	if r.lastModified == "" {
 		return false

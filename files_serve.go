@@ -12,6 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/httpfield"
 	"github.com/gogeist/geist/internal/unsafestring"
 )
 
@@ -93,29 +94,10 @@ func acceptsHTML(accept []byte) bool {
 		item, rest, _ = strings.Cut(rest, ",")
 		kind, params, _ := strings.Cut(item, ";")
 		if equalFold(strings.Trim(kind, " \t"), "text/html") {
-			return quality(params) > 0
+			return httpfield.Quality(params) > 0
 		}
 	}
 	return false
-}
-
-// quality returns the q of a media range's or coding's parameters, in thousandths:
-// 1000 without one, 0 for one that is malformed.
-func quality(params string) int {
-	for params != "" {
-		var p string
-		p, params, _ = strings.Cut(params, ";")
-		name, value, _ := strings.Cut(strings.Trim(p, " \t"), "=")
-		if !equalFold(name, "q") {
-			continue
-		}
-		q, err := strconv.ParseFloat(value, 64)
-		if err != nil || !(q >= 0 && q <= 1) {
-			return 0
-		}
-		return int(q * 1000)
-	}
-	return 1000
 }
 
 // redirectFolder redirects to the path as it was sent, clean, with a slash at its
@@ -174,40 +156,15 @@ func (f *files) send(c *Ctx, name string, e *fileEntry) error {
 func (e *fileEntry) choose(accept []byte) *representation {
 	best, bestQ := e.forms[0], 0
 	for _, r := range e.forms[1:] {
-		q := codingQuality(unsafestring.String(accept), r.encoding)
+		q := httpfield.Coding(unsafestring.String(accept), r.encoding)
 		if q > bestQ || q == bestQ && q > 0 && r.size < best.size {
 			best, bestQ = r, q
 		}
 	}
-	if namedQuality(unsafestring.String(accept), "identity") > bestQ {
+	if httpfield.NamedCoding(unsafestring.String(accept), "identity") > bestQ {
 		return e.forms[0]
 	}
 	return best
-}
-
-// codingQuality returns how much a coding is liked: by its name, else by "*".
-func codingQuality(accept, coding string) int {
-	q := namedQuality(accept, coding)
-	if q < 0 && coding == "gzip" {
-		q = namedQuality(accept, "x-gzip")
-	}
-	if q < 0 {
-		q = namedQuality(accept, "*")
-	}
-	return max(q, 0)
-}
-
-// namedQuality returns the q of a coding in an Accept-Encoding field, or -1.
-func namedQuality(accept, coding string) int {
-	for accept != "" {
-		var item string
-		item, accept, _ = strings.Cut(accept, ",")
-		name, params, _ := strings.Cut(item, ";")
-		if equalFold(strings.Trim(name, " \t"), coding) {
-			return quality(params)
-		}
-	}
-	return -1
 }
 
 // fileHeader is what answers with files have beside what the file itself says.

@@ -178,7 +178,7 @@ func (x *exchange) run(h http.Handler, r *http.Request) {
 		if !returned {
 			err = errGoexit
 			if v := recover(); v != nil {
-				err = newPanicError(v)
+				err = x.c.panicError(v)
 			}
 		}
 		if r.MultipartForm != nil {

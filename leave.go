@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// leaver is a WebSocket or a stream of events: it holds a connection for longer than an
-// answer takes. Its methods may be called by any goroutine, more than once, and do not
+// leaver is a WebSocket or a stream of events, which holds a connection for longer than an
+// answer takes, or a handler that goes on without one. Its methods may be called by any goroutine, more than once, and do not
 // wait.
 type leaver interface {
 	// leave asks it to end.

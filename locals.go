@@ -21,7 +21,10 @@ type local struct {
 	box resetter
 }
 
-type resetter interface{ reset() }
+type resetter interface {
+	reset()
+	clone() resetter
+}
 
 // box holds one value of a Key[T].
 type box[T any] struct {
@@ -30,6 +33,11 @@ type box[T any] struct {
 }
 
 func (b *box[T]) reset() { *b = box[T]{} }
+
+func (b *box[T]) clone() resetter {
+	c := *b
+	return &c
+}
 
 // maxLocals bounds the boxes that a Ctx keeps, should a program make keys without end.
 const maxLocals = 64

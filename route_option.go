@@ -1,8 +1,6 @@
 package geist
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -92,34 +90,6 @@ func Timeout(d time.Duration) RouteOption {
 	})
 }
 
-// timed returns h within the route's time.
-func timed(d time.Duration, h Handler) Handler {
-	return func(c *Ctx) error {
-		if c.cold.until.IsZero() {
-			c.startTimeout(d)
-		}
-		err := h(c)
-		if err != nil && errors.Is(err, context.DeadlineExceeded) && asError(err) == nil && !time.Now().Before(c.cold.until) {
-			return ErrTimeout.Wrap(err)
-		}
-		return err
-	}
-}
-
-// startTimeout begins the route's time.
-func (c *Ctx) startTimeout(d time.Duration) {
-	c.cold.used = true
-	c.cold.until = time.Now().Add(d)
-	if c.cold.ctx != nil {
-		c.limitContext()
-	}
-}
-
-// limitContext gives the context the deadline of the route.
-func (c *Ctx) limitContext() {
-	c.cold.ctx, c.cold.expire = context.WithDeadlineCause(c.cold.ctx, c.cold.until, ErrTimeout)
-}
-
 // Doc adds options to the route. Of two that say the same thing differently, the
 // later one counts.
 func (r *Route) Doc(opts ...RouteOption) *Route {
@@ -193,9 +163,7 @@ func (o *routeOptions) chain(scopes, own []Handler) []Handler {
 	last := len(own) - 1
 	chain := slices.Concat(scopes, own[:last], o.middleware, own[last:])
 	if o.timeout > 0 {
-		for i := len(scopes); i < len(chain); i++ {
-			chain[i] = timed(o.timeout, chain[i])
-		}
+		chain[len(scopes)] = timed(o.timeout, chain[len(scopes)]) // which the others run within
 	}
 	return chain
 }

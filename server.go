@@ -310,7 +310,7 @@ func (s *server) waitLeavers(ctx context.Context, told bool) error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("geist: shutdown cut %d WebSockets and streams: %w", n, context.Cause(ctx))
+	return fmt.Errorf("geist: shutdown cut %d WebSockets, streams and handlers whose time was over: %w", n, context.Cause(ctx))
 }
 
 // cut ends what the deadline of a drain has left over.

@@ -88,6 +88,9 @@ func (s *Stream) detach(b *bodyStream) {
 		h.SetServer(name)
 	}
 	head := h.AppendBytes(nil)
+	for _, x := range c.cold.lasting() {
+		s.Keep(x)
+	}
 	b.closed, c.cold.stream = true, nil // the body goes, and nothing ends with it
 	c.rc.Response.ResetBody()
 	c.cold.used = true

@@ -36,10 +36,14 @@ var errStreamEnded = errors.New("geist: the stream has ended")
 // follows from the client's leaving.
 //
 // f never runs for a HEAD request, a status without a body, a client that left
-// before, or when another answer replaces this one. Config.WriteTimeout bounds
+// before, or when another answer replaces this one. In a handler that [Ctx.NextDetached] has
+// come back without, Stream returns [ErrTimeout]. Config.WriteTimeout bounds
 // each flush, not the stream.
 func (c *Ctx) Stream(contentType string, f func(w *StreamWriter) error) error {
 	c.check()
+	if c.cold.apart.left() {
+		return ErrTimeout
+	}
 	if c.rc.IsHead() {
 		c.rc.Response.ResetBody()
 		c.rc.Response.Header.SetContentType(fieldValue(contentType))
@@ -191,7 +195,7 @@ func (s *bodyStream) perform() error {
 func (s *bodyStream) run() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = s.w.c.panicError(v)
 		}
 	}()
 	if err = soundError(s.f(&s.w)); err == nil {

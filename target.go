@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/gogeist/geist/internal/httpfield"
 	"github.com/gogeist/geist/internal/unsafestring"
 )
 
@@ -221,17 +222,7 @@ func declaredLength(raw []byte) int {
 }
 
 // equalFold compares ASCII without regard to case.
-func equalFold(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
+func equalFold(a, b string) bool { return httpfield.EqualFold(a, b) }
 
 func lower(b byte) byte {
 	if 'A' <= b && b <= 'Z' {

@@ -141,9 +141,9 @@ var (
 	errBadProtocols    = NewError(fasthttp.StatusBadRequest, "the Sec-WebSocket-Protocol is malformed")
 	errHandshakeBody   = NewError(fasthttp.StatusBadRequest, "the request for a WebSocket has a body")
 	errForeignOrigin   = NewError(fasthttp.StatusForbidden, "WebSockets are not opened from pages of that origin")
-	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down")
+	errDraining        = NewError(fasthttp.StatusServiceUnavailable, "the server is shutting down").Quiet()
 	errTooManySockets  = NewError(fasthttp.StatusServiceUnavailable, "the server has too many connections")
-	errNoConnection    = NewError(fasthttp.StatusNotImplemented, "this connection cannot become a WebSocket")
+	errNoConnection    = NewError(fasthttp.StatusNotImplemented, "this connection cannot become a WebSocket").Quiet()
 )
 
 // shakeHands judges the handshake of a request, and sets the header of its answer.
@@ -365,7 +365,7 @@ func (w *Conn) run() {
 	defer func() {
 		if !returned {
 			if v := recover(); v != nil {
-				err = newPanicError(v)
+				err = w.c.panicError(v)
 			}
 		}
 		w.conclude(err)

@@ -259,7 +259,9 @@ func (r *runner) rounds(out *result.Scene, cs []*contender, f func(*contender) e
 			if out.Failed(c.peer.Name) {
 				continue
 			}
-			if err := f(c); err != nil {
+			if err := f(c); r.ctx.Err() != nil {
+				return r.ctx.Err()
+			} else if err != nil {
 				out.Fail(c.peer.Name, err)
 			}
 		}

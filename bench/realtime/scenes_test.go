@@ -37,7 +37,7 @@ func tiny(t *testing.T) Options {
 	}
 	return Options{
 		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
-		Forget: 2 * time.Second, Patience: 5 * time.Second, Log: t.Logf,
+		Forget: 2 * time.Second, Patience: 3 * time.Second, Log: t.Logf,
 	}
 }
 
@@ -105,6 +105,16 @@ func TestScene_wants(t *testing.T) {
 	out := runTiny(t, "ws/echo", func(o *Options) { o.Wants = func(peer string) bool { return peer == "melody" } })
 	if len(out.Contenders) != 1 || out.Contenders[0].Name != "melody" || len(out.Absent) != 0 {
 		t.Errorf("%d rows, absent %q", len(out.Contenders), out.Absent)
+	}
+}
+
+// TestScene_failures: servers that do not start are failures, in scenes of every kind.
+func TestScene_failures(t *testing.T) {
+	for _, name := range []string{"ws/fanout/10x1", "ws/echo", "ws/crowd", "ws/churn", "ws/stalled", "sse/hold"} {
+		out := runTiny(t, name, func(o *Options) { o.Exe = "no such program" })
+		if len(out.Contenders) != 0 || len(out.Failures) < 3 {
+			t.Errorf("%s: %d rows, failures %v", name, len(out.Contenders), out.Failures)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func stalledScene(kind string, protos []wire.Protocol) Scene {
 			bursts, stallSize),
 		protocols: protos,
 		expect: func(o Options, peers int) time.Duration {
-			return time.Duration(o.Trials*peers) * (4*time.Second + 8*time.Duration(o.Conns)*time.Millisecond)
+			return time.Duration(o.Trials*peers) * (o.Patience/4 + 8*time.Duration(o.Conns)*time.Millisecond)
 		},
 		needs: alone(func(o Options) int { return o.Conns }),
 		run:   func(r *runner, s Scene, out *result.Scene) error { return r.stalled(s, out) },

@@ -16,10 +16,18 @@ import (
 func Suite() []suite.Scene {
 	var all []suite.Scene
 	for _, s := range All() {
+		wanted := func(set suite.Settings) (n int) {
+			for _, p := range s.speakers() {
+				if set.Wants(p.Name) {
+					n++
+				}
+			}
+			return n
+		}
 		all = append(all, suite.Scene{
 			Name: s.Name, Title: s.Title,
-			Needs:  func(set suite.Settings) suite.Needs { return s.needs(options(set), len(s.speakers())) },
-			Expect: func(set suite.Settings) time.Duration { return s.expect(options(set), len(s.speakers())) },
+			Needs:  func(set suite.Settings) suite.Needs { return s.needs(options(set), wanted(set)) },
+			Expect: func(set suite.Settings) time.Duration { return s.expect(options(set), wanted(set)) },
 			Run: func(ctx context.Context, out *result.Scene, set suite.Settings, step suite.StepFunc) error {
 				o := options(set)
 				o.Step = step
@@ -61,7 +69,7 @@ func options(s suite.Settings) Options {
 // batches guesses the time of scenes whose servers take turns.
 func batches(o Options, servers int) time.Duration {
 	return time.Duration(servers) * (time.Duration(o.Rounds+2)*(o.Batch*5/4+5*time.Millisecond) +
-		300*time.Millisecond + time.Duration(o.Conns)*200*time.Microsecond)
+		80*time.Millisecond + time.Duration(o.Conns)*400*time.Microsecond)
 }
 
 // spare is how many files a process needs beside those of its connections.

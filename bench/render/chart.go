@@ -51,11 +51,12 @@ const (
 	rowHeight  = 25
 	barHeight  = 15
 	textRight  = 150
-	letter     = 6.7 // about the width of one
+	letter     = 7.3 // about the width of one, in bold
 )
 
-// widest is the span of figures that bars still show: beyond it the axis is logarithmic.
-const widest = 14
+// spans is the span of figures that bars of the page still show: beyond it the axis is
+// logarithmic.
+const spans = 14
 
 // point is what a row shows.
 type point struct {
@@ -81,15 +82,16 @@ func points(s *result.Scene) (out []point, ratio bool) {
 			out = append(out, point{c, v.Estimate})
 		case v.Ratio != nil:
 			out = append(out, point{c, *v.Ratio})
-		case !own:
+		case !own && isBase(s, c):
 			out = append(out, point{c, result.Estimate{Median: 1, Low: 1, High: 1}})
 		}
 	}
 	return out, ratio
 }
 
-// newChart draws points. It returns nil if there are fewer than two.
-func newChart(title, unit string, ps []point, digits int, ratio bool) *chart {
+// newChart draws points. Figures that span more than widest get dots. It returns nil if there
+// are fewer than two.
+func newChart(title, unit string, ps []point, digits int, ratio bool, widest float64) *chart {
 	if len(ps) < 2 {
 		return nil
 	}
@@ -104,7 +106,7 @@ func newChart(title, unit string, ps []point, digits int, ratio bool) *chart {
 		Left: min(float64(label)*letter+14, 300), Right: chartWidth - textRight,
 	}
 	if title != "" {
-		c.Top += 44
+		c.Top += 50
 	}
 	c.Bottom = c.Top + float64(len(ps)*rowHeight)
 	c.Height = c.Bottom + 12
@@ -226,7 +228,7 @@ func sceneChart(s *result.Scene) *chart {
 	if len(ps) == 0 {
 		return nil
 	}
-	return newChart("", axisTitle(s, ratio), ps, s.Metrics[0].Digits, ratio)
+	return newChart("", axisTitle(s, ratio), ps, s.Metrics[0].Digits, ratio, spans)
 }
 
 func axisTitle(s *result.Scene, ratio bool) string {
@@ -277,7 +279,7 @@ func (i Image) Draw(w io.Writer, r *result.Run) (bool, error) {
 			ps[k].e = p.row.Values["cpu"].Estimate
 		}
 	}
-	c := newChart(i.title, axisTitle(s, ratio), ps, s.Metrics[0].Digits, ratio)
+	c := newChart(i.title, axisTitle(s, ratio), ps, s.Metrics[0].Digits, ratio, math.Inf(1)) // bars: everybody reads them
 	c.Own = true
 	return true, c.write(w)
 }

@@ -22,9 +22,11 @@ type Duel struct {
 type Ending int
 
 const (
-	// Won and Lost are for intervals on one side of 1, Level for those that contain it.
+	// Won is for intervals below 1.
 	Won Ending = iota
+	// Level is for those that contain 1.
 	Level
+	// Lost is for those above.
 	Lost
 )
 

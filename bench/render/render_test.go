@@ -35,6 +35,7 @@ func example() *result.Run {
 	}
 	server.Fail("fiber", errors.New("answered 500\nwant 200"))
 	many, theirs := row("geist", "N = 1000", "ns", 2000), row("gin", "N = 1000", "ns", 2000)
+	many.Note, theirs.Note = "remarkable", ""
 	many.Base, theirs.Base = "geist, N = 10", "gin, N = 10"
 	growth := &result.Scene{
 		Name: "growth", Title: "tables that grow", Ordered: true, Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}},
@@ -82,7 +83,7 @@ func TestMarkdown(t *testing.T) {
 		"| loopback API mix | requests/s ÷ Gin | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
 		"| last of 1,000 routes ÷ last of 10 | ≤ 1.3 | 100.0 |",
 		"- server/github, fiber: answered 500 want 200.", "- ws/hold was not measured",
-		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "example.com/gin v1.2.3",
+		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "\ngeist: remarkable.\n", "example.com/gin v1.2.3",
 	)
 	if losses, scenes := strings.Index(text, "## Where geist does not win"), strings.Index(text, "## Scenes"); losses < 0 || losses > scenes {
 		t.Error("it does not lead with where geist does not win")
@@ -112,6 +113,21 @@ Absent: httprouter: refuses.
 `
 	if got := strings.ReplaceAll(sb.String(), "103.9–106.1", "104.0–106.0"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A row whose base was not measured has no ratio, and is not its own base.
+func TestTable_noBase(t *testing.T) {
+	s := &result.Scene{Name: "s", Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}}}
+	for _, base := range []string{"", "alone", "lost"} {
+		c := row("alone", "", "ns", 2)
+		c.Base = base
+		s.Contenders = []*result.Contender{c}
+		s.Summarise()
+		want := map[string]string{"": "1", "alone": "1", "lost": ""}[base]
+		if got := grid(s)[2][3]; got != want {
+			t.Errorf("base %q: ratio %q, want %q", base, got, want)
+		}
 	}
 }
 
@@ -204,7 +220,7 @@ func TestChart_axes(t *testing.T) {
 		for _, x := range tt.xs {
 			ps = append(ps, point{result.NewContender("p", ""), result.Estimate{Median: x, Low: x, High: x}})
 		}
-		c := newChart(tt.name, "x", ps, 1, false)
+		c := newChart(tt.name, "x", ps, 1, false, spans)
 		if c.Dots != tt.dots {
 			t.Errorf("%s: dots %v", tt.name, c.Dots)
 		}

@@ -24,10 +24,8 @@ func Table(w io.Writer, s *result.Scene) {
 			line(w, l)
 		}
 	}
-	for _, c := range s.Contenders {
-		if c.Note != "" {
-			fmt.Fprintf(w, "\n%s: %s.\n", c.Name, c.Note)
-		}
+	for _, n := range remarks(s) {
+		fmt.Fprintf(w, "\n%s.\n", n)
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(w, "\n**Failed: %s**: %s.\n", f.Peer, oneLine(f.What))
@@ -41,6 +39,17 @@ func Table(w io.Writer, s *result.Scene) {
 	if s.Command != "" {
 		fmt.Fprintf(w, "\n`%s`\n", s.Command)
 	}
+}
+
+// remarks returns what is special about each peer, once.
+func remarks(s *result.Scene) []string {
+	var out []string
+	for _, c := range s.Contenders {
+		if r := c.Peer + ": " + c.Note; c.Note != "" && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func absences(as []result.Absence) string {
@@ -76,14 +85,14 @@ func grid(s *result.Scene) [][]string {
 	for _, c := range sorted(s) {
 		cells := []string{c.Name}
 		for _, m := range s.Metrics {
-			cells = append(cells, metricCells(c.Values[m.Key], m)...)
+			cells = append(cells, metricCells(c.Values[m.Key], m, isBase(s, c))...)
 		}
 		out = append(out, cells)
 	}
 	return out
 }
 
-func metricCells(v *result.Value, m result.Metric) []string {
+func metricCells(v *result.Value, m result.Metric, base bool) []string {
 	if v == nil {
 		v = &result.Value{}
 	}
@@ -95,7 +104,7 @@ func metricCells(v *result.Value, m result.Metric) []string {
 		switch {
 		case v.Ratio != nil:
 			cells = append(cells, Ratio(v.Ratio.Median), RatioInterval(*v.Ratio))
-		case len(v.Samples) > 0:
+		case base && len(v.Samples) > 0:
 			cells = append(cells, "1", "")
 		default:
 			cells = append(cells, "", "")
@@ -109,6 +118,15 @@ func metricCells(v *result.Value, m result.Metric) []string {
 		}
 	}
 	return cells
+}
+
+// isBase reports whether a row is what it would be divided by.
+func isBase(s *result.Scene, c *result.Contender) bool {
+	if c.Base != "" {
+		return c.Base == c.Name
+	}
+	b := s.BaseOf(c)
+	return b == nil || b == c
 }
 
 // baseName is what ratios are to: one row for all, or each row's own.

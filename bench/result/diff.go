@@ -16,10 +16,11 @@ type Kind string
 const (
 	// Same is for intervals that overlap.
 	Same Kind = "no change"
-	// Faster and Slower are for intervals that do not, in the sense of the metric: for a
-	// rate, slower is less.
-	Faster Kind = "better"
-	Slower Kind = "worse"
+	// Gain is for intervals that do not, where the new run is better in the sense of the
+	// metric: a lower cost, a higher rate.
+	Gain Kind = "better"
+	// Loss is for the opposite.
+	Loss Kind = "worse"
 )
 
 // A Difference is all that differs between two runs.
@@ -33,7 +34,7 @@ type Difference struct {
 func (d Difference) Regressions() []Change {
 	var out []Change
 	for _, c := range d.Changes {
-		if c.Kind == Slower && (&Contender{Peer: c.Contender}).Ours() {
+		if c.Kind == Loss && (&Contender{Peer: c.Contender}).Ours() {
 			out = append(out, c)
 		}
 	}
@@ -96,9 +97,9 @@ func kind(r Estimate, better Better) Kind {
 	}
 	switch {
 	case r.Low > 1:
-		return Slower
+		return Loss
 	case r.High < 1:
-		return Faster
+		return Gain
 	default:
 		return Same
 	}

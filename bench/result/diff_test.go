@@ -32,7 +32,7 @@ func TestDiff(t *testing.T) {
 	for _, tt := range []struct {
 		better Better
 		want   Kind
-	}{{Lower, Slower}, {Higher, Faster}} {
+	}{{Lower, Loss}, {Higher, Gain}} {
 		d := Diff(paired(tt.better, old), paired(tt.better, now))
 		got := map[string]Change{}
 		for _, c := range d.Changes {
@@ -48,7 +48,7 @@ func TestDiff(t *testing.T) {
 		if len(got) != 2 || strings.Join(d.OnlyOld, "") != "s: left" || strings.Join(d.OnlyNew, "") != "s: came" {
 			t.Errorf("%s: %d changes, only old %q, only new %q", tt.better, len(got), d.OnlyOld, d.OnlyNew)
 		}
-		if n := len(d.Regressions()); n != map[Kind]int{Slower: 1, Faster: 0}[tt.want] {
+		if n := len(d.Regressions()); n != map[Kind]int{Loss: 1, Gain: 0}[tt.want] {
 			t.Errorf("%s: %d regressions", tt.better, n)
 		}
 	}
@@ -57,7 +57,7 @@ func TestDiff(t *testing.T) {
 // A rival that got worse is no regression.
 func TestDiff_rivals(t *testing.T) {
 	d := Diff(paired(Lower, map[string]float64{"rival": 1}), paired(Lower, map[string]float64{"rival": 2}))
-	if len(d.Changes) != 1 || d.Changes[0].Kind != Slower || len(d.Regressions()) != 0 {
+	if len(d.Changes) != 1 || d.Changes[0].Kind != Loss || len(d.Regressions()) != 0 {
 		t.Errorf("%+v", d)
 	}
 }

@@ -21,10 +21,11 @@ type Target struct {
 type Verdict string
 
 const (
-	// Met and Missed are for intervals on one side of the bound, Undecided for those that
-	// contain it.
-	Met       Verdict = "met"
-	Missed    Verdict = "missed"
+	// Met is for intervals on the right side of the bound.
+	Met Verdict = "met"
+	// Missed is for those on the wrong side.
+	Missed Verdict = "missed"
+	// Undecided is for those that contain the bound.
 	Undecided Verdict = "undecided"
 	// NotMeasured is for figures whose scene or contender is not in the run.
 	NotMeasured Verdict = "not measured"

@@ -63,7 +63,7 @@ func realTime() []result.Target {
 		{
 			Group: "one stalled client in 1,000", Name: "flushers that block", Scenes: []string{"ws/stalled"},
 			Measure: func(*result.Run) (result.Estimate, string) {
-				return result.Estimate{}, "exact, so the tests of package hub count it; the scene ws/stalled shows what the others feel"
+				return result.Estimate{}, "exact, so a test counts it (TestLag_nobodyWaitsForAStalledClient of hub); the scene ws/stalled shows what the others feel"
 			},
 		},
 		atMost("publish beside other rooms", "100,000 others ÷ 10", 1.1, ratio("ws/crowd", "cpu", "geist, 100000 others", "geist, 10 others")),

@@ -18,6 +18,9 @@ var constructors = map[string]bool{
 	"fmt.Sprintf": true, "strings.Repeat": true, "len": true, "math.Inf": true, "math.NaN": true, "time.Unix": true, "template.Must": true,
 }
 
+// immutable are methods of Error that return a changed copy.
+var immutable = map[string]bool{"Quiet": true, "With": true}
+
 // checkVariables refuses init functions, and package variables that are not constant
 // in effect. Constant are sentinels, tables, compiled patterns and assertions that
 // nothing in the package writes to, and pools.
@@ -236,6 +239,11 @@ func (c *variableCheck) constantCall(call *ast.CallExpr) bool {
 		return true
 	}
 	fun := call.Fun
+	if method, ok := fun.(*ast.SelectorExpr); ok && immutable[method.Sel.Name] {
+		if on, ok := method.X.(*ast.CallExpr); ok {
+			return c.constantCall(on)
+		}
+	}
 	switch f := fun.(type) {
 	case *ast.IndexExpr:
 		fun = f.X
@@ -320,6 +328,7 @@ func f() { table := 1; table = 2; _ = table; n := names["a"]; n++; for _, r := r
 		{"its address", one("var n = 1\nfunc f() *int { return &n }\n"), []string{"n is written to"}},
 		{"a range target", one("var n = 1\nfunc f() { for n = range 3 { } }\n"), []string{"n is written to"}},
 		{"a registry", one("var m = make(map[string]int)\n"), []string{"m comes from a call"}},
+		{"a method of a call", one("var m = make(map[string]int).Quiet()\n"), []string{"m comes from a call"}},
 		{"a pointer", one("type t struct{}\nvar d = &t{}\n"), []string{"d points to"}},
 		{"no value yet", one("var hook func()\n"), []string{"hook has no value yet"}},
 		{"a lock", one("var mu sync.Mutex\n"), []string{"mu holds a lock"}},

@@ -1,0 +1,9 @@
+package redirect
+
+import (
+	"testing"
+
+	"github.com/gogeist/geist/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
