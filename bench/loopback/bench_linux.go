@@ -101,7 +101,10 @@ func (c *contender) row(variant string) *result.Contender {
 
 // fail records what went wrong with c, and if it has died, of what.
 func (b *bench) fail(c *contender, err error) {
-	b.out.Fail(c.peer, errors.Join(err, c.close()))
+	if died := c.close(); died != nil {
+		err = fmt.Errorf("%w; %w", err, died)
+	}
+	b.out.Fail(c.peer, err)
 }
 
 // close ends the server and its client. The error is that the server had ended before.

@@ -30,7 +30,7 @@ func splitCores() cores {
 	if n < 2 {
 		return cores{note: "servers and client share one core"}
 	}
-	c := cores{pinned: true, note: fmt.Sprintf("servers have %d cores to themselves, the client %d", n/2, n-n/2)}
+	c := cores{pinned: true, note: fmt.Sprintf("servers run on %d of %d cores, the client on the rest", n/2, n)}
 	seen := 0
 	for cpu := 0; seen < n; cpu++ {
 		if !all.IsSet(cpu) {

@@ -1,6 +1,9 @@
 package loopback
 
 import (
+	"context"
+	"errors"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -37,8 +40,7 @@ const faultAfter = 100
 func badPeers() []peers.Peer {
 	plain := func(fault http.HandlerFunc) func() (peers.App, error) {
 		return func() (peers.App, error) {
-			all := peers.All()
-			good, err := all[slices.IndexFunc(all, func(p peers.Peer) bool { return p.Name == "net/http ServeMux" })].Plain()
+			good, err := named("net/http ServeMux")[0].Plain()
 			var n atomic.Int64
 			return peers.App{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if n.Add(1) > faultAfter {
@@ -61,6 +63,11 @@ func badPeers() []peers.Peer {
 		}},
 		{Name: "refuses", Plain: func() (peers.App, error) { panic("cannot be built") }},
 	}
+}
+
+// named returns the peers of these names.
+func named(names ...string) []peers.Peer {
+	return slices.DeleteFunc(peers.All(), func(p peers.Peer) bool { return !slices.Contains(names, p.Name) })
 }
 
 func tiny(t *testing.T) suite.Settings {
@@ -91,12 +98,14 @@ func runScene(t *testing.T, s scene, all []peers.Peer, set suite.Settings) *resu
 	return out
 }
 
-// TestScenes runs every scene a little, which proves every answer of every peer.
+// TestScenes runs one scene of each kind a little, which proves every answer of every peer:
+// all of an application are proved before one is timed.
 func TestScenes(t *testing.T) {
-	for _, s := range scenes() {
-		if slices.ContainsFunc(tools(), func(x tool) bool { return strings.HasSuffix(s.name, "/"+x.name) }) {
-			continue // TestScene_tool
-		}
+	for _, name := range []string{
+		"loopback/hello", "loopback/hello/tls", "loopback/hello/pipelined", "loopback/upload", "loopback/download",
+		"loopback/api", "loopback/api/churn", "loopback/api/latency",
+	} {
+		s := find(t, name)
 		t.Run(s.name, func(t *testing.T) {
 			out := runScene(t, s, peers.All(), tiny(t))
 			for _, f := range out.Failures {
@@ -119,5 +128,80 @@ func TestScenes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestScene_failures: a peer that goes wrong is a failure with its cause, and the others are
+// measured.
+func TestScene_failures(t *testing.T) {
+	good := named("net/http ServeMux")[0]
+	for _, kind := range []string{"loopback/hello", "loopback/hello/latency"} {
+		out := runScene(t, find(t, kind), append(badPeers(), good), tiny(t))
+		if len(out.Failures) != len(badPeers()) {
+			t.Errorf("%d failures, want %d", len(out.Failures), len(badPeers()))
+		}
+		for peer, want := range map[string]string{
+			"exits": "exit status 3", "panics": "panic: boom", "changes": `has "Hello, Wurld!", want "Hello, World!"`,
+			"lies": "param: answered 200", "refuses": "it does not start: the server's process has ended: exit status 2: panic: cannot be built",
+		} {
+			i := slices.IndexFunc(out.Failures, func(f result.Failure) bool { return f.Peer == peer })
+			if i < 0 || !strings.Contains(out.Failures[i].What, want) || strings.Contains(out.Failures[i].What, "\n") {
+				t.Errorf("%s: %s: failures %q, want %q", kind, peer, out.Failures, want)
+			}
+		}
+		for _, c := range out.Contenders {
+			if c.Peer != good.Name || len(c.Samples("rate")) != 1 {
+				t.Errorf("%s: %s has %d rates", kind, c.Name, len(c.Samples("rate")))
+			}
+		}
+		if len(out.Contenders) == 0 {
+			t.Errorf("%s: nobody is left", kind)
+		}
+	}
+}
+
+// TestScene_diesInARound: also who has been measured already loses its row.
+func TestScene_diesInARound(t *testing.T) {
+	s, set := find(t, "loopback/hello"), tiny(t)
+	set.Rounds = 3
+	out := &result.Scene{}
+	b := &bench{scene: s, ctx: t.Context(), out: out, set: set, step: func(suite.Step) {}, all: named("geist", "fasthttp"), on: splitCores(), rnd: rand.New(rand.NewPCG(1, 2))}
+	cs, err := b.field(set.Rounds, func(c *contender) error { c.row(""); return b.dial(c) })
+	defer b.end(cs)
+	if err != nil || len(cs) != 2 {
+		t.Fatalf("%d servers, %v", len(cs), err)
+	}
+	turns := map[string]int{}
+	err = b.rounds(set.Rounds, cs, func(c *contender) error {
+		if turns[c.peer]++; turns[c.peer] == 2 && c.peer == "geist" {
+			if err := c.cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+		return b.closedBatch(c)
+	})
+	if err != nil || len(out.Contenders) != 1 || len(out.Failures) != 1 || !strings.Contains(out.Failures[0].What, "signal: killed") {
+		t.Errorf("%v; %d rows, failures %v", err, len(out.Contenders), out.Failures)
+	}
+	if turns["geist"] != 2 || turns["fasthttp"] != 3 || b.done != b.total {
+		t.Errorf("turns %v, %d of %d steps", turns, b.done, b.total)
+	}
+}
+
+// TestScene_stopped: when the context ends, what there is stays, and nobody has failed.
+func TestScene_stopped(t *testing.T) {
+	set := tiny(t)
+	set.Rounds = 3
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &result.Scene{}
+	n := 0
+	err := find(t, "loopback/hello").suite(named("geist", "fasthttp")).Run(ctx, out, set, func(suite.Step) {
+		if n++; n == 5 { // two to start, two of the first round
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || len(out.Failures) != 0 || len(out.Contenders) != 2 || len(out.Contenders[0].Samples("rate")) != 1 {
+		t.Errorf("%v; %d rows, failures %v", err, len(out.Contenders), out.Failures)
 	}
 }

@@ -56,7 +56,10 @@ func start(exe, peer, app, over string, on cores) (_ *process, err error) {
 		p.tls, err = trusting(g.Cert)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("it does not start: %w", errors.Join(p.end(), err))
+		if died := p.end(); died != nil {
+			err = died
+		}
+		return nil, fmt.Errorf("it does not start: %w", err)
 	}
 	p.addr = g.Addr
 	go func() { _, _ = io.Copy(io.Discard, lines) }() // it ends with the server

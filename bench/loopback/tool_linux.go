@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gogeist/geist/bench/loopback/generator"
@@ -94,6 +95,7 @@ func (b *bench) toolBatch(t tool, c *contender, file string) error {
 	var said, complained bytes.Buffer
 	cmd := exec.CommandContext(ctx, t.name, t.args(c.addr, file, b.on.workers())...)
 	cmd.Stdout, cmd.Stderr = &said, &complained
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is for the first process to decide
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %.300s", t.name, err, complained.String())
 	}

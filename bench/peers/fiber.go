@@ -81,9 +81,8 @@ func fiberPlain() (App, error) {
 	app.Get("/json", func(c fiber.Ctx) error { return c.JSON(user, jsonType) })
 	app.Post("/upload", func(c fiber.Ctx) error { return c.SendString(strconv.Itoa(len(c.Body()))) })
 	app.Get("/download", func(c fiber.Ctx) error {
-		c.Response().Header.SetContentType(octets)
-		c.Response().SetBodyRaw(data)
-		return nil
+		c.Set(fiber.HeaderContentType, octets)
+		return c.Send(data)
 	})
 	return App{Fast: app.Handler()}, nil
 }

@@ -140,10 +140,10 @@ type Entry struct {
 
 // A Page is what lists of the mix answer.
 type Page struct {
-	Page  int      `json:"page"`
-	Limit int      `json:"limit"`
-	Sort  string   `json:"sort"`
-	Tag   string   `json:"tag"`
+	Page  int     `json:"page"`
+	Limit int     `json:"limit"`
+	Sort  string  `json:"sort"`
+	Tag   string  `json:"tag"`
 	Items []Entry `json:"items"`
 }
 
