@@ -165,6 +165,9 @@ func (s scene) expect(set suite.Settings, servers int) time.Duration {
 				return 0
 			}
 			each = time.Duration(toolRounds(set)) * (toolSpan + 300*time.Millisecond)
+			if set.Mode == result.Quick {
+				servers = min(servers, 2)
+			}
 		}
 	}
 	if s.conns == openConns {

@@ -13,12 +13,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gogeist/geist/bench/loopback/generator"
+	"github.com/gogeist/geist/bench/peers"
 	"github.com/gogeist/geist/bench/result"
 	"github.com/gogeist/geist/bench/suite"
 )
@@ -54,7 +56,8 @@ func (t tool) missing() string {
 	return ""
 }
 
-// tool runs closed loops of a tool against the same servers.
+// tool runs closed loops of a tool against the same servers; a quick run has geist and its
+// base alone, since a tool takes its second of each.
 func (b *bench) tool(t tool) error {
 	if b.out.NotMeasured = t.missing(); b.out.NotMeasured != "" {
 		return nil
@@ -68,7 +71,10 @@ func (b *bench) tool(t tool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what is left is a file of a temporary directory
+	if b.set.Mode == result.Quick {
+		b.all = slices.DeleteFunc(b.all, func(p peers.Peer) bool { return !quickTool(p.Name) })
+	}
 	n := toolRounds(b.set)
 	cs, err := b.field(n, func(c *contender) error { c.row(""); return nil })
 	defer b.end(cs)
@@ -77,6 +83,9 @@ func (b *bench) tool(t tool) error {
 	}
 	return b.rounds(n, cs, func(c *contender) error { return b.toolBatch(t, c, filepath.Join(dir, "script")) })
 }
+
+// quickTool reports whether a peer takes part in quick runs of a tool.
+func quickTool(peer string) bool { return peer == "geist" || peer == "fasthttp" }
 
 func (b *bench) toolBatch(t tool, c *contender, file string) error {
 	text, err := t.script(c.addr, c.exact)

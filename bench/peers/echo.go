@@ -62,7 +62,7 @@ func echoHandler(s Spec, r tables.Route) echo.HandlerFunc {
 }
 
 func echoPlain() (App, error) {
-	e, user, data := echo.New(), newUser(583231), blob(DownloadSize)
+	e, user, data := echo.New(), newUser(583231), blob()
 	e.GET("/hello", func(c *echo.Context) error { return c.String(http.StatusOK, Body) })
 	e.GET("/users/:user", func(c *echo.Context) error { return c.String(http.StatusOK, c.Param("user")) })
 	e.GET("/json", func(c *echo.Context) error { return c.JSON(http.StatusOK, user) })

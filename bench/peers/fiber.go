@@ -71,7 +71,7 @@ func fiberHandler(s Spec, r tables.Route) fiber.Handler {
 }
 
 func fiberPlain() (App, error) {
-	user, data := newUser(583231), blob(DownloadSize)
+	user, data := newUser(583231), blob()
 	app := fiber.New(fiber.Config{
 		CaseSensitive: true, StrictRouting: true, DisableHeadAutoRegister: true,
 		JSONEncoder: json.Marshal, JSONDecoder: json.Unmarshal,

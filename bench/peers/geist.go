@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -100,7 +99,7 @@ func serveGeist(app *geist.Engine) (App, error) {
 }
 
 func geistPlain() (App, error) {
-	app, user, data := geist.New(geist.Config{DisableBanner: true}), newUser(583231), blob(DownloadSize)
+	app, user, data := geist.New(geist.Config{DisableBanner: true}), newUser(583231), blob()
 	app.GET("/hello", func(c *geist.Ctx) error { return c.Text(http.StatusOK, Body) })
 	app.GET("/users/:user", func(c *geist.Ctx) error { return c.Text(http.StatusOK, c.Param("user")) })
 	app.GET("/json", func(c *geist.Ctx) error { return c.JSON(http.StatusOK, user) })
@@ -113,7 +112,7 @@ func geistPlain() (App, error) {
 func geistAPI() (App, error) {
 	app := geist.New(geist.Config{
 		DisableBanner: true, TrustedProxies: []string{"127.0.0.1"}, Validator: validate.New(),
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	app.Use(requestid.New(), clientip.New(), cors.New(cors.Config{AllowOrigins: []string{Origin}}), secure.New(), recovery.New())
 	app.OnError(geistError)

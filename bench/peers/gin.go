@@ -79,7 +79,7 @@ func newGin() *gin.Engine {
 }
 
 func ginPlain() (App, error) {
-	e, user, data := newGin(), newUser(583231), blob(DownloadSize)
+	e, user, data := newGin(), newUser(583231), blob()
 	e.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, Body) })
 	e.GET("/users/:user", func(c *gin.Context) { c.String(http.StatusOK, c.Param("user")) })
 	e.GET("/json", func(c *gin.Context) { c.JSON(http.StatusOK, user) })

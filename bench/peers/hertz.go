@@ -123,7 +123,7 @@ func hertzService(build func(...config.Option) *server.Hertz) App {
 }
 
 func hertzPlain(opts ...config.Option) *server.Hertz {
-	h, user, data := newHertz(opts...), newUser(583231), blob(DownloadSize)
+	h, user, data := newHertz(opts...), newUser(583231), blob()
 	h.GET("/hello", func(_ context.Context, c *app.RequestContext) { c.String(http.StatusOK, Body) })
 	h.GET("/users/:user", func(_ context.Context, c *app.RequestContext) { c.String(http.StatusOK, c.Param("user")) })
 	h.GET("/json", func(_ context.Context, c *app.RequestContext) { c.JSON(http.StatusOK, user) })

@@ -150,7 +150,7 @@ func fastJSON(ctx *fasthttp.RequestCtx, v any) {
 // fasthttp.
 
 func rawPlain() (App, error) {
-	user, data := newUser(583231), blob(DownloadSize)
+	user, data := newUser(583231), blob()
 	return App{Fast: func(ctx *fasthttp.RequestCtx) {
 		switch path := ctx.Path(); {
 		case ctx.IsGet() && string(path) == "/hello":

@@ -34,12 +34,8 @@ type Exchange struct {
 	Header map[string]string
 }
 
-// Sizes of bodies, in bytes.
-const (
-	// UploadSize is what uploads send, DownloadSize what downloads answer.
-	UploadSize   = 1 << 20
-	DownloadSize = 1 << 20
-)
+// BlobSize is the size of the bodies of upload and download, in bytes.
+const BlobSize = 1 << 20
 
 // PlainExchanges returns what the plain applications answer: hello, param, json, upload and
 // download, by their names.
@@ -50,8 +46,8 @@ func PlainExchanges() []Exchange {
 		{Name: "hello", Request: request("GET", "/hello", "", nil), Status: 200, Type: text, Body: []byte(Body)},
 		{Name: "param", Request: request("GET", "/users/mona-lisa", "", nil), Status: 200, Type: text, Body: []byte("mona-lisa")},
 		{Name: "json", Request: request("GET", "/json", "", nil), Status: 200, Type: jsonType, Body: user},
-		{Name: "upload", Request: request("POST", "/upload", octets, blob(UploadSize)), Status: 200, Type: text, Body: []byte(strconv.Itoa(UploadSize))},
-		{Name: "download", Request: request("GET", "/download", "", nil), Status: 200, Type: octets, Body: blob(DownloadSize)},
+		{Name: "upload", Request: request("POST", "/upload", octets, blob()), Status: 200, Type: text, Body: []byte(strconv.Itoa(BlobSize))},
+		{Name: "download", Request: request("GET", "/download", "", nil), Status: 200, Type: octets, Body: blob()},
 	}
 }
 
@@ -60,9 +56,9 @@ const (
 	octets   = "application/octet-stream"
 )
 
-// blob returns n bytes that do not repeat soon.
-func blob(n int) []byte {
-	b := make([]byte, n)
+// blob returns BlobSize bytes that do not repeat soon.
+func blob() []byte {
+	b := make([]byte, BlobSize)
 	for i := range b {
 		b[i] = byte(i * 131 >> 5)
 	}

@@ -29,7 +29,7 @@ type httpRoute struct {
 }
 
 func httpPlain(value pathValue) []httpRoute {
-	user, data := newUser(583231), blob(DownloadSize)
+	user, data := newUser(583231), blob()
 	return []httpRoute{
 		{"GET", "/hello", func(w http.ResponseWriter, _ *http.Request) { writeText(w) }},
 		{"GET", "/users/{user}", func(w http.ResponseWriter, r *http.Request) {

@@ -183,7 +183,7 @@ func TestClient_failures(t *testing.T) {
 					return
 				}
 			}
-			if answers == nil || answers[len(answers)-1] == okAnswer+" " {
+			if len(answers) == 0 {
 				_, _ = io.Copy(io.Discard, r) // until the client goes
 			}
 		}
@@ -294,10 +294,15 @@ func TestClient_openSchedule(t *testing.T) {
 		}
 	})
 	for _, workers := range []int{1, 3} {
+		mu.Lock()
 		came = nil
+		mu.Unlock()
 		c := dial(t, Config{Addr: addr, Exchanges: hello, Conns: 9, Workers: workers})
 		start := time.Now()
 		res, err := c.Open(300, 100*time.Millisecond)
+		mu.Lock()
+		came := came
+		mu.Unlock()
 		if err != nil || res.Requests != 30 || len(came) != 30 {
 			t.Fatalf("%d workers: %d requests, %d came, %v", workers, res.Requests, len(came), err)
 		}
