@@ -83,9 +83,9 @@ func request(method, target, ctype string, body []byte) []byte {
 const (
 	// APIPrefix is how the paths of the mix begin.
 	APIPrefix = "/api/v1/"
-	// Origin is the page that the mix allows to read answers, and ClientIP the address that
-	// the proxy on the loopback tells of.
-	Origin   = "https://app.example.com"
+	// Origin is that of the pages which the mix allows to read answers.
+	Origin = "https://app.example.com"
+	// ClientIP is the address that the proxy on the loopback tells of.
 	ClientIP = "203.0.113.7"
 )
 
@@ -148,25 +148,17 @@ type Trouble struct {
 	Error string `json:"error"`
 }
 
-// Answers of the mix: 400, 404, 422 and 500.
-var (
-	malformed = &Trouble{"malformed"}
-	notFound  = &Trouble{"not found"}
-	invalid   = &Trouble{"invalid"}
-	internal  = &Trouble{"internal"}
-)
-
-// troubleOf returns the answer of a status.
+// troubleOf returns the answer of a status: 400, 404, 422 or 500.
 func troubleOf(status int) *Trouble {
 	switch status {
 	case http.StatusBadRequest:
-		return malformed
+		return &Trouble{"malformed"}
 	case http.StatusNotFound:
-		return notFound
+		return &Trouble{"not found"}
 	case http.StatusUnprocessableEntity:
-		return invalid
+		return &Trouble{"invalid"}
 	}
-	return internal
+	return &Trouble{"internal"}
 }
 
 func (q *ListQuery) page(client string) *Page {
@@ -218,7 +210,7 @@ func APIExchanges() []Exchange {
 	all = append(all,
 		writeExchange("PUT", names[38], 7),
 		apiExchange("delete", request("DELETE", APIPrefix+names[17]+"/9", "", nil), http.StatusNoContent, nil),
-		apiExchange("no such path", request("GET", APIPrefix+"nothing/here/at/all", "", nil), http.StatusNotFound, notFound),
+		troubleExchange("no such path", "GET", "nothing/here/at/all", "", http.StatusNotFound),
 		invalidExchange("bad quantity", names[30], `{"name":"Ada Lovelace","email":"ada@example.com","quantity":0,"tags":[]}`),
 	)
 	// Kinds alternate, as they would come.
@@ -233,14 +225,13 @@ func APIExchanges() []Exchange {
 // and documents, and a panic.
 func ProofExchanges() []Exchange {
 	names := Resources()
-	bad := apiExchange("limit too high", request("GET", APIPrefix+names[3]+"?page=1&limit=1000&sort=name", "", nil), http.StatusUnprocessableEntity, invalid)
 	return []Exchange{
-		bad,
+		troubleExchange("limit too high", "GET", names[3]+"?page=1&limit=1000&sort=name", "", http.StatusUnprocessableEntity),
 		invalidExchange("no name", names[4], `{"email":"ada@example.com","quantity":1}`),
 		invalidExchange("bad address", names[5], `{"name":"Ada Lovelace","email":"nowhere","quantity":1}`),
 		invalidExchange("long tag", names[6], `{"name":"Ada Lovelace","email":"ada@example.com","quantity":1,"tags":["a tag of more than twenty letters"]}`),
-		apiExchange("malformed", request("POST", APIPrefix+names[7], jsonType, []byte(`{"name":`)), http.StatusBadRequest, malformed),
-		apiExchange("panic", request("GET", APIPrefix+"panic", "", nil), http.StatusInternalServerError, internal),
+		troubleExchange("malformed", "POST", names[7], `{"name":`, http.StatusBadRequest),
+		troubleExchange("panic", "GET", "panic", "", http.StatusInternalServerError),
 	}
 }
 
@@ -265,7 +256,15 @@ func writeExchange(method, name string, id int) Exchange {
 }
 
 func invalidExchange(what, name, doc string) Exchange {
-	return apiExchange(what, request("POST", APIPrefix+name, jsonType, []byte(doc)), http.StatusUnprocessableEntity, invalid)
+	return troubleExchange(what, "POST", name, doc, http.StatusUnprocessableEntity)
+}
+
+func troubleExchange(what, method, target, doc string, status int) Exchange {
+	var body []byte
+	if doc != "" {
+		body = []byte(doc)
+	}
+	return apiExchange(what, request(method, APIPrefix+target, jsonType, body), status, troubleOf(status))
 }
 
 func apiExchange(name string, req []byte, status int, answer any) Exchange {
