@@ -171,6 +171,25 @@ func TestClient_largeBodies(t *testing.T) {
 	}
 }
 
+// TestClient_earlyAnswer: who answers what it has not read has not done the work.
+func TestClient_earlyAnswer(t *testing.T) {
+	const size = 32 << 20 // more than sockets hold
+	gone := make(chan struct{})
+	defer close(gone)
+	addr := listen(t, func(conn net.Conn, r *bufio.Reader) {
+		if _, err := http.ReadRequest(r); err == nil {
+			_, _ = io.WriteString(conn, okAnswer)
+			<-gone
+		}
+	})
+	e := hello[0]
+	e.Request = append(fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size), make([]byte, size)...)
+	c := dial(t, Config{Addr: addr, Exchanges: []Exchange{e}})
+	if _, err := c.Closed(time.Millisecond); err == nil || !strings.Contains(err.Error(), "before the end of the request") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestClient_failures: whatever a server does wrong is an error, and soon.
 func TestClient_failures(t *testing.T) {
 	answering := func(answers ...string) func(net.Conn, *bufio.Reader) {

@@ -196,6 +196,9 @@ func (c *conn) answers(b []byte) error {
 // idle follows the last answer.
 func (c *conn) idle() error {
 	w := c.w
+	if len(c.out) > 0 {
+		return fmt.Errorf("answered %d bytes before the end of the request", len(c.out))
+	}
 	if w.cfg.PerConn > 0 && c.sent >= w.cfg.PerConn {
 		c.state = ending
 		w.flying++ // the end of the connection is waited for like an answer
