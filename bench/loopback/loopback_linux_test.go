@@ -61,6 +61,18 @@ func badPeers() []peers.Peer {
 		{Name: "lies", Plain: func() (peers.App, error) {
 			return peers.App{HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(peers.Body)) })}, nil
 		}},
+		{Name: "closes", Plain: func() (peers.App, error) {
+			return peers.App{HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Connection", "close")
+				_, _ = w.Write([]byte(peers.Body))
+			})}, nil
+		}},
+		{Name: "wavers", Plain: func() (peers.App, error) {
+			var n atomic.Int64
+			return peers.App{HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(peers.Body + "\n\n"[:n.Add(1)%2]))
+			})}, nil
+		}},
 		{Name: "refuses", Plain: func() (peers.App, error) { panic("cannot be built") }},
 	}
 }
@@ -144,7 +156,7 @@ func TestScene_failures(t *testing.T) {
 	}
 	for peer, want := range map[string]string{
 		"exits": "exit status 3", "panics": "panic: boom", "changes": `has "Hello, Wurld!", want "Hello, World!"`,
-		"lies": "param: answered 200", "refuses": "it does not start: the server's process has ended: exit status 2: panic: cannot be built",
+		"lies": "param: answered 200", "closes": "answered with Connection: close", "wavers": `and then "Hello, World!"`, "refuses": "it does not start: the server's process has ended: exit status 2: panic: cannot be built",
 	} {
 		i := slices.IndexFunc(out.Failures, func(f result.Failure) bool { return f.Peer == peer })
 		if i < 0 || !strings.Contains(out.Failures[i].What, want) || strings.Contains(out.Failures[i].What, "\n") {
