@@ -184,6 +184,9 @@ func (b *bench) closed() error {
 }
 
 func (b *bench) closedBatch(c *contender) error {
+	if err := c.resetPeak(); err != nil {
+		b.note(fmt.Sprintf("peaks of memory are those since a server's start: %v", errors.Unwrap(err)))
+	}
 	res, used, own, err := b.load(c, func() (generator.Result, error) { return c.client.Closed(batch(b.set)) })
 	if err != nil {
 		return err
@@ -198,6 +201,13 @@ func (b *bench) closedBatch(c *contender) error {
 	row.Add("client", 100*own.Seconds()/res.Wall.Seconds()/float64(b.on.workers()))
 	row.Add("rss", float64(peak)/(1<<20))
 	return nil
+}
+
+// note adds a note, once.
+func (b *bench) note(text string) {
+	if !slices.Contains(b.out.Notes, text) {
+		b.out.Notes = append(b.out.Notes, text)
+	}
 }
 
 // load runs a loop and returns, beside its result, the processor time of the server and of

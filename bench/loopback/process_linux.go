@@ -118,7 +118,13 @@ func ownCPU() (time.Duration, error) {
 	return time.Duration(ts.Nano()), err
 }
 
-// peak is the most memory that the server has had resident, in bytes.
+// resetPeak lets peak begin anew, at what is resident now.
+func (p *process) resetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+}
+
+// peak is the most memory that the server has had resident since the last reset or else its
+// start, in bytes.
 func (p *process) peak() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

@@ -38,7 +38,9 @@ type scene struct {
 	depth       int
 	perConn     int
 	over        string
-	run         func(*bench) error
+	// takes guesses how long it takes with so many servers.
+	takes func(set suite.Settings, servers int) time.Duration
+	run   func(*bench) error
 }
 
 // Suite returns the scenes.
@@ -53,7 +55,7 @@ func Suite() []suite.Scene {
 func scenes() []scene {
 	hello := scene{
 		name: "loopback/hello", title: "over loopback, servers in processes of their own: 13 bytes of text",
-		app: appPlain, exchange: "hello", conns: conns, depth: 1, over: overTCP, run: (*bench).closed,
+		app: appPlain, exchange: "hello", conns: conns, depth: 1, over: overTCP, takes: closedTime, run: (*bench).closed,
 	}
 	plain := func(exchange, title string, conns int) scene {
 		s := hello
@@ -86,12 +88,12 @@ func (s scene) variants() []scene {
 		variant("pipelined", fmt.Sprintf("%d requests at once on each connection", depth), func(v *scene) { v.depth = depth }),
 		variant("tls", "encrypted, TLS 1.3", func(v *scene) { v.over = overTLS }),
 		variant("latency", "requests that come evenly, whether the last are answered or not, at parts of the server's own maximum", func(v *scene) {
-			v.conns, v.run = openConns, (*bench).latency
+			v.conns, v.takes, v.run = openConns, latencyTime, (*bench).latency
 		}),
 	}
 	for _, t := range tools() {
 		all = append(all, variant(t.name, "by "+t.name+", as a second opinion", func(v *scene) {
-			v.run = func(b *bench) error { return b.tool(t) }
+			v.takes, v.run = t.takes, func(b *bench) error { return b.tool(t) }
 		}))
 	}
 	return all
@@ -107,7 +109,7 @@ func (s scene) suite(all []peers.Peer) suite.Scene {
 			n := len(wanted(set, all)) * s.conns
 			return suite.Needs{Files: n + spare, Ports: n}
 		},
-		Expect: func(set suite.Settings) time.Duration { return s.expect(set, len(wanted(set, all))) },
+		Expect: func(set suite.Settings) time.Duration { return s.takes(set, len(wanted(set, all))) },
 		Run: func(ctx context.Context, out *result.Scene, set suite.Settings, step suite.StepFunc) error {
 			return s.measure(ctx, out, set, step, wanted(set, all))
 		},
@@ -154,24 +156,14 @@ func batch(set suite.Settings) time.Duration {
 	return suite.Choose(set.Mode, set.Batch, 500*time.Millisecond, 20*time.Millisecond)
 }
 
-// expect guesses: a server takes a while to start and to prove its answers.
-func (s scene) expect(set suite.Settings, servers int) time.Duration {
-	const setup = 150 * time.Millisecond
-	b, n := batch(set), rounds(set)
-	each := time.Duration(n+1) * (b + 5*time.Millisecond)
-	for _, t := range tools() {
-		if s.name == "loopback/hello/"+t.name || s.name == "loopback/api/"+t.name {
-			if t.missing() != "" {
-				return 0
-			}
-			each = time.Duration(toolRounds(set)) * (toolSpan + 300*time.Millisecond)
-			if set.Mode == result.Quick {
-				servers = min(servers, 2)
-			}
-		}
-	}
-	if s.conns == openConns {
-		each = time.Duration(n+1) * b * time.Duration(1+2*len(shares()))
-	}
-	return time.Duration(servers) * (setup + each)
+// setup guesses how long a server takes to start and to prove its answers.
+const setup = 150 * time.Millisecond
+
+// closedTime guesses how long closed loops take with so many servers.
+func closedTime(set suite.Settings, servers int) time.Duration {
+	return time.Duration(servers) * (setup + time.Duration(rounds(set)+1)*(batch(set)+5*time.Millisecond))
+}
+
+func latencyTime(set suite.Settings, servers int) time.Duration {
+	return time.Duration(servers) * (setup + time.Duration(rounds(set)+1)*batch(set)*time.Duration(1+2*len(shares())))
 }

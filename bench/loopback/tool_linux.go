@@ -56,6 +56,17 @@ func (t tool) missing() string {
 	return ""
 }
 
+// takes guesses how long the tool takes with so many servers.
+func (t tool) takes(set suite.Settings, servers int) time.Duration {
+	if t.missing() != "" {
+		return 0
+	}
+	if set.Mode == result.Quick {
+		servers = min(servers, 2)
+	}
+	return time.Duration(servers) * (setup + time.Duration(toolRounds(set))*(toolSpan+300*time.Millisecond))
+}
+
 // tool runs closed loops of a tool against the same servers; a quick run has geist and its
 // base alone, since a tool takes its second of each.
 func (b *bench) tool(t tool) error {
@@ -191,7 +202,7 @@ export const options = { vus: %d, duration: '1s', discardResponseBodies: true };
 const requests = %s;
 export default function () {
   const r = requests[exec.scenario.iterationInTest %% requests.length];
-  http.request(r.method, 'http://%s' + r.path, r.body, { headers: r.headers });
+  http.request(r.method, 'http://%s' + r.path, r.body || null, { headers: r.headers });
 }
 export function handleSummary(data) {
   const m = data.metrics;
