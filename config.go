@@ -121,6 +121,11 @@ type Config struct {
 	// fails at start. validate.New makes one.
 	Validator Validator
 
+	// Renderer makes the pages of Ctx.Render. What is wrong with its templates is known at
+	// start. Nil makes every Render fail. view.New makes one. Each engine that is mounted
+	// has its own.
+	Renderer Renderer
+
 	// TrailingSlash says what happens to paths that are a slash away from a route.
 	// Zero means SlashRedirect.
 	TrailingSlash SlashPolicy
@@ -292,6 +297,7 @@ func (cfg Config) resolve() (settings, []string) {
 		cfg.JSON = defaultCodec()
 	}
 	problems = append(problems, cfg.resolveCodecs()...)
+	problems = append(problems, cfg.resolveRenderer()...)
 	if cfg.TLSConfig != nil {
 		cfg.TLSConfig = cfg.TLSConfig.Clone()
 	}

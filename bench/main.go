@@ -68,6 +68,7 @@ func commands() []command {
 		{"list", "list the scenes, and how long each takes", list},
 		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
 		{"diff", "compare two files of results", diff},
+		{"loop", "run one contender and measure nothing, under a profiler", loop},
 	}
 }
 
