@@ -104,8 +104,14 @@ func (c cores) startServer(cmd *exec.Cmd) error {
 	}
 	runtime.LockOSThread() // a process inherits from the thread that starts it
 	defer runtime.UnlockOSThread()
+	var old unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &old); err != nil {
+		return fmt.Errorf("sched_getaffinity: %w", err)
+	}
 	if err := unix.SchedSetaffinity(0, &c.server); err != nil {
 		return fmt.Errorf("sched_setaffinity: %w", err)
 	}
-	return errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &c.client))
+	err := cmd.Start()
+	_ = unix.SchedSetaffinity(0, &old) // to where it was, which is allowed
+	return err
 }

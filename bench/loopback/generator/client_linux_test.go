@@ -216,7 +216,7 @@ func TestClient_failures(t *testing.T) {
 		{"wrong", answering(okAnswer, strings.Replace(okAnswer, "hello", "hullo", 1)), Config{}, `want "hello"`},
 		{"ends", answering(okAnswer, okAnswer), Config{}, "the server closed the connection"},
 		{"too much", answering(okAnswer + " "), Config{}, `" " came unasked`},
-		{"silent", answering(), Config{}, "no answer for 50ms; 2 requests wait"},
+		{"silent", answering(), Config{Patience: 400 * time.Millisecond}, "no answer for 400ms; 2 requests wait"},
 		{"keeps", func(conn net.Conn, r *bufio.Reader) {
 			for {
 				if _, ok := take(r); !ok {
@@ -224,14 +224,14 @@ func TestClient_failures(t *testing.T) {
 				}
 				_, _ = io.WriteString(conn, okAnswer)
 			}
-		}, Config{PerConn: 1}, `still open 50ms after the answer to "Connection: close"`},
+		}, Config{PerConn: 1, Patience: 400 * time.Millisecond}, `still open 400ms after the answer to "Connection: close"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, open := range []bool{false, true} {
 				if open && tt.cfg.PerConn > 0 {
 					continue
 				}
-				tt.cfg.Addr, tt.cfg.Exchanges, tt.cfg.Conns, tt.cfg.Patience = listen(t, tt.serve), hello, 2, 50*time.Millisecond
+				tt.cfg.Addr, tt.cfg.Exchanges, tt.cfg.Conns = listen(t, tt.serve), hello, 2
 				c := dial(t, tt.cfg)
 				loop := c.Closed
 				if open {

@@ -131,7 +131,7 @@ func (c *conn) flush() error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return fmt.Errorf("write: %w", err)
+			return broken("write", err)
 		}
 		c.out = c.out[n:]
 		c.w.moved++
@@ -156,7 +156,7 @@ func (c *conn) read() error {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 		return nil
 	case err != nil:
-		return fmt.Errorf("read: %w", err)
+		return broken("read", err)
 	case n == 0 && c.state == ending:
 		return c.again()
 	case n == 0:
@@ -164,6 +164,15 @@ func (c *conn) read() error {
 	}
 	w.moved++
 	return c.answers(w.buf[:kept+n])
+}
+
+// broken says that a server has closed a connection, where the error of a system call does: it
+// had not read all that was sent, or was gone.
+func broken(call string, err error) error {
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
+		call = "the server closed the connection"
+	}
+	return fmt.Errorf("%s: %w", call, err)
 }
 
 // answers handles the answers in b.
