@@ -135,8 +135,9 @@ type Config struct {
 	CaseInsensitive bool
 
 	// UnsafeStrings makes the strings that a Ctx returns views of the request's
-	// buffer: they change once the handler has returned. It saves one copy of a few
-	// nanoseconds each and is for those who have measured that they need it.
+	// buffer: they change once the handler has returned, and in a WebSocket once the
+	// connection has begun. It saves one copy of a few nanoseconds each and is for those who
+	// have measured that they need it.
 	UnsafeStrings bool
 
 	// TrustedProxies lists the addresses (CIDR or single IP, or "unix" for peers on
