@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/gogeist/geist/bench/loopback"
 	"github.com/gogeist/geist/bench/realtime"
 	"github.com/gogeist/geist/bench/realtime/control"
 	"github.com/gogeist/geist/bench/scenes"
@@ -12,10 +13,10 @@ import (
 
 // catalogue returns every scene, in the order in which they run.
 func catalogue() []suite.Scene {
-	return slices.Concat(scenes.Suite(), realtime.Suite(), []suite.Scene{transfer.Scene()})
+	return slices.Concat(scenes.Suite(), loopback.Suite(), realtime.Suite(), []suite.Scene{transfer.Scene()})
 }
 
 // children are what this program is when a scene starts it again.
 func children() []func(args []string) (bool, error) {
-	return []func([]string) (bool, error){control.ServeArgs, transfer.ServeArgs}
+	return []func([]string) (bool, error){loopback.ServeArgs, control.ServeArgs, transfer.ServeArgs}
 }

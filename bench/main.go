@@ -4,7 +4,7 @@
 //	go run . all -scene '^router/' -peer 'geist|gin'
 //	go run . report results/2026-01-31-120000-1a2b3c4.json
 //
-// The scenes are in the packages scenes, realtime and transfer, the applications in peers
+// The scenes are in the packages scenes, loopback, realtime and transfer, the applications in peers
 // and realtime/servers. Package suite runs them, package result is what they write.
 package main
 

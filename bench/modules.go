@@ -7,7 +7,8 @@ import (
 
 // modules returns the modules whose versions a reader of the results needs.
 func modules() []string {
-	all := []string{"github.com/danielgtaylor/huma/v2", "github.com/goccy/go-json"} // of the scene typed, and of most JSON
+	// Of the scene typed, of most JSON, and of the rules in most peers.
+	all := []string{"github.com/danielgtaylor/huma/v2", "github.com/goccy/go-json", "github.com/go-playground/validator/v10"}
 	for _, p := range peers.All() {
 		all = append(all, p.Module)
 	}

@@ -22,7 +22,21 @@ func chiPeer() Peer {
 			}
 			return App{HTTP: m}, nil
 		},
+		Plain: func() (App, error) { return App{HTTP: chiRouter(httpPlain(chi.URLParam))}, nil },
+		API: func() (App, error) {
+			return App{HTTP: chiRouter(httpAPIRoutes(chi.URLParam), httpMiddleware()...)}, nil
+		},
 	}
+}
+
+func chiRouter(routes []httpRoute, middleware ...func(http.Handler) http.Handler) http.Handler {
+	m := chi.NewRouter()
+	m.Use(middleware...)
+	m.NotFound(httpNotFound)
+	for _, r := range routes {
+		m.MethodFunc(r.method, r.path, r.handler)
+	}
+	return m
 }
 
 func chiHandler(s Spec, r tables.Route) http.HandlerFunc {

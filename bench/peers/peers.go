@@ -141,6 +141,9 @@ type Peer struct {
 	// Build makes an application. It returns an error (a panic counts as one) if
 	// the framework cannot express it.
 	Build func(Spec) (App, error)
+	// Plain and API build the applications of the loopback scenes, see service.go. Nil means
+	// that the peer takes no part in them.
+	Plain, API func() (App, error)
 	// Handwritten marks servers without a router, which answer only Spec.Hit.
 	Handwritten bool
 	// No405 says why the peer cannot tell 405 from 404; empty means it can.

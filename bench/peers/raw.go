@@ -3,7 +3,10 @@ package peers
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"strconv"
 
+	"github.com/go-playground/validator/v10"
 	"github.com/goccy/go-json"
 	"github.com/valyala/fasthttp"
 )
@@ -15,6 +18,7 @@ func rawPeer() Peer {
 	return Peer{
 		Name: "fasthttp", Module: "github.com/valyala/fasthttp", Handwritten: true,
 		NoCancel: "RequestCtx.Done ends only with the server",
+		Plain:    rawPlain, API: newRawAPI,
 		Build: func(s Spec) (App, error) {
 			if s.Hit == nil {
 				return App{}, fmt.Errorf("hand-written servers answer one route")
@@ -139,4 +143,146 @@ func fastJSON(ctx *fasthttp.RequestCtx, v any) {
 	if err := json.NewEncoder(ctx.Response.BodyWriter()).Encode(v); err != nil {
 		ctx.Error("encode", fasthttp.StatusInternalServerError)
 	}
+}
+
+// The applications of the loopback scenes by hand on fasthttp: a switch in place of a
+// router, and nothing that the answers do not need. It is the floor for every framework on
+// fasthttp.
+
+func rawPlain() (App, error) {
+	user, data := newUser(583231), blob()
+	return App{Fast: func(ctx *fasthttp.RequestCtx) {
+		switch path := ctx.Path(); {
+		case ctx.IsGet() && string(path) == "/hello":
+			ctx.Response.SetBodyString(Body)
+		case ctx.IsGet() && string(path) == "/json":
+			fastJSON(ctx, user)
+		case ctx.IsGet() && string(path) == "/download":
+			ctx.Response.Header.SetContentType(octets)
+			ctx.Response.SetBodyRaw(data)
+		case ctx.IsPost() && string(path) == "/upload":
+			ctx.Response.SetBodyString(strconv.Itoa(len(ctx.PostBody())))
+		default:
+			name, ok := bytes.CutPrefix(path, []byte("/users/"))
+			if !ok || !ctx.IsGet() || len(name) == 0 || bytes.IndexByte(name, '/') >= 0 {
+				ctx.Error("Not Found", fasthttp.StatusNotFound)
+				return
+			}
+			ctx.Response.SetBodyString(string(name))
+		}
+	}}, nil
+}
+
+// rawAPI is the mix: its table of routes is a map of names.
+type rawAPI struct {
+	rules *validator.Validate
+	names map[string]bool
+}
+
+func newRawAPI() (App, error) {
+	a := &rawAPI{validator.New(), map[string]bool{}}
+	for _, name := range Resources() {
+		a.names[name] = true
+	}
+	return App{Fast: a.serve}, nil
+}
+
+func (a *rawAPI) serve(ctx *fasthttp.RequestCtx) {
+	defer func() {
+		if recover() != nil {
+			rawTrouble(ctx, http.StatusInternalServerError)
+		}
+	}()
+	h := &ctx.Response.Header
+	id := string(ctx.Request.Header.Peek(requestID))
+	if id == "" {
+		id = newRequestID()
+	}
+	h.Set(requestID, id)
+	h.Set("Vary", "Origin")
+	if string(ctx.Request.Header.Peek("Origin")) == Origin {
+		h.Set("Access-Control-Allow-Origin", Origin)
+	}
+	for _, f := range secureHeaders {
+		h.Set(f[0], f[1])
+	}
+	a.route(ctx)
+}
+
+func (a *rawAPI) route(ctx *fasthttp.RequestCtx) {
+	rest, ok := bytes.CutPrefix(ctx.Path(), []byte(APIPrefix))
+	name, id, deep := bytes.Cut(rest, []byte("/"))
+	switch {
+	case ok && ctx.IsGet() && string(rest) == "panic":
+		panicking()
+	case !ok || !a.names[string(name)] || bytes.IndexByte(id, '/') >= 0:
+		rawTrouble(ctx, http.StatusNotFound)
+	case deep:
+		a.one(ctx, string(id))
+	case ctx.IsGet():
+		a.list(ctx)
+	case ctx.IsPost():
+		if in, ok := a.input(ctx); ok {
+			rawJSON(ctx, http.StatusCreated, in.record(newID, rawClient(ctx)))
+		}
+	default:
+		rawTrouble(ctx, http.StatusNotFound)
+	}
+}
+
+// one serves the routes with an id.
+func (a *rawAPI) one(ctx *fasthttp.RequestCtx, text string) {
+	id, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		rawTrouble(ctx, http.StatusUnprocessableEntity)
+	case ctx.IsGet():
+		record := stored(id, rawClient(ctx))
+		rawJSON(ctx, http.StatusOK, &record)
+	case ctx.IsPut():
+		if in, ok := a.input(ctx); ok {
+			rawJSON(ctx, http.StatusOK, in.record(id, rawClient(ctx)))
+		}
+	case ctx.IsDelete():
+		ctx.SetStatusCode(http.StatusNoContent)
+	default:
+		rawTrouble(ctx, http.StatusNotFound)
+	}
+}
+
+func (a *rawAPI) list(ctx *fasthttp.RequestCtx) {
+	args := ctx.QueryArgs()
+	q := &ListQuery{Sort: string(args.Peek("sort")), Tag: string(args.Peek("tag"))}
+	var err1, err2 error
+	q.Page, err1 = args.GetUint("page")
+	q.Limit, err2 = args.GetUint("limit")
+	if err1 != nil || err2 != nil || a.rules.Struct(q) != nil {
+		rawTrouble(ctx, http.StatusUnprocessableEntity)
+		return
+	}
+	rawJSON(ctx, http.StatusOK, q.page(rawClient(ctx)))
+}
+
+func (a *rawAPI) input(ctx *fasthttp.RequestCtx) (*EntryInput, bool) {
+	in := new(EntryInput)
+	if json.Unmarshal(ctx.PostBody(), in) != nil {
+		rawTrouble(ctx, http.StatusBadRequest)
+		return nil, false
+	}
+	if a.rules.Struct(in) != nil {
+		rawTrouble(ctx, http.StatusUnprocessableEntity)
+		return nil, false
+	}
+	return in, true
+}
+
+func rawJSON(ctx *fasthttp.RequestCtx, status int, v any) {
+	ctx.SetStatusCode(status)
+	fastJSON(ctx, v)
+}
+
+func rawTrouble(ctx *fasthttp.RequestCtx, status int) { rawJSON(ctx, status, troubleOf(status)) }
+
+func rawClient(ctx *fasthttp.RequestCtx) string {
+	return forwarded(ctx.RemoteIP().String(), string(ctx.Request.Header.Peek("X-Forwarded-For")))
 }

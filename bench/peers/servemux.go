@@ -3,6 +3,7 @@ package peers
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/gogeist/geist/bench/tables"
 )
@@ -23,7 +24,27 @@ func serveMuxPeer() Peer {
 			}
 			return App{HTTP: wrapHTTP(mux, s.Middleware)}, nil
 		},
+		Plain: func() (App, error) { return App{HTTP: serveMux(httpPlain((*http.Request).PathValue))}, nil },
+		API:   serveMuxAPI,
 	}
+}
+
+func serveMux(routes []httpRoute) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.HandleFunc(r.method+" "+r.path, r.handler)
+	}
+	return mux
+}
+
+func serveMuxAPI() (App, error) {
+	mux := serveMux(httpAPIRoutes((*http.Request).PathValue))
+	mux.HandleFunc("/", httpNotFound)
+	var h http.Handler = mux
+	for _, wrap := range slices.Backward(httpMiddleware()) {
+		h = wrap(h)
+	}
+	return App{HTTP: h}, nil
 }
 
 func serveMuxHandler(s Spec, r tables.Route) http.HandlerFunc {

@@ -26,6 +26,15 @@ func (h *Hist) Add(ns int64) {
 	h.max = max(h.max, ns)
 }
 
+// Merge counts what other has counted, too.
+func (h *Hist) Merge(other *Hist) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.n += other.n
+	h.max = max(h.max, other.max)
+}
+
 // N is the number of durations counted.
 func (h *Hist) N() uint64 { return h.n }
 

@@ -49,3 +49,18 @@ func TestHist_emptyAndNegative(t *testing.T) {
 		t.Errorf("median of -5 = %v, %d values", got, h.N())
 	}
 }
+
+func TestHist_merge(t *testing.T) {
+	var both, a, b Hist
+	for i := range int64(1000) {
+		both.Add(i * i)
+		if i%3 == 0 {
+			a.Add(i * i)
+		} else {
+			b.Add(i * i)
+		}
+	}
+	if a.Merge(&b); a != both {
+		t.Errorf("%d values up to %v, want %d up to %v", a.N(), a.Max(), both.N(), both.Max())
+	}
+}
