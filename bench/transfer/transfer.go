@@ -1,39 +1,109 @@
-// Command transfer measures what a server of geist holds in memory while it takes a
+// Package transfer measures what a server of geist holds in memory while it takes a
 // large upload, plain and as a form, and sends a large download. The server runs in a
 // process of its own, whose peak resident set (VmHWM) Linux tells.
-//
-//	go run ./cmd/transfer -size 1024
-package main
+package transfer
 
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gogeist/geist"
+
+	"github.com/gogeist/geist/bench/result"
+	"github.com/gogeist/geist/bench/suite"
 )
 
-func main() {
-	size := flag.Int64("size", 1024, "MiB to transfer each way")
-	serve := flag.Bool("serve", false, "be the server; its address goes to standard output")
-	flag.Parse()
-	work := func() error { return measure(*size << 20) }
-	if *serve {
-		work = server
+// flagServe is the only argument of a process that is the server.
+const flagServe = "-transfer-server"
+
+// ServeArgs is the server if args, without the program's name, say so. It reports whether
+// they did.
+func ServeArgs(args []string) (bool, error) {
+	if len(args) != 1 || args[0] != flagServe {
+		return false, nil
 	}
-	if err := work(); err != nil {
-		fmt.Fprintln(os.Stderr, "transfer:", err)
-		os.Exit(1)
+	signal.Ignore(os.Interrupt) // a terminal sends it to all: the first process decides
+	return true, server()
+}
+
+// Scene returns the scene for the suite.
+func Scene() suite.Scene {
+	return suite.Scene{
+		Name:  "transfer",
+		Title: "large bodies over loopback that handlers read and write as streams: the peak of memory above that of the idle server, a fresh process each",
+		Expect: func(s suite.Settings) time.Duration {
+			return time.Duration(trials(s)*3) * (200*time.Millisecond + time.Duration(size(s))*2*time.Millisecond)
+		},
+		Run: run,
+	}
+}
+
+func trials(s suite.Settings) int { return suite.Choose(s.Mode, s.Trials, 6, 1) }
+
+// size is in MiB.
+func size(s suite.Settings) int { return suite.Choose(s.Mode, s.Size, 1024, 32) }
+
+// peer is who is measured: there is nobody else, for others hold bodies in memory.
+const peer = "geist"
+
+func run(ctx context.Context, out *result.Scene, s suite.Settings, step suite.StepFunc) error {
+	out.Ordered = true
+	out.Metrics = []result.Metric{
+		{Key: "above", Name: "peak above idle", Unit: "MiB", Digits: 2},
+		{Key: "peak", Name: "peak", Unit: "MiB", Digits: 1},
+		{Key: "rate", Name: "transferred", Unit: "MiB/s", Better: result.Higher},
+	}
+	out.Notes = append(out.Notes, fmt.Sprintf("each transfer has %d MiB", size(s)))
+	if !s.Wants(peer) {
+		return nil
+	}
+	total := int64(size(s)) << 20
+	all := transfers(total)
+	for _, t := range all {
+		out.Contenders = append(out.Contenders, t.row)
+	}
+	for i := range trials(s) {
+		for k, t := range all {
+			step(suite.Step{Done: i*len(all) + k, Total: trials(s) * len(all), Peer: peer})
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := t.try(s.Exe, total); err != nil {
+				out.Fail(peer, fmt.Errorf("%s: %w", t.row.Variant, err))
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// transfer is one way for bytes to go.
+type transfer struct {
+	row          *result.Contender
+	method, path string
+	body         func() io.Reader
+}
+
+func transfers(size int64) []transfer {
+	head := "--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n"
+	return []transfer{
+		{result.NewContender(peer, "upload"), "POST", "/up", func() io.Reader { return io.LimitReader(zeros{}, size) }},
+		{result.NewContender(peer, "form"), "POST", "/form", func() io.Reader {
+			return io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, size), strings.NewReader("\r\n--b--\r\n"))
+		}},
+		{result.NewContender(peer, "download"), "GET", fmt.Sprintf("/down/%d", size), func() io.Reader { return nil }},
 	}
 }
 
@@ -47,7 +117,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 // server serves until its standard input ends.
 func server() error {
-	app := geist.New()
+	app := geist.New(geist.Config{DisableBanner: true})
 	app.POST("/up", func(c *geist.Ctx) error {
 		n, err := io.Copy(io.Discard, c.BodyReader())
 		if err != nil {
@@ -91,12 +161,8 @@ func server() error {
 }
 
 // start runs the server in a process of its own.
-func start() (cmd *exec.Cmd, addr string, stop func(), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", nil, err
-	}
-	cmd = exec.Command(self, "-serve")
+func start(exe string) (cmd *exec.Cmd, addr string, stop func(), err error) {
+	cmd = exec.Command(exe, flagServe)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -114,27 +180,9 @@ func start() (cmd *exec.Cmd, addr string, stop func(), err error) {
 	return cmd, strings.TrimSpace(addr), stop, err
 }
 
-// measure makes each transfer with a server of its own, whose peak is then that transfer's.
-func measure(size int64) error {
-	head := "--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n"
-	form := io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, size), strings.NewReader("\r\n--b--\r\n"))
-	for _, t := range []struct {
-		name, method, path string
-		body               io.Reader
-	}{
-		{"upload", "POST", "/up", io.LimitReader(zeros{}, size)},
-		{"form", "POST", "/form", form},
-		{"download", "GET", fmt.Sprintf("/down/%d", size), nil},
-	} {
-		if err := one(t.name, t.method, t.path, t.body, size); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
-		}
-	}
-	return nil
-}
-
-func one(name, method, path string, body io.Reader, size int64) error {
-	cmd, addr, stop, err := start()
+// try makes one transfer with a server of its own, whose peak is then that transfer's.
+func (t transfer) try(exe string, size int64) error {
+	cmd, addr, stop, err := start(exe)
 	if err != nil {
 		return err
 	}
@@ -147,7 +195,7 @@ func one(name, method, path string, body io.Reader, size int64) error {
 		return err
 	}
 	began := time.Now()
-	n, err := do(method, "http://"+addr+path, body)
+	n, err := do(t.method, "http://"+addr+t.path, t.body())
 	if err != nil {
 		return err
 	}
@@ -159,8 +207,9 @@ func one(name, method, path string, body io.Reader, size int64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-9s %d MiB in %.1f s: VmHWM %.1f MiB idle, %.1f MiB at the end, %.1f MiB above\n",
-		name, size>>20, took.Seconds(), mib(idle), mib(most), mib(most-idle))
+	t.row.Add("above", mib(most-idle))
+	t.row.Add("peak", mib(most))
+	t.row.Add("rate", float64(size>>20)/took.Seconds())
 	return nil
 }
 
