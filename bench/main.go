@@ -63,12 +63,12 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{
+	return append([]command{
 		{"all", "measure: every scene, or those of -scene; writes a file of results and reports of it", all},
 		{"list", "list the scenes, and how long each takes", list},
 		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
 		{"diff", "compare two files of results", diff},
-	}
+	}, more()...)
 }
 
 func run(ctx context.Context, c console, args []string) error {

@@ -25,6 +25,8 @@ type Spec struct {
 	// SendBuffer, if not zero, is the size in bytes of the buffer that the kernel has for
 	// each connection. Otherwise that grows to megabytes for a client that does not read.
 	SendBuffer int
+	// Procs is the GOMAXPROCS of the process. Zero leaves it.
+	Procs int
 }
 
 // A Server is what a peer has built.
