@@ -152,7 +152,7 @@ func (r request) measure(n int) ([]Figure, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // cut what is left: the case is over
 		_ = app.Shutdown(ctx)
-		<-served
+		_ = <-served // nil, or that it was cut
 	}()
 	size, err := r.prove(ln, n)
 	if err != nil {
