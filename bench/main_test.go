@@ -46,9 +46,9 @@ func TestAll_quick(t *testing.T) {
 	dir := t.TempDir()
 	scenes := "^router/one-param$"
 	if slices.ContainsFunc(catalogue(), func(s suite.Scene) bool { return s.Name == "ws/echo" }) { // on Linux
-		scenes = "^(router/one-param|ws/echo)$"
+		scenes = "^(router/one-param|ws/echo|transfer)$"
 	}
-	out, log, err := call(t, "all", "-quick", "-scene", scenes, "-peer", "^(geist|gin|melody)$", "-out", dir)
+	out, log, err := call(t, "all", "-quick", "-size", "2", "-scene", scenes, "-peer", "^(geist|gin|melody)$", "-out", dir)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}
@@ -70,6 +70,9 @@ func TestAll_quick(t *testing.T) {
 	}
 	if s := r.Scene("ws/echo"); s != nil && len(s.Contenders) != 2 {
 		t.Errorf("%d servers in ws/echo, want 2", len(s.Contenders))
+	}
+	if s := r.Scene("transfer"); s != nil && (len(s.Contenders) != 3 || s.Contenders[0].Values["peak"].Median < 1) {
+		t.Errorf("transfer: %d rows, %+v", len(s.Contenders), s.Contenders[0].Values["peak"])
 	}
 	base := strings.TrimSuffix(files[0], ".json")
 	for _, ext := range []string{".html", ".md"} {
@@ -128,6 +131,18 @@ func TestAll_stopped(t *testing.T) {
 	cancel()
 	if err := run(ctx, console{&bytes.Buffer{}, &bytes.Buffer{}}, []string{"all", "-quick", "-out", t.TempDir()}); err == nil || !strings.Contains(err.Error(), "stopped") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Failures end the program with an error, after everything is written.
+func TestFinish_failures(t *testing.T) {
+	r := &result.Run{Version: result.Version, Scenes: []*result.Scene{{Name: "s", Failures: []result.Failure{{Peer: "gin", What: "answered 500"}}}}}
+	file := filepath.Join(t.TempDir(), "run.json")
+	if err := finish(console{&bytes.Buffer{}, &bytes.Buffer{}}, r, file); err == nil || err.Error() != "1 failure; the others are measured" {
+		t.Errorf("got %v", err)
+	}
+	if b, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".md"); err != nil || !strings.Contains(string(b), "- s, gin: answered 500.") {
+		t.Errorf("%v\n%s", err, b)
 	}
 }
 

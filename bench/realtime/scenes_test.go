@@ -108,6 +108,16 @@ func TestScene_wants(t *testing.T) {
 	}
 }
 
+// TestScene_failures: servers that do not start are failures, in scenes of every kind.
+func TestScene_failures(t *testing.T) {
+	for _, name := range []string{"ws/fanout/10x1", "ws/echo", "ws/crowd", "ws/churn", "ws/stalled", "sse/hold"} {
+		out := runTiny(t, name, func(o *Options) { o.Exe = "no such program" })
+		if len(out.Contenders) != 0 || len(out.Failures) < 3 {
+			t.Errorf("%s: %d rows, failures %v", name, len(out.Contenders), out.Failures)
+		}
+	}
+}
+
 // runTiny runs the scene of a name with changed options.
 func runTiny(t *testing.T, name string, change func(*Options)) *result.Scene {
 	t.Helper()

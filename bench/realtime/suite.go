@@ -16,10 +16,18 @@ import (
 func Suite() []suite.Scene {
 	var all []suite.Scene
 	for _, s := range All() {
+		wanted := func(set suite.Settings) (n int) {
+			for _, p := range s.speakers() {
+				if set.Wants(p.Name) {
+					n++
+				}
+			}
+			return n
+		}
 		all = append(all, suite.Scene{
 			Name: s.Name, Title: s.Title,
-			Needs:  func(set suite.Settings) suite.Needs { return s.needs(options(set), len(s.speakers())) },
-			Expect: func(set suite.Settings) time.Duration { return s.expect(options(set), len(s.speakers())) },
+			Needs:  func(set suite.Settings) suite.Needs { return s.needs(options(set), wanted(set)) },
+			Expect: func(set suite.Settings) time.Duration { return s.expect(options(set), wanted(set)) },
 			Run: func(ctx context.Context, out *result.Scene, set suite.Settings, step suite.StepFunc) error {
 				o := options(set)
 				o.Step = step

@@ -45,6 +45,7 @@ type card struct {
 	Caption string // of the chart
 	Head    []string
 	Rows    []tableRow
+	Remarks []string
 	Absent  string
 }
 
@@ -104,7 +105,7 @@ func newPage(r *result.Run) (*page, error) {
 func id(s *result.Scene) string { return strings.ReplaceAll(s.Name, "/", "-") }
 
 func newCard(s *result.Scene) (card, error) {
-	c := card{Scene: s, ID: id(s), Absent: absences(s.Absent)}
+	c := card{Scene: s, ID: id(s), Absent: absences(s.Absent), Remarks: remarks(s)}
 	if len(s.Contenders) > 0 {
 		lines := grid(s)
 		c.Head = lines[0]

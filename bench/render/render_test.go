@@ -35,6 +35,7 @@ func example() *result.Run {
 	}
 	server.Fail("fiber", errors.New("answered 500\nwant 200"))
 	many, theirs := row("geist", "N = 1000", "ns", 2000), row("gin", "N = 1000", "ns", 2000)
+	many.Note, theirs.Note = "remarkable", ""
 	many.Base, theirs.Base = "geist, N = 10", "gin, N = 10"
 	growth := &result.Scene{
 		Name: "growth", Title: "tables that grow", Ordered: true, Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}},
@@ -82,7 +83,7 @@ func TestMarkdown(t *testing.T) {
 		"| loopback API mix | requests/s ÷ Gin | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
 		"| last of 1,000 routes ÷ last of 10 | ≤ 1.3 | 100.0 |",
 		"- server/github, fiber: answered 500 want 200.", "- ws/hold was not measured",
-		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "example.com/gin v1.2.3",
+		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "\ngeist: remarkable.\n", "example.com/gin v1.2.3",
 	)
 	if losses, scenes := strings.Index(text, "## Where geist does not win"), strings.Index(text, "## Scenes"); losses < 0 || losses > scenes {
 		t.Error("it does not lead with where geist does not win")

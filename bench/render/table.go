@@ -24,10 +24,8 @@ func Table(w io.Writer, s *result.Scene) {
 			line(w, l)
 		}
 	}
-	for _, c := range s.Contenders {
-		if c.Note != "" {
-			fmt.Fprintf(w, "\n%s: %s.\n", c.Name, c.Note)
-		}
+	for _, n := range remarks(s) {
+		fmt.Fprintf(w, "\n%s.\n", n)
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(w, "\n**Failed: %s**: %s.\n", f.Peer, oneLine(f.What))
@@ -41,6 +39,17 @@ func Table(w io.Writer, s *result.Scene) {
 	if s.Command != "" {
 		fmt.Fprintf(w, "\n`%s`\n", s.Command)
 	}
+}
+
+// remarks returns what is special about each peer, once.
+func remarks(s *result.Scene) []string {
+	var out []string
+	for _, c := range s.Contenders {
+		if r := c.Peer + ": " + c.Note; c.Note != "" && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func absences(as []result.Absence) string {

@@ -85,7 +85,7 @@ func All() []Scene {
 	all = append(all, growthScene(), missScene())
 	all = append(all, serverScenes()...)
 	all = append(all, pipelineScenes()...)
-	return append(all, chainScene(), typedScene())
+	return append(all, chainScene(), bindScene(), typedScene())
 }
 
 // absent lists peers that cannot take part in a scene. A peer that is listed here

@@ -55,10 +55,9 @@ func serveScene(sc Scene, in io.Reader, w io.Writer) error {
 		_, _ = io.Copy(io.Discard, in)
 		cancel()
 	}()
-	enc := json.NewEncoder(w)
 	var broken error
 	out, err := runHere(ctx, sc, s, func(st Step) {
-		if e := enc.Encode(line{Step: &st}); e != nil {
+		if e := say(w, line{Step: &st}); e != nil {
 			broken = e
 			cancel()
 		}
@@ -67,7 +66,17 @@ func serveScene(sc Scene, in io.Reader, w io.Writer) error {
 	if err != nil && ctx.Err() == nil {
 		last.Err = err.Error()
 	}
-	return errors.Join(broken, enc.Encode(last))
+	return errors.Join(broken, say(w, last))
+}
+
+// say writes a line of its own, whatever libraries have written before it.
+func say(w io.Writer, l line) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\n%s\n", b)
+	return err
 }
 
 // runHere runs a scene in this process.

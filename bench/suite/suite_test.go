@@ -39,11 +39,11 @@ func samples() Scene {
 
 func runSamples(ctx context.Context, out *result.Scene, s Settings, step StepFunc) error {
 	out.Bases, out.Metrics = []string{"good"}, []result.Metric{{Key: "ns", Name: "time", Ratio: true}}
-	fmt.Println("a library that writes to the standard output")
 	for _, peer := range []string{"good", "wrong", "panics", "dies", "hangs", "slow", "better"} {
 		if !s.Wants(peer) {
 			continue
 		}
+		fmt.Print("a library that writes to the standard output")
 		step(Step{Total: 1, Peer: peer})
 		if err := runSample(ctx, peer); err != nil {
 			if ctx.Err() != nil {
