@@ -68,6 +68,7 @@ func commands() []command {
 		{"list", "list the scenes, and how long each takes", list},
 		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
 		{"diff", "compare two files of results", diff},
+		{"capacity", "compute machines and money for a million connections or requests/s out of a file of results", capacityCommand},
 	}, more()...)
 }
 
@@ -90,7 +91,7 @@ func run(ctx context.Context, c console, args []string) error {
 func usage() string {
 	var sb strings.Builder
 	for _, cmd := range commands() {
-		fmt.Fprintf(&sb, "\n  %-8s%s", cmd.name, cmd.use)
+		fmt.Fprintf(&sb, "\n  %-9s%s", cmd.name, cmd.use)
 	}
 	return sb.String() + "\nThe flags of each: go run . command -h"
 }

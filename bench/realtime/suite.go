@@ -58,7 +58,7 @@ func options(s suite.Settings) Options {
 	case s.Mode == result.Quick:
 		o.Held = []int{100}
 	default:
-		o.Held = []int{1000, 4000, 15_000}
+		o.Held = []int{1000, 5000, 15_000}
 	}
 	if s.Verbose {
 		o.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

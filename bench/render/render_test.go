@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/result"
 )
 
@@ -69,6 +70,31 @@ func wantAll(t *testing.T, text string, wants ...string) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
 	}
+}
+
+// The assumptions stand in one table, with the flags that change them; loads without unit
+// costs say so.
+func TestCapacity(t *testing.T) {
+	r := example()
+	api := r.Scene("loopback/api")
+	for _, c := range api.Contenders {
+		c.Add("cpu", map[string]float64{"geist": 10, "gin": 25, "fiber": 12.5}[c.Peer])
+	}
+	api.Metrics = append(api.Metrics, result.Metric{Key: "cpu", Name: "server CPU"})
+	api.Summarise()
+	var sb strings.Builder
+	Capacity(&sb, r, capacity.Default())
+	wantAll(t, sb.String(),
+		"| cores | 4 | -cores |", "### 1,000,000 requests of the API mix a second",
+		"| geist | 10.00 | 10.0 | – | 5 | 5–5 | 730 | 1.000 | processor |",
+		"| gin | 25.00 | 25.0 | – | 13 | 13–13 | 1,898 | 2.500 | processor |",
+		"### 1,000,000 WebSocket connections\n\nNot computed: the run has no scene ws/fanout/10x1.",
+	)
+	sb.Reset()
+	if err := Page(&sb, r); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, sb.String(), "<h2>Capacity</h2>", `<td class="n">1,898</td>`, "Not computed: the run has no scene sse/hold")
 }
 
 func TestMarkdown(t *testing.T) {
