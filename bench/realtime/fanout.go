@@ -92,7 +92,7 @@ func fanoutMetrics() []result.Metric {
 // calibrate finds the number of steps that fill a batch, and so warms c up.
 func (r *runner) calibrate(c *contender, receivers, burst int) error {
 	for c.steps = 1; ; {
-		_, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: messageSize}, receivers)
+		_, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: c.size}, receivers)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 	if err != nil {
 		return err
 	}
-	cost, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: messageSize}, receivers)
+	cost, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: c.size}, receivers)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,7 @@ type contender struct {
 	swarm *load.Swarm
 	rooms int
 	steps int // of a batch
+	size  int // of a message, in bytes
 	row   *result.Contender
 }
 
@@ -187,7 +188,7 @@ func (r *runner) contendWith(p servers.Peer, spec servers.Spec, cfg load.Config)
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
-	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, row: newRow(p, "")}
+	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, size: messageSize, row: newRow(p, "")}
 	if !cfg.Echo {
 		err = r.joined(proc, cfg.Conns)
 	}

@@ -11,10 +11,12 @@ func All() []Scene {
 		}
 	}
 	all = append(all, echoScene(), crowdScene(), churnScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	all = append(all, growthScenes("ws", sockets)...)
 	for _, burst := range []int{1, bursts} {
 		for _, size := range []int{10, 1000} {
 			all = append(all, fanout("sse", streams, size, burst))
 		}
 	}
-	return append(all, stalledScene("sse", streams), hold("sse", streams))
+	all = append(all, stalledScene("sse", streams), hold("sse", streams))
+	return append(all, growthScenes("sse", streams)...)
 }

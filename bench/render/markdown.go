@@ -24,6 +24,7 @@ func Markdown(w io.Writer, r *result.Run) {
 	losses(w, duels)
 	judged(w, r)
 	troubles(w, r)
+	growth(w, r)
 	Capacity(w, r, capacity.Default())
 	fmt.Fprintf(w, "## Scenes\n")
 	for _, s := range r.Scenes {

@@ -28,6 +28,7 @@ type page struct {
 	Outcomes         []result.Outcome
 	Met, Judged      int
 	Failures         int
+	Growth           [][]string
 	Capacity         string // what one must know to read Plans
 	Assumptions      [][]string
 	Plans            []plan
@@ -81,7 +82,7 @@ func newPage(r *result.Run) (*page, error) {
 		Run: r, When: when(r), Took: suite.Span(seconds(r.Seconds)), Machine: machine(r), Reading: reading, Warnings: warnings(r),
 		Duels: len(duels), Won: len(ended(duels, Won)), Level: len(level), Lost: len(lost), Losses: lost, Levels: levels(level),
 		Outcomes: Outcomes(r), Failures: r.Failures(), Versions: moduleList(r),
-		Capacity: capacityReading, Assumptions: assumptionLines(capacity.Default()), Plans: plans(r, capacity.Default()),
+		Growth: growthLines(r), Capacity: capacityReading, Assumptions: assumptionLines(capacity.Default()), Plans: plans(r, capacity.Default()),
 	}
 	for _, o := range p.Outcomes {
 		if o.Verdict == result.Met {
