@@ -97,6 +97,8 @@ require (
 replace github.com/gogeist/geist/validate => ../validate
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/gogeist/geist/validate v0.0.0
+	github.com/lxzan/gws v1.8.9
 )

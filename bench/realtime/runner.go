@@ -123,6 +123,11 @@ func (r *runner) peers(s Scene, out *result.Scene, absent func(servers.Peer) str
 		}
 		all = append(all, p)
 	}
+	for _, m := range servers.Missed() {
+		if slices.Contains(s.protocols, m.Protocol) && (r.Wants == nil || r.Wants(m.Name)) {
+			out.Absent = append(out.Absent, result.Absence{Peer: m.Name, Reason: m.Why})
+		}
+	}
 	return all
 }
 

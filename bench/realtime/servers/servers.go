@@ -76,12 +76,28 @@ type Peer struct {
 func All() []Peer {
 	var all []Peer
 	all = append(all, geistPeers()...)
-	all = append(all, gorillaPeer(), melodyPeer())
+	all = append(all, gorillaPeer(), melodyPeer(), gwsPeer(), coderPeer())
 	all = append(all, centrifugePeers()...)
 	all = append(all, fasthttpPeer())
 	all = append(all, bareSocketPeers()...)
 	all = append(all, netHTTPPeer(), goSSEPeer(), r3labsPeer())
 	return append(all, bareStreamPeers()...)
+}
+
+// A Missing is a library that is nobody's server here.
+type Missing struct {
+	// Name is how it would be called, Protocol what it would speak, and Why the reason.
+	Name     string
+	Protocol wire.Protocol
+	Why      string
+}
+
+// Missed returns who a reader may look for in vain.
+func Missed() []Missing {
+	return []Missing{{
+		"fiber", wire.WebSocket,
+		"module proxies do not serve github.com/gofiber/contrib/v3/websocket, and contrib/websocket is for Fiber v2; both wrap fasthttp/websocket, which takes part",
+	}}
 }
 
 // Find returns the peer of a name.
@@ -162,5 +178,16 @@ func (r *roster[C]) each(room string, f func(C)) {
 	defer r.mu.RUnlock()
 	for c := range r.rooms[room] {
 		f(c)
+	}
+}
+
+// all calls f for everybody.
+func (r *roster[C]) all(f func(C)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, members := range r.rooms {
+		for c := range members {
+			f(c)
+		}
 	}
 }
