@@ -22,7 +22,14 @@ type growing struct {
 
 // growth is a scene in which a delivery is measured at several sizes of a load, each with a
 // server of its own.
-func growth(kind string, protos []wire.Protocol, what, title string, loads func(Options) []growing) Scene {
+func growth(kind string, protos []wire.Protocol, what, title string, all func(Options) []growing) Scene {
+	loads := func(o Options) []growing {
+		gs := all(o)
+		if o.Small {
+			gs = slices.Delete(gs, 1, max(len(gs)-1, 1))
+		}
+		return gs
+	}
 	conns := func(o Options) (sum int) {
 		for _, g := range loads(o) {
 			sum += g.conns

@@ -29,7 +29,7 @@ func hall(kind string, protos []wire.Protocol, burst int) Scene {
 		Title:     fmt.Sprintf("messages of %d bytes to one room of 10,000, %s; every client has it before the next; a fresh process each", messageSize, title),
 		protocols: protos, bursts: burst > 1, needs: alone(conns),
 		expect: func(o Options, peers int) time.Duration {
-			return time.Duration(peers*o.Trials) * (3*o.Batch + time.Second + time.Duration(conns(o))*200*time.Microsecond)
+			return time.Duration(peers*o.Trials) * (3*o.Batch + 300*time.Millisecond + time.Duration(conns(o))*200*time.Microsecond)
 		},
 		run: func(r *runner, s Scene, out *result.Scene) error {
 			out.Bases = bases(kind, burst)

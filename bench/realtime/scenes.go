@@ -11,7 +11,7 @@ func All() []Scene {
 		}
 		all = append(all, hall("ws", sockets, burst))
 	}
-	all = append(all, echoScene(), crowdScene(), churnScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	all = append(all, echoScene(), crowdScene(), churnScene(), resumeScene(), stalledScene("ws", sockets), hold("ws", sockets))
 	all = append(all, growthScenes("ws", sockets)...)
 	for _, burst := range []int{1, bursts} {
 		for _, size := range []int{10, 1000} {

@@ -114,6 +114,10 @@ func TestScene_growth(t *testing.T) {
 	if gs := out.Growths(); len(gs) != 2 || gs[0].From != 128 || gs[0].To != wire.MaxSize || gs[0].Name != "geist" {
 		t.Errorf("got %+v", gs)
 	}
+	i := slices.IndexFunc(All(), func(s Scene) bool { return s.Name == out.Name })
+	if got, want := All()[i].needs(Options{Conns: 40, Small: true}, 5).Files, 5*2*10+spare; got != want {
+		t.Errorf("the least and the largest load need %d files, want %d", got, want)
+	}
 	for most, want := range map[int][]int{1000: {100, 300, 1000}, 100: {10, 30, 100}, 3: {1, 3}, 0: {1}} {
 		if got := steps(most); !slices.Equal(got, want) {
 			t.Errorf("steps(%d) = %v, want %v", most, got, want)

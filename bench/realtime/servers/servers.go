@@ -66,6 +66,9 @@ type Peer struct {
 	// Batches marks a variant that differs from another in bursts only, and takes part in
 	// no other scene.
 	Batches bool
+	// Resumes marks a variant that keeps a history for clients who come back, and takes part
+	// in the scene of those only.
+	Resumes bool
 	// NoEcho, NoChurn and NoStall say why a peer takes no part in a scene; empty means it does.
 	NoEcho, NoChurn, NoStall string
 	// Build makes a server. The server lasts as long as its process.
@@ -79,6 +82,7 @@ func All() []Peer {
 	all = append(all, gorillaPeer(), melodyPeer(), gwsPeer(), coderPeer())
 	all = append(all, centrifugePeers()...)
 	all = append(all, fasthttpPeer())
+	all = append(all, geistRoomsPeer(), centrifugeRecoveryPeer())
 	all = append(all, bareSocketPeers()...)
 	all = append(all, netHTTPPeer(), goSSEPeer(), r3labsPeer())
 	return append(all, bareStreamPeers()...)
@@ -119,6 +123,10 @@ const (
 	writeWait  = 10 * time.Second
 	pongWait   = 60 * time.Second
 	pingPeriod = pongWait * 9 / 10
+	// kept is how many messages a room keeps for clients who come back, and keptFor how long:
+	// what geist's hub does by itself.
+	kept    = 100
+	keptFor = 2 * time.Minute
 	// readLimit is the most that a client may send in one message.
 	readLimit = 64 << 10
 )
