@@ -137,7 +137,7 @@ const (
 	rounds = 5
 )
 
-func (r request) measure(n int) ([]Figure, error) {
+func (r request) measure(n int) (_ []Figure, err error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // pools keep what they have
 	app := geist.New(geist.Config{DisableBanner: true})
@@ -152,7 +152,7 @@ func (r request) measure(n int) ([]Figure, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // cut what is left: the case is over
 		_ = app.Shutdown(ctx)
-		_ = <-served // nil, or that it was cut
+		err = errors.Join(err, <-served)
 	}()
 	size, err := r.prove(ln, n)
 	if err != nil {

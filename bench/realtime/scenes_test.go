@@ -38,7 +38,7 @@ func tiny(t *testing.T) Options {
 	}
 	return Options{
 		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
-		Forget: 2 * time.Second, Patience: 3 * time.Second, Log: t.Logf,
+		Forget: 2 * time.Second, Patience: 3 * time.Second, Small: true, Log: t.Logf,
 	}
 }
 
@@ -46,7 +46,8 @@ func tiny(t *testing.T) Options {
 // of rooms and of bursts that are tried in another combination.
 var repeated = []string{
 	"ws/fanout/100x1", "ws/fanout/1000x1", "ws/fanout/10x16", "ws/fanout/100x16", "sse/fanout/1000x1", "sse/fanout/10x16",
-	"sse/growth/rooms", "sse/growth/size", "ws/growth/rooms",
+	"sse/growth/connections", "sse/growth/rooms", "sse/growth/size", "ws/growth/connections", "ws/growth/rooms",
+	"ws/fanout/10000x16", "sse/fanout/10000x1", "sse/fanout/10000x16",
 }
 
 // TestScenes runs the scenes a little, which proves that every server delivers every
