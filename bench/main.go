@@ -69,6 +69,7 @@ func commands() []command {
 		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
 		{"diff", "compare two files of results", diff},
 		{"capacity", "compute machines and money for a million connections or requests/s out of a file of results", capacityCommand},
+		{"loop", "run one contender and measure nothing, under a profiler", loop},
 	}, more()...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,23 @@ func reports(t *testing.T, file string) {
 	}
 	if out, _, err := call(t, "diff", "-fail-on-regress", file, file); err != nil || !strings.Contains(out, "no change") {
 		t.Errorf("diff with itself: %v\n%s", err, out)
+	}
+}
+
+func TestLoop(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(procs)
+	profile := filepath.Join(t.TempDir(), "cpu")
+	if _, _, err := call(t, "loop", "-n", "10", "-cpuprofile", profile, "server/static", "geist"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
+		t.Errorf("the profile: %v, %v", info, err)
+	}
+	for _, args := range [][]string{{"loop", "server/static", "nobody"}, {"loop", "none", "geist"}, {"loop", "-n", "0", "server/static", "geist"}, {"loop", "server/static"}} {
+		if _, _, err := call(t, args...); err == nil {
+			t.Errorf("%q: got no error", args)
+		}
 	}
 }
 
