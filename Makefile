@@ -79,6 +79,8 @@ test-race:
 test-plain:
 	@$(step) "tests of the root module without the race detector: allocations, the whole router model"
 	@$(gotest) $(PKG)
+	@$(step) "exact figures of bench against its baseline, those of memory among them"
+	@cd bench && $(gotest) ./guard
 
 # -race poisons as well, so that every test has run so already. Here are those of what
 # lives and dies with a request.
@@ -115,6 +117,10 @@ lint: $(GOLANGCI) ## gofmt and golangci-lint, go vet within it, in every module
 bench: ## geist beside its peers, hours; in two minutes: BENCHFLAGS=-quick
 	@$(step) "geist beside its peers, interleaved: results, a page and Markdown in bench/results"
 	@cd bench && go run . all $(BENCHFLAGS)
+
+.PHONY: bench-guard
+bench-guard: ## exact figures (allocations, writes, goroutines) against bench/baseline.json; `go run . guard -update` accepts
+	@cd bench && go run . guard
 
 .PHONY: benchmarks
 benchmarks: $(BENCHSTAT) ## benchmarks of the root module COUNT times: BENCH=Radix COUNT=6

@@ -91,7 +91,7 @@ func parseAll(c console, args []string) (j job, helped bool, err error) {
 	fs.DurationVar(&j.Batch, "batch", 0, "least duration of a batch (30ms, in real time 500ms; quick 2ms and 20ms)")
 	fs.IntVar(&j.Trials, "trials", 0, "trials in gone (100), fresh processes in hold and stalled (3) and transfer (6)")
 	fs.IntVar(&j.Conns, "conns", 0, "clients of the fan-out scenes (1000; quick 100)")
-	held := fs.String("held", "", "clients of the hold scenes, each number in turn (1000,4000,15000; quick 100)")
+	held := fs.String("held", "", "clients of the hold scenes, each number in turn (1000,5000,15000; quick 100)")
 	fs.IntVar(&j.Crowd, "crowd", 0, "other rooms of ws/crowd (100000; quick 500)")
 	fs.DurationVar(&j.Rest, "rest", 0, "how long clients of the hold scenes rest before memory is read (12s; quick and negative: not at all)")
 	fs.DurationVar(&j.Forget, "forget", 0, "how long servers may take to let go of clients that have vanished (30s; quick 2s)")

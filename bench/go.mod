@@ -98,6 +98,7 @@ require (
 replace github.com/gogeist/geist/validate => ../validate
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/gin-contrib/cors v1.7.7
 	github.com/gin-contrib/requestid v1.0.5
@@ -105,4 +106,5 @@ require (
 	github.com/gin-contrib/size v1.0.2
 	github.com/gin-contrib/timeout v1.1.0
 	github.com/gogeist/geist/validate v0.0.0
+	github.com/lxzan/gws v1.8.9
 )

@@ -63,13 +63,14 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{
+	return append([]command{
 		{"all", "measure: every scene, or those of -scene; writes a file of results and reports of it", all},
 		{"list", "list the scenes, and how long each takes", list},
 		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
 		{"diff", "compare two files of results", diff},
+		{"capacity", "compute machines and money for a million connections or requests/s out of a file of results", capacityCommand},
 		{"loop", "run one contender and measure nothing, under a profiler", loop},
-	}
+	}, more()...)
 }
 
 func run(ctx context.Context, c console, args []string) error {
@@ -91,7 +92,7 @@ func run(ctx context.Context, c console, args []string) error {
 func usage() string {
 	var sb strings.Builder
 	for _, cmd := range commands() {
-		fmt.Fprintf(&sb, "\n  %-8s%s", cmd.name, cmd.use)
+		fmt.Fprintf(&sb, "\n  %-9s%s", cmd.name, cmd.use)
 	}
 	return sb.String() + "\nThe flags of each: go run . command -h"
 }

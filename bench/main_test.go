@@ -93,6 +93,9 @@ func reports(t *testing.T, file string) {
 	if made, _ := filepath.Glob(filepath.Join(dir, "*")); len(made) != 2 {
 		t.Errorf("made %q, want two files", made)
 	}
+	if out, _, err := call(t, "capacity", "-cores", "48", file); err != nil || !strings.Contains(out, "| 48 |") {
+		t.Errorf("capacity: %v\n%s", err, out)
+	}
 	if out, _, err := call(t, "diff", "-fail-on-regress", file, file); err != nil || !strings.Contains(out, "no change") {
 		t.Errorf("diff with itself: %v\n%s", err, out)
 	}
@@ -192,6 +195,9 @@ func TestRun_refuses(t *testing.T) {
 		{"all -rounds -1", "-rounds is negative"},
 		{"report", "report takes results.json"},
 		{"report none.json", "none.json"},
+		{"capacity", "capacity takes results.json"},
+		{"capacity -headroom 1 none.json", "headroom is 1: want less than 1"},
+		{"capacity none.json", "none.json"},
 		{"diff a", "diff takes old.json and new.json"},
 		{"list x", "list takes nothing"},
 	} {

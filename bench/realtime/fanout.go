@@ -86,13 +86,14 @@ func fanoutMetrics() []result.Metric {
 		{Key: "p50", Name: "latency p50", Unit: "ms", Digits: 2},
 		{Key: "p99", Name: "p99", Unit: "ms", Digits: 2},
 		{Key: "mallocs", Name: "allocations", Unit: "1/publication", Digits: 1},
+		{Key: "writes", Name: "calls that write", Unit: "1/delivery", Digits: 3},
 	}
 }
 
 // calibrate finds the number of steps that fill a batch, and so warms c up.
 func (r *runner) calibrate(c *contender, receivers, burst int) error {
 	for c.steps = 1; ; {
-		_, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: messageSize}, receivers)
+		_, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: c.size}, receivers)
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 	if err != nil {
 		return err
 	}
-	cost, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: messageSize}, receivers)
+	cost, res, err := r.publish(c, control.Run{Steps: c.steps, Rooms: c.rooms, Burst: burst, Size: c.size}, receivers)
 	if err != nil {
 		return err
 	}
@@ -125,6 +126,7 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 	c.row.Add("p50", millis(res.Latency.Quantile(0.5)))
 	c.row.Add("p99", millis(res.Latency.Quantile(0.99)))
 	c.row.Add("mallocs", float64(cost.Mallocs)/float64(c.steps*c.rooms*burst))
+	c.row.Add("writes", float64(cost.Writes)/n)
 	return nil
 }
 

@@ -39,6 +39,8 @@ type Options struct {
 	Held  []int
 	// Crowd is how many rooms "many" are.
 	Crowd int
+	// Small leaves out the loads between the least and the largest of scenes that grow.
+	Small bool
 	// Wants chooses servers by name. Nil means all.
 	Wants func(peer string) bool
 	// Log is told what goes on, Step before each part. They may be nil.
@@ -55,6 +57,7 @@ type Scene struct {
 
 	protocols []wire.Protocol
 	bursts    bool
+	resumes   bool
 	// expect guesses how long it takes with so many servers.
 	expect func(o Options, peers int) time.Duration
 	// needs are the open files and ports of one process, with so many servers.
@@ -100,7 +103,7 @@ func (r *runner) step(p servers.Peer) error {
 func (s Scene) speakers() []servers.Peer {
 	var out []servers.Peer
 	for _, p := range servers.All() {
-		if slices.Contains(s.protocols, p.Protocol) && (s.bursts || !p.Batches) {
+		if slices.Contains(s.protocols, p.Protocol) && (s.bursts || !p.Batches) && p.Resumes == s.resumes {
 			out = append(out, p)
 		}
 	}
@@ -123,6 +126,11 @@ func (r *runner) peers(s Scene, out *result.Scene, absent func(servers.Peer) str
 		}
 		all = append(all, p)
 	}
+	for _, m := range servers.Missed() {
+		if slices.Contains(s.protocols, m.Protocol) && (r.Wants == nil || r.Wants(m.Name)) {
+			out.Absent = append(out.Absent, result.Absence{Peer: m.Name, Reason: m.Why})
+		}
+	}
 	return all
 }
 
@@ -133,7 +141,10 @@ type contender struct {
 	swarm *load.Swarm
 	rooms int
 	steps int // of a batch
+	size  int // of a message, in bytes
 	row   *result.Contender
+
+	published int // messages of the one room of ws/resume
 }
 
 func (c *contender) close() error {
@@ -187,7 +198,7 @@ func (r *runner) contendWith(p servers.Peer, spec servers.Spec, cfg load.Config)
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
-	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, row: newRow(p, "")}
+	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, size: messageSize, row: newRow(p, "")}
 	if !cfg.Echo {
 		err = r.joined(proc, cfg.Conns)
 	}

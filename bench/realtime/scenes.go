@@ -9,12 +9,16 @@ func All() []Scene {
 		for _, size := range []int{10, 100, 1000} {
 			all = append(all, fanout("ws", sockets, size, burst))
 		}
+		all = append(all, hall("ws", sockets, burst))
 	}
-	all = append(all, echoScene(), crowdScene(), churnScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	all = append(all, echoScene(), crowdScene(), churnScene(), resumeScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	all = append(all, growthScenes("ws", sockets)...)
 	for _, burst := range []int{1, bursts} {
 		for _, size := range []int{10, 1000} {
 			all = append(all, fanout("sse", streams, size, burst))
 		}
+		all = append(all, hall("sse", streams, burst))
 	}
-	return append(all, stalledScene("sse", streams), hold("sse", streams))
+	all = append(all, stalledScene("sse", streams), hold("sse", streams))
+	return append(all, growthScenes("sse", streams)...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gogeist/geist/bench/realtime/control"
 	"github.com/gogeist/geist/bench/realtime/servers"
+	"github.com/gogeist/geist/bench/realtime/wire"
 	"github.com/gogeist/geist/bench/result"
 	"github.com/gogeist/geist/internal/leakcheck"
 )
@@ -37,7 +38,7 @@ func tiny(t *testing.T) Options {
 	}
 	return Options{
 		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
-		Forget: 2 * time.Second, Patience: 3 * time.Second, Log: t.Logf,
+		Forget: 2 * time.Second, Patience: 3 * time.Second, Small: true, Log: t.Logf,
 	}
 }
 
@@ -45,6 +46,8 @@ func tiny(t *testing.T) Options {
 // of rooms and of bursts that are tried in another combination.
 var repeated = []string{
 	"ws/fanout/100x1", "ws/fanout/1000x1", "ws/fanout/10x16", "ws/fanout/100x16", "sse/fanout/1000x1", "sse/fanout/10x16",
+	"sse/growth/connections", "sse/growth/rooms", "sse/growth/size", "ws/growth/connections", "ws/growth/rooms",
+	"ws/fanout/10000x16", "sse/fanout/10000x1", "sse/fanout/10000x16",
 }
 
 // TestScenes runs the scenes a little, which proves that every server delivers every
@@ -86,6 +89,9 @@ func checkRow(t *testing.T, out *result.Scene, c *result.Contender) {
 		return
 	}
 	for _, m := range out.Metrics {
+		if m.Key == result.Exponent().Key {
+			continue // of rows together, see TestScene_growth
+		}
 		if got := len(c.Samples(m.Key)); got != 1 {
 			t.Errorf("%s: %d values of %s, want 1", c.Name, got, m.Key)
 		}
@@ -97,6 +103,26 @@ func checkRow(t *testing.T, out *result.Scene, c *result.Contender) {
 	}
 	if xs := c.Samples("left_fds"); len(xs) > 0 && xs[0] > 0 {
 		t.Errorf("%s: left_fds = %v", c.Name, xs[0])
+	}
+}
+
+// TestScene_growth: every server gets an exponent, on its row with the largest load.
+func TestScene_growth(t *testing.T) {
+	out := runTiny(t, "ws/growth/size", func(o *Options) {
+		o.Wants = func(peer string) bool { return peer == "melody" || peer == "geist" }
+	})
+	out.Summarise()
+	if gs := out.Growths(); len(gs) != 2 || gs[0].From != 128 || gs[0].To != wire.MaxSize || gs[0].Name != "geist" {
+		t.Errorf("got %+v", gs)
+	}
+	i := slices.IndexFunc(All(), func(s Scene) bool { return s.Name == out.Name })
+	if got, want := All()[i].needs(Options{Conns: 40, Small: true}, 5).Files, 5*2*10+spare; got != want {
+		t.Errorf("the least and the largest load need %d files, want %d", got, want)
+	}
+	for most, want := range map[int][]int{1000: {100, 300, 1000}, 100: {10, 30, 100}, 3: {1, 3}, 0: {1}} {
+		if got := steps(most); !slices.Equal(got, want) {
+			t.Errorf("steps(%d) = %v, want %v", most, got, want)
+		}
 	}
 }
 

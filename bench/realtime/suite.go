@@ -49,7 +49,7 @@ func options(s suite.Settings) Options {
 		Crowd:  suite.Choose(s.Mode, s.Crowd, 100_000, 500),
 		Rest:   max(suite.Choose(s.Mode, s.Rest, 12*time.Second, -1), 0),
 		Forget: max(suite.Choose(s.Mode, s.Forget, 30*time.Second, 2*time.Second), 0),
-		Held:   s.Held,
+		Held:   s.Held, Small: s.Mode == result.Quick,
 		// A server that its slowest client has stopped is waited for as long.
 		Patience: suite.Choose(s.Mode, 0, 15*time.Second, 3*time.Second),
 	}
@@ -58,7 +58,7 @@ func options(s suite.Settings) Options {
 	case s.Mode == result.Quick:
 		o.Held = []int{100}
 	default:
-		o.Held = []int{1000, 4000, 15_000}
+		o.Held = []int{1000, 5000, 15_000}
 	}
 	if s.Verbose {
 		o.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/result"
 	"github.com/gogeist/geist/bench/targets"
 )
@@ -23,6 +24,8 @@ func Markdown(w io.Writer, r *result.Run) {
 	losses(w, duels)
 	judged(w, r)
 	troubles(w, r)
+	growth(w, r)
+	Capacity(w, r, capacity.Default())
 	fmt.Fprintf(w, "## Scenes\n")
 	for _, s := range r.Scenes {
 		Table(w, s)

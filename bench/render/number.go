@@ -25,7 +25,7 @@ func Number(x float64, digits int) string {
 	if rest != "" {
 		whole += "." + rest
 	}
-	if strings.HasPrefix(s, "-") {
+	if strings.HasPrefix(s, "-") && strings.ContainsAny(s, "123456789") {
 		return "−" + whole
 	}
 	return whole

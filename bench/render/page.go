@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/result"
 	"github.com/gogeist/geist/bench/suite"
 )
@@ -27,6 +28,10 @@ type page struct {
 	Outcomes         []result.Outcome
 	Met, Judged      int
 	Failures         int
+	Growth           [][]string
+	Capacity         string // what one must know to read Plans
+	Assumptions      [][]string
+	Plans            []plan
 	Groups           []group
 	Versions         []string
 }
@@ -77,6 +82,7 @@ func newPage(r *result.Run) (*page, error) {
 		Run: r, When: when(r), Took: suite.Span(seconds(r.Seconds)), Machine: machine(r), Reading: reading, Warnings: warnings(r),
 		Duels: len(duels), Won: len(ended(duels, Won)), Level: len(level), Lost: len(lost), Losses: lost, Levels: levels(level),
 		Outcomes: Outcomes(r), Failures: r.Failures(), Versions: moduleList(r),
+		Growth: growthLines(r), Capacity: capacityReading, Assumptions: assumptionLines(capacity.Default()), Plans: plans(r, capacity.Default()),
 	}
 	for _, o := range p.Outcomes {
 		if o.Verdict == result.Met {

@@ -5,10 +5,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/result"
 )
 
@@ -38,7 +40,7 @@ func example() *result.Run {
 	many.Note, theirs.Note = "remarkable", ""
 	many.Base, theirs.Base = "geist, N = 10", "gin, N = 10"
 	growth := &result.Scene{
-		Name: "growth", Title: "tables that grow", Ordered: true, Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}},
+		Name: "growth/routes", Title: "tables that grow", Ordered: true, Metrics: []result.Metric{{Key: "ns", Name: "time", Ratio: true}},
 		Contenders: []*result.Contender{row("geist", "N = 10", "ns", 20), many, row("gin", "N = 10", "ns", 40), theirs},
 	}
 	fan := &result.Scene{
@@ -71,6 +73,55 @@ func wantAll(t *testing.T, text string, wants ...string) {
 	}
 }
 
+// The assumptions stand in one table, with the flags that change them; loads without unit
+// costs say so.
+func TestCapacity(t *testing.T) {
+	r := example()
+	api := r.Scene("loopback/api")
+	for _, c := range api.Contenders {
+		c.Add("cpu", map[string]float64{"geist": 10, "gin": 25, "fiber": 12.5}[c.Peer])
+	}
+	api.Metrics = append(api.Metrics, result.Metric{Key: "cpu", Name: "server CPU"})
+	api.Summarise()
+	var sb strings.Builder
+	Capacity(&sb, r, capacity.Default())
+	wantAll(t, sb.String(),
+		"| cores | 4 | -cores |", "### 1,000,000 requests of the API mix a second",
+		"| geist | 10.00 | 10.0 | – | 5 | 5–5 | 730 | 1.000 | processor |",
+		"| gin | 25.00 | 25.0 | – | 13 | 13–13 | 1,898 | 2.500 | processor |",
+		"### 1,000,000 WebSocket connections\n\nNot computed: the run has no scene ws/fanout/10x1.",
+	)
+	sb.Reset()
+	if err := Page(&sb, r); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, sb.String(), "<h2>Capacity</h2>", `<td class="n">1,898</td>`, "Not computed: the run has no scene sse/hold")
+}
+
+func TestGrowth(t *testing.T) {
+	s := &result.Scene{Name: "growth/body", Metrics: []result.Metric{{Key: "ns"}, result.Exponent()}}
+	for _, peer := range []string{"geist", "gin", "echo", "fiber"} {
+		for _, n := range []int{10, 1000} {
+			s.Contenders = append(s.Contenders, row(peer, result.Growing(n), "ns", map[string]float64{"geist": 5, "gin": float64(n), "echo": math.Sqrt(float64(n)), "fiber": 1 / float64(n)}[peer]))
+		}
+	}
+	s.Summarise()
+	r := &result.Run{Scenes: []*result.Scene{s}}
+	var sb strings.Builder
+	growth(&sb, r)
+	wantAll(t, sb.String(), "| growth/body | 10–1,000 | 0.000 (0.000–0.000) | fiber −1.000 (−1.000–−1.000) | gin 1.000 (1.000–1.000) |")
+	sb.Reset()
+	if err := Page(&sb, r); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, sb.String(), "<h2>Growth</h2>", "gin 1.000")
+	sb.Reset()
+	growth(&sb, example())
+	if sb.Len() > 0 {
+		t.Errorf("without exponents: %q", sb.String())
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	var sb strings.Builder
 	Markdown(&sb, example())
@@ -79,7 +130,7 @@ func TestMarkdown(t *testing.T) {
 		"Do not quote them", "The machine was busy", "a CPU, 2 cores", "commit 0123456789ab.",
 		"Of 7 comparisons with rivals it wins 5, is level in 1 (the interval contains 1) and loses 1.",
 		"| server/github | time, ns/op | fast <rival> | 2.1",
-		"Level with: growth: gin, N = 1000.",
+		"Level with: growth/routes: gin, N = 1000.",
 		"| loopback API mix | requests/s ÷ Gin | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
 		"| last of 1,000 routes ÷ last of 10 | ≤ 1.3 | 100.0 |",
 		"- server/github, fiber: answered 500 want 200.", "- ws/hold was not measured",

@@ -218,9 +218,10 @@ func within(xs, ys []float64, f func(x, y float64) (float64, bool)) []float64 {
 	return out
 }
 
-// Summarise makes medians, ratios and differences of the samples. It is called when a
-// scene has ended, or has been stopped.
+// Summarise makes medians, ratios and differences of the samples, and exponents where they
+// are asked for. It is called when a scene has ended, or has been stopped.
 func (s *Scene) Summarise() {
+	s.fit()
 	for _, c := range s.Contenders {
 		for _, v := range c.Values {
 			v.Estimate = Median(v.Samples)

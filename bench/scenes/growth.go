@@ -11,25 +11,22 @@ import (
 	"github.com/gogeist/geist/bench/tables"
 )
 
-// sizes are the table sizes of the growth scene. The last of the first is the
+// sizes are the table sizes of growth/routes. The last of the first is the
 // base of each peer.
 var sizes = []int{10, 100, 1000, 10000}
 
 func growthScene() Scene {
 	return Scene{
-		Name:  "growth",
+		Name:  "growth/routes",
 		Title: "the last of N routes /api/v1/rK/:id, whole handler without I/O; the base is each peer's own N = 10",
-		Procs: 1, Keep: true,
+		Procs: 1, Keep: true, Grows: true,
 		rows: 48, heavy: 60 * time.Millisecond, setup: growthField,
 	}
 }
 
 func growthField(f *Field) error {
-	some := sizes
-	if f.choice.Small {
-		some = sizes[:len(sizes)-1]
-	}
-	f.each("growth", func(p peers.Peer) ([]measure.Contender, error) {
+	some := f.some(sizes)
+	f.each("growth/routes", func(p peers.Peer) ([]measure.Contender, error) {
 		if p.Handwritten {
 			return nil, nil
 		}
@@ -37,7 +34,7 @@ func growthField(f *Field) error {
 		for _, n := range some {
 			t := tables.Growth(n)
 			last := []tables.Request{t.Request(t.Routes[n-1])}
-			rows, err := routerRows(p, fmt.Sprintf("N = %d", n), peers.Spec{Table: t}, last)
+			rows, err := routerRows(p, result.Growing(n), peers.Spec{Table: t}, last)
 			if err != nil {
 				return nil, err
 			}

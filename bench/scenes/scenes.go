@@ -30,6 +30,8 @@ type Scene struct {
 	Keep bool
 	// Own says that the contenders are the scene's own, not one for each peer.
 	Own bool
+	// Grows asks for the exponent with which a cost grows with the N of the rows.
+	Grows bool
 	// rows is about how many contenders there are; zero means one for each peer. heavy is
 	// what garbage collection adds to a batch.
 	rows  int
@@ -82,7 +84,7 @@ func (f *Field) Close() {
 func All() []Scene {
 	var all []Scene
 	all = append(all, routerScenes()...)
-	all = append(all, growthScene(), missScene())
+	all = append(all, growthScene(), growthBodyScene(), growthHeadersScene(), missScene())
 	all = append(all, serverScenes()...)
 	all = append(all, pipelineScenes()...)
 	all = append(all, middlewareScenes()...)

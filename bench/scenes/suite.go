@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gogeist/geist/bench/internal/measure"
@@ -55,6 +56,9 @@ func (s Scene) run(ctx context.Context, out *result.Scene, set suite.Settings, s
 	defer f.Close()
 	out.Bases, out.Ordered, out.Absent, out.Failures = s.Bases, s.Keep, f.Absent, f.Failures
 	out.Metrics = measure.Metrics(f.Contenders, s.Diff)
+	if s.Grows {
+		out.Metrics = slices.Insert(out.Metrics, 1, result.Exponent())
+	}
 	out.Notes = append(out.Notes, fmt.Sprintf("GOMAXPROCS is %d", runtime.GOMAXPROCS(0)))
 	if len(f.Contenders) == 0 {
 		return nil

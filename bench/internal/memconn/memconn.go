@@ -21,6 +21,8 @@ type Conn struct {
 	pos   int    // of the next byte in burst
 
 	keep    bool
+	reads   int
+	writes  int
 	written int
 	kept    []byte
 
@@ -42,6 +44,7 @@ func New(req []byte, n, burst int, keep bool) *Conn {
 }
 
 func (c *Conn) Read(p []byte) (int, error) {
+	c.reads++
 	if c.total == 0 {
 		return 0, io.EOF
 	}
@@ -54,6 +57,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 func (c *Conn) Write(p []byte) (int, error) {
+	c.writes++
 	c.written += len(p)
 	if c.keep {
 		c.kept = append(c.kept, p...)
@@ -72,6 +76,9 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Written returns how many bytes the server has written. Call it after Done.
 func (c *Conn) Written() int { return c.written }
+
+// Calls returns how often the server has called Read and Write. Call it after Done.
+func (c *Conn) Calls() (reads, writes int) { return c.reads, c.writes }
 
 // Output returns what the server has written. Call it after Done.
 func (c *Conn) Output() []byte { return c.kept }

@@ -23,4 +23,7 @@ func TestConn_burst(t *testing.T) {
 	if _, err := c.Write([]byte("xy")); err != nil || c.Written() != 2 || string(c.Output()) != "xy" {
 		t.Errorf("written %d %q %v", c.Written(), c.Output(), err)
 	}
+	if reads, writes := c.Calls(); reads != 4 || writes != 1 {
+		t.Errorf("%d reads and %d writes, want 4 with that of the end, and 1", reads, writes)
+	}
 }

@@ -83,4 +83,7 @@ type Cost struct {
 	Wall time.Duration
 	// Mallocs is the number of objects allocated.
 	Mallocs uint64
+	// Writes is the number of system calls that write: to sockets and all else. Zero means
+	// that the system does not tell.
+	Writes int
 }

@@ -26,6 +26,7 @@ const (
 	flagPeer       = "-serve"
 	flagRooms      = "-serve-rooms"
 	flagSendBuffer = "-serve-send-buffer"
+	flagProcs      = "-serve-procs"
 )
 
 // A Process is a server in a process of its own.
@@ -42,7 +43,7 @@ type Process struct {
 
 // Start starts the program at exe as the server of a peer. Close ends it.
 func Start(exe string, p servers.Peer, spec servers.Spec) (_ *Process, err error) {
-	cmd := exec.Command(exe, flagPeer, p.Name, flagRooms, strconv.Itoa(spec.Rooms), flagSendBuffer, strconv.Itoa(spec.SendBuffer))
+	cmd := exec.Command(exe, flagPeer, p.Name, flagRooms, strconv.Itoa(spec.Rooms), flagSendBuffer, strconv.Itoa(spec.SendBuffer), flagProcs, strconv.Itoa(spec.Procs))
 	cmd.Stderr = os.Stderr
 	s := &Process{name: p.Name, cmd: cmd}
 	defer func() {

@@ -43,8 +43,12 @@ func ServeArgs(args []string) (bool, error) {
 	name := fs.String(flagPeer[1:], "", "")
 	fs.IntVar(&spec.Rooms, flagRooms[1:], 1, "")
 	fs.IntVar(&spec.SendBuffer, flagSendBuffer[1:], 0, "")
+	fs.IntVar(&spec.Procs, flagProcs[1:], 0, "")
 	if err := fs.Parse(args); err != nil {
 		return true, err
+	}
+	if spec.Procs > 0 {
+		runtime.GOMAXPROCS(spec.Procs)
 	}
 	p, err := servers.Find(*name)
 	if err != nil {
@@ -164,14 +168,29 @@ func measure(f func() error) (Cost, error) {
 	if err != nil {
 		return Cost{}, err
 	}
+	written := writes()
 	start := time.Now()
 	if err := f(); err != nil {
 		return Cost{}, err
 	}
 	wall := time.Since(start)
+	written = writes() - written
 	used, err := Usage()
 	runtime.ReadMemStats(&after)
-	return Cost{CPU: used.Sub(cpu), Wall: wall, Mallocs: after.Mallocs - before.Mallocs}, err
+	return Cost{CPU: used.Sub(cpu), Wall: wall, Mallocs: after.Mallocs - before.Mallocs, Writes: written}, err
+}
+
+// writes is how many system calls of this process have written, or 0 where the kernel does
+// not count them.
+func writes() int {
+	b, _ := os.ReadFile("/proc/self/io")
+	for l := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(l, "syscw:"); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(v))
+			return n
+		}
+	}
+	return 0
 }
 
 func (s *server) run(r Run) error {

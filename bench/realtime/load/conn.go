@@ -145,12 +145,18 @@ func (c *conn) units(l *Loop, b []byte) ([]byte, error) {
 
 // answered follows the response.
 func (c *conn) answered() error {
-	if c.swarm.cfg.Protocol == wire.Centrifuge {
+	switch c.swarm.cfg.Protocol {
+	case wire.Centrifuge:
 		c.state = greeting
-		return c.write(wire.AppendMasked(nil, wire.Text, []byte(centrifugeConnect)))
+		return c.write(wire.AppendMasked(nil, wire.Text, c.connectCommand()))
+	case wire.Geist:
+		c.state = greeting
+		hello := wire.AppendMasked(nil, wire.Text, []byte(geistHello))
+		return c.write(wire.AppendMasked(hello, wire.Text, c.joinCommand()))
+	default:
+		c.opened()
+		return nil
 	}
-	c.opened()
-	return nil
 }
 
 func (c *conn) opened() {
@@ -162,10 +168,14 @@ func (c *conn) opened() {
 func (c *conn) frame(l *Loop, op byte, p []byte) error {
 	switch op {
 	case wire.Text, wire.Binary:
-		if c.swarm.cfg.Protocol == wire.Centrifuge {
+		switch c.swarm.cfg.Protocol {
+		case wire.Centrifuge:
 			return c.lines(l, p)
+		case wire.Geist:
+			return c.array(l, p)
+		default:
+			return c.message(l, p)
 		}
-		return c.message(l, p)
 	case wire.Ping:
 		return c.write(wire.AppendMasked(nil, wire.Pong, p))
 	case wire.Pong:

@@ -18,6 +18,9 @@ const (
 	centrifugePush    = `{"push":{"channel":"`
 	centrifugePub     = `","pub":{"data":`
 	centrifugePubEnd  = `}}}`
+	centrifugeData    = `{"data":`
+	centrifugeMissed  = `"publications":[`
+	centrifugeYes     = `"recovered":true`
 	centrifugeRPC     = `,"rpc":{"data":`
 	centrifugeRPCEnd  = `}}`
 )
@@ -42,7 +45,7 @@ func (c *conn) line(l *Loop, p []byte) error {
 		return c.write(wire.AppendMasked(nil, wire.Text, p))
 	case c.state == greeting && bytes.HasPrefix(p, []byte(centrifugeReply)):
 		c.opened()
-		return nil
+		return c.recovered(l, p)
 	}
 	if i := bytes.Index(p, []byte(centrifugeRPC)); i > 0 && bytes.HasSuffix(p, []byte(centrifugeRPCEnd)) {
 		return c.message(l, p[i+len(centrifugeRPC):len(p)-len(centrifugeRPCEnd)])
@@ -59,7 +62,8 @@ func (c *conn) push(l *Loop, p []byte) error {
 	}
 	rest := p[i:]
 	if data, ok := bytes.CutPrefix(rest, []byte(centrifugePub)); ok {
-		data, ok = bytes.CutSuffix(data, []byte(centrifugePubEnd))
+		data, rest, ok := object(data)
+		ok = ok && bytes.HasSuffix(rest, []byte(centrifugePubEnd))
 		room, err := wire.ReadRoom(string(p[:i]))
 		if !ok || err != nil || room != c.room {
 			return fmt.Errorf("publication %.200q in room %x", p, c.room)
@@ -70,6 +74,110 @@ func (c *conn) push(l *Loop, p []byte) error {
 		return nil
 	}
 	return fmt.Errorf("unexpected push %.200q", p)
+}
+
+// connectCommand is the first that a client of centrifuge says. Who comes back says from
+// where on it has missed messages.
+func (c *conn) connectCommand() []byte {
+	r := c.swarm.cfg.Resume
+	if r == nil {
+		return []byte(centrifugeConnect)
+	}
+	return fmt.Appendf(nil, `{"id":1,"connect":{"subs":{%q:{"recover":true,"epoch":%q,"offset":%d}}}}`, wire.RoomName(c.room), r.Epoch, r.Offset)
+}
+
+// recovered handles the reply to it, which has what was missed.
+func (c *conn) recovered(l *Loop, p []byte) error {
+	c.noteEpoch(p)
+	if c.swarm.cfg.Resume == nil {
+		return nil
+	}
+	if !bytes.Contains(p, []byte(centrifugeYes)) {
+		return fmt.Errorf("not recovered: %.300q", p)
+	}
+	_, rest, _ := bytes.Cut(p, []byte(centrifugeMissed))
+	for {
+		data, ok := bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(",")), []byte(centrifugeData))
+		if !ok {
+			return nil
+		}
+		if data, rest, ok = object(data); !ok {
+			return fmt.Errorf("unexpected publication %.200q", rest)
+		}
+		if err := c.message(l, data); err != nil {
+			return err
+		}
+		_, rest, _ = bytes.Cut(rest, []byte("}")) // what follows the data: an offset
+	}
+}
+
+// object splits the first object off b. Messages of this suite have no objects and no braces
+// within.
+func object(b []byte) (data, rest []byte, ok bool) {
+	i := bytes.IndexByte(b, '}')
+	if i < 0 {
+		return nil, b, false
+	}
+	return b[:i+1], b[i+1:], true
+}
+
+// noteEpoch keeps what the server calls the numbering of the room.
+func (c *conn) noteEpoch(p []byte) {
+	if _, rest, ok := bytes.Cut(p, []byte(`"epoch":"`)); ok {
+		epoch, _, _ := bytes.Cut(rest, []byte(`"`))
+		if string(epoch) != c.swarm.epoch {
+			c.swarm.epoch = string(epoch)
+		}
+	}
+}
+
+// geist.v1, as far as its server uses it here. A frame is one array.
+const (
+	geistHello     = `["hello"]`
+	geistWelcome   = `["welcome",`
+	geistJoined    = `["joined",1,`
+	geistRecovered = `"recovered":true`
+	geistMessage   = `["m","`
+)
+
+// joinCommand joins the connection's room. Who comes back says since when.
+func (c *conn) joinCommand() []byte {
+	r := c.swarm.cfg.Resume
+	if r == nil {
+		return fmt.Appendf(nil, `["join",1,%q]`, wire.RoomName(c.room))
+	}
+	return fmt.Appendf(nil, `["join",1,%q,{"since":[%q,%d]}]`, wire.RoomName(c.room), r.Epoch, r.Offset)
+}
+
+// array handles one frame of geist.v1.
+func (c *conn) array(l *Loop, p []byte) error {
+	switch rest, ok := bytes.CutPrefix(p, []byte(geistMessage)); {
+	case ok:
+		return c.roomMessage(l, rest)
+	case bytes.HasPrefix(p, []byte(geistWelcome)):
+		return nil
+	case bytes.HasPrefix(p, []byte(geistJoined)) && c.state == greeting:
+		if c.swarm.cfg.Resume != nil && !bytes.Contains(p, []byte(geistRecovered)) {
+			return fmt.Errorf("not recovered: %.300q", p)
+		}
+		c.noteEpoch(p)
+		c.opened()
+		return nil
+	}
+	return fmt.Errorf("unexpected frame %.200q", p)
+}
+
+// roomMessage handles what follows the beginning of a message: the room's name, the offset and
+// the data.
+func (c *conn) roomMessage(l *Loop, p []byte) error {
+	name, rest, ok1 := bytes.Cut(p, []byte(`",`))
+	_, rest, ok2 := bytes.Cut(rest, []byte(","))
+	data, end, ok3 := object(rest)
+	room, err := wire.ReadRoom(string(name))
+	if !ok1 || !ok2 || !ok3 || string(end) != "]" || err != nil || room != c.room {
+		return fmt.Errorf("message %.200q in room %x", p, c.room)
+	}
+	return c.message(l, data)
 }
 
 // events reads an event stream in chunks of HTTP/1.1. Units may be split anywhere.

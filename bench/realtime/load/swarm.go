@@ -33,6 +33,17 @@ type Config struct {
 	// StallFirst gives the first connection a receive buffer that fills at once, for
 	// Stall.
 	StallFirst bool
+	// Resume, if it is not nil, is where connections of Centrifuge and Geist stand: they ask for
+	// what is behind it, and Wait for so many messages of each may follow Dial.
+	Resume *Place
+}
+
+// A Place is a position in a room, and how much has been published since.
+type Place struct {
+	// Epoch is what the server calls its numbering.
+	Epoch string
+	// Offset is the number of messages up to it, Missed of those behind it.
+	Offset, Missed int
 }
 
 func (c Config) path(room uint32) string {
@@ -50,8 +61,12 @@ type Swarm struct {
 	open  int
 	lost  int
 	bytes uint64
+	epoch string // of the room that was joined last
 	run   run
 }
+
+// Epoch is what the server calls the numbering of the room, where the protocol has one.
+func (s *Swarm) Epoch() string { return s.epoch }
 
 // run is what is being received.
 type run struct {
@@ -90,6 +105,9 @@ func (l *Loop) Dial(cfg Config) (*Swarm, error) {
 	atOnce := cmp.Or(cfg.AtOnce, 64)
 	cfg.Patience = cmp.Or(cfg.Patience, 15*time.Second)
 	s.cfg = cfg
+	if r := cfg.Resume; r != nil && r.Missed > 0 {
+		s.Begin(1, cfg.Conns*r.Missed, nil)
+	}
 	last, since := 0, time.Now()
 	for s.open < cfg.Conns {
 		for len(s.conns) < cfg.Conns && len(s.conns)-s.open < atOnce {
@@ -118,6 +136,9 @@ func (s *Swarm) connect(addr unix.Sockaddr) error {
 		return err
 	}
 	c := &conn{fd: int32(fd), swarm: s}
+	if s.cfg.Resume != nil {
+		c.next = uint32(s.cfg.Resume.Offset)
+	}
 	if !s.cfg.Echo {
 		c.room = uint32(len(s.conns) % max(s.cfg.Rooms, 1))
 	} else {

@@ -28,11 +28,19 @@ func centrifugePeers() []Peer {
 	}
 }
 
+// centrifugeRecoveryPeer keeps a history and lets clients recover from a position.
+func centrifugeRecoveryPeer() Peer {
+	p := centrifugePeer("centrifuge (recovery)", "EnableRecovery; history of 100 messages in memory", centrifugeOptions{recovery: true})
+	p.Batches, p.Resumes = false, true
+	return p
+}
+
 type centrifugeOptions struct {
-	delay time.Duration
-	frame int
-	pool  bool
-	batch centrifuge.ChannelBatchConfig
+	delay    time.Duration
+	frame    int
+	pool     bool
+	batch    centrifuge.ChannelBatchConfig
+	recovery bool
 }
 
 func centrifugePeer(name, note string, o centrifugeOptions) Peer {
@@ -72,7 +80,7 @@ func (s *centrifugeServer) build(o centrifugeOptions) (Server, error) {
 			WriteDelay:  o.delay, MaxMessagesInFrame: o.frame,
 		}
 		if room, _ := ctx.Value(roomKey{}).(string); room != "" {
-			reply.Subscriptions = map[string]centrifuge.SubscribeOptions{room: {}}
+			reply.Subscriptions = map[string]centrifuge.SubscribeOptions{room: {EnableRecovery: o.recovery}}
 		}
 		return reply, nil
 	})
@@ -86,10 +94,14 @@ func (s *centrifugeServer) build(o centrifugeOptions) (Server, error) {
 		ws.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), roomKey{}, r.URL.Query().Get("room"))))
 	})
 	mux.Handle(wire.EchoPath, ws)
+	var history []centrifuge.PublishOption
+	if o.recovery {
+		history = append(history, centrifuge.WithHistory(kept, keptFor))
+	}
 	return Server{
 		Serve: httpServer(mux).Serve,
 		Publish: func(room string, p []byte) error {
-			_, err := node.Publish(room, p)
+			_, err := node.Publish(room, p, history...)
 			return err
 		},
 		Members: s.len,

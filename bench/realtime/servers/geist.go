@@ -64,6 +64,24 @@ func geistSocketPeer(name, note string, cfg hub.Config, room func(*geistServer, 
 	}
 }
 
+// geistRoomsPeer speaks geist.v1: clients join rooms and resume by themselves.
+func geistRoomsPeer() Peer {
+	return Peer{
+		Name: "geist (geist.v1)", Module: "github.com/gogeist/geist", Protocol: wire.Geist, Resumes: true,
+		Note: "app.Rooms; the hub's history as it is, 100 messages",
+		Build: func(Spec) (Server, error) {
+			s := &geistServer{hub: hub.New(hub.Config{})}
+			app := geist.New(geist.Config{})
+			policy := hub.Policy{Join: func(context.Context, *hub.JoinRequest) error { return nil }}
+			app.Rooms(wire.RoomPath, s.hub, func(*geist.Ctx) (hub.Policy, error) { return policy, nil })
+			if err := app.Check(); err != nil {
+				return Server{}, fmt.Errorf("check: %w", err)
+			}
+			return Server{Serve: app.Serve, Publish: s.publish, Members: func() int { return s.hub.Stats().Conns }}, nil
+		},
+	}
+}
+
 // geistRead is the handler that a chat would have, but that nobody says anything.
 func geistRead(s *geistServer, room string, ws *geist.Conn) error {
 	if _, err := s.hub.Join(ws, room); err != nil {

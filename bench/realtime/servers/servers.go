@@ -25,6 +25,8 @@ type Spec struct {
 	// SendBuffer, if not zero, is the size in bytes of the buffer that the kernel has for
 	// each connection. Otherwise that grows to megabytes for a client that does not read.
 	SendBuffer int
+	// Procs is the GOMAXPROCS of the process. Zero leaves it.
+	Procs int
 }
 
 // A Server is what a peer has built.
@@ -64,6 +66,9 @@ type Peer struct {
 	// Batches marks a variant that differs from another in bursts only, and takes part in
 	// no other scene.
 	Batches bool
+	// Resumes marks a variant that keeps a history for clients who come back, and takes part
+	// in the scene of those only.
+	Resumes bool
 	// NoEcho, NoChurn and NoStall say why a peer takes no part in a scene; empty means it does.
 	NoEcho, NoChurn, NoStall string
 	// Build makes a server. The server lasts as long as its process.
@@ -74,12 +79,29 @@ type Peer struct {
 func All() []Peer {
 	var all []Peer
 	all = append(all, geistPeers()...)
-	all = append(all, gorillaPeer(), melodyPeer())
+	all = append(all, gorillaPeer(), melodyPeer(), gwsPeer(), coderPeer())
 	all = append(all, centrifugePeers()...)
 	all = append(all, fasthttpPeer())
+	all = append(all, geistRoomsPeer(), centrifugeRecoveryPeer())
 	all = append(all, bareSocketPeers()...)
 	all = append(all, netHTTPPeer(), goSSEPeer(), r3labsPeer())
 	return append(all, bareStreamPeers()...)
+}
+
+// A Missing is a library that is nobody's server here.
+type Missing struct {
+	// Name is how it would be called, Protocol what it would speak, and Why the reason.
+	Name     string
+	Protocol wire.Protocol
+	Why      string
+}
+
+// Missed returns who a reader may look for in vain.
+func Missed() []Missing {
+	return []Missing{{
+		"fiber", wire.WebSocket,
+		"module proxies do not serve github.com/gofiber/contrib/v3/websocket, and contrib/websocket is for Fiber v2; both wrap fasthttp/websocket, which takes part",
+	}}
 }
 
 // Find returns the peer of a name.
@@ -101,6 +123,10 @@ const (
 	writeWait  = 10 * time.Second
 	pongWait   = 60 * time.Second
 	pingPeriod = pongWait * 9 / 10
+	// kept is how many messages a room keeps for clients who come back, and keptFor how long:
+	// what geist's hub does by itself.
+	kept    = 100
+	keptFor = 2 * time.Minute
 	// readLimit is the most that a client may send in one message.
 	readLimit = 64 << 10
 )
@@ -160,5 +186,16 @@ func (r *roster[C]) each(room string, f func(C)) {
 	defer r.mu.RUnlock()
 	for c := range r.rooms[room] {
 		f(c)
+	}
+}
+
+// all calls f for everybody.
+func (r *roster[C]) all(f func(C)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, members := range r.rooms {
+		for c := range members {
+			f(c)
+		}
 	}
 }

@@ -16,6 +16,9 @@ const (
 	Centrifuge
 	// EventStream is Server-Sent Events in chunks of HTTP/1.1.
 	EventStream
+	// Geist is geist.v1, in JSON over WebSocket: a frame is one array, messages are what
+	// rooms send.
+	Geist
 )
 
 // Paths of every server. Both take the room as ?room=…
@@ -53,6 +56,9 @@ func Request(p Protocol, host, path string) []byte {
 	b = fmt.Appendf(b, "Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://%s\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"+
 		"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n", host, key)
+	if p == Geist {
+		b = append(b, "Sec-WebSocket-Protocol: geist.v1\r\n"...)
+	}
 	return append(append(b, browser...), "\r\n"...)
 }
 
