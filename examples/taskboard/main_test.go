@@ -43,6 +43,7 @@ const patience = time.Minute
 type program struct {
 	cmd   *exec.Cmd
 	base  string // its address as a URL
+	key   string // what it says that a member's key is
 	said  string // what it printed until it was ready
 	rest  chan string
 	log   bytes.Buffer // its stderr; read it after wait
@@ -89,7 +90,35 @@ func startProgram(t *testing.T, args ...string) *program {
 		t.Fatalf("the address does not come first: %q", p.said)
 	}
 	p.base = found[1]
+	if found = regexp.MustCompile(`(?m)^  KEY=(.*)$`).FindStringSubmatch(p.said); found == nil {
+		t.Fatalf("no key is named: %q", p.said)
+	}
+	p.key = found[1]
 	return p
+}
+
+// testKey is the key of the member on boards that startKept starts.
+const testKey = "0123456789abcdef-test"
+
+// startKept starts a taskboard on a database that outlives it, and whose API takes as much as it can.
+func startKept(t *testing.T, db string) *program {
+	t.Helper()
+	people := filepath.Join(t.TempDir(), "people.txt")
+	if err := os.WriteFile(people, []byte("# for tests\ntest:member:password of test:"+testKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startProgram(t, "-db", db, "-people", people, "-rate", "0")
+}
+
+// post sends a request with the key of the tests.
+func post(client *http.Client, url, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequest("POST", url, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	return client.Do(req)
 }
 
 // wait waits for the program's end and returns what it says about its exit code.
@@ -119,7 +148,7 @@ func (p *program) stop(t *testing.T, sig os.Signal) {
 // create creates a task and returns whether it was acknowledged and whether the
 // server has said that this was the connection's last answer.
 func create(client *http.Client, base, title string) (last bool, err error) {
-	res, err := client.Post(base+"/api/tasks", "application/json", strings.NewReader(fmt.Sprintf(`{"title":%q}`, title)))
+	res, err := post(client, base+"/api/tasks", "application/json", strings.NewReader(fmt.Sprintf(`{"title":%q}`, title)))
 	if err != nil {
 		return false, err
 	}
@@ -211,7 +240,7 @@ func (l *load) missing(stored map[string]bool) []string {
 
 func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	l := startLoad(p.base, 4)
 	l.ready.Wait()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -219,7 +248,7 @@ func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 	}
 	_ = p.wait() // it was killed
 	l.wg.Wait()
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	stored := titles(t, p.base)
 	if missing := l.missing(stored); len(missing) > 0 || len(l.acked) == 0 {
 		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
@@ -233,7 +262,7 @@ func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 // client goes on until the server says that this was its last answer.
 func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	l := startLoad(p.base, 8)
 	l.ready.Wait()
 	p.stop(t, syscall.SIGTERM)
@@ -244,7 +273,7 @@ func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 	if _, err := os.Stat(db + "-wal"); err == nil {
 		t.Error("the database was not closed: its write-ahead log is left")
 	}
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	if missing := l.missing(titles(t, p.base)); len(missing) > 0 {
 		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
 	}
@@ -256,12 +285,12 @@ func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 // for ever; a file that was acknowledged stays.
 func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	if _, err := create(http.DefaultClient, p.base, "with files"); err != nil {
 		t.Fatal(err)
 	}
 	part := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n"
-	res, err := http.Post(p.base+"/api/tasks/1/files", "multipart/form-data; boundary=b", strings.NewReader(part+"kept\r\n--b--\r\n"))
+	res, err := post(http.DefaultClient, p.base+"/api/tasks/1/files", "multipart/form-data; boundary=b", strings.NewReader(part+"kept\r\n--b--\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,8 +300,9 @@ func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n%s%s",
-		part, strings.Repeat("x", 100<<10))
+	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n%s%s",
+		testKey, part, strings.Repeat("x", 100<<10))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +319,7 @@ func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.wait() // it was killed
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	if got := onDisk(); got != 1 {
 		t.Errorf("%d contents on the disk after the restart, want the one that was acknowledged", got)
 	}
@@ -360,7 +390,7 @@ func TestREADME(t *testing.T) {
 		if line[1] != local(want[1]) {
 			t.Errorf("the program prints %s, README.md performs %s", line[1], local(want[1]))
 		}
-		if got, want := normal(perform(t, line[1])), normal(want[2]); got != want {
+		if got, want := normal(perform(t, p, line[1])), normal(want[2]); got != want {
 			t.Errorf("%s\nanswers\n%s\nREADME.md has\n%s", line[1], got, want)
 		}
 	}
@@ -372,7 +402,10 @@ func normal(s string) string {
 		{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
 		{`(?m)^(Date|Last-Modified): .*$`, "$1: TIME"},
 		{`Etag: "\w+-\w+"`, `Etag: "FILE"`},
-		{`X-Request-Id: \w+`, "X-Request-Id: ID"},
+		{`X-Request-Id: [\w-]+`, "X-Request-Id: ID"},
+		{`(?m)^Ratelimit: .*$`, "Ratelimit: LEFT"},
+		{`password \w+`, "password SECRET"},
+		{`KEY=\w+`, "KEY=KEY"},
 		{`(?m)^Content-Length: .*$`, "Content-Length: N"}, // the times in the body have 0 to 3 decimals
 		{`(?m)kept in .*$`, "kept in FILE"},
 		{`\d+ routes`, "N routes"},
@@ -389,9 +422,9 @@ func normal(s string) string {
 }
 
 // perform runs a curl line by curl, or by net/http where there is no curl.
-func perform(t *testing.T, line string) string {
+func perform(t *testing.T, p *program, line string) string {
 	t.Helper()
-	args, stdin := words(t, line)
+	args, stdin := words(t, p, line)
 	if _, err := exec.LookPath("curl"); err != nil {
 		return likeCurl(t, args[1:], stdin)
 	}
@@ -414,8 +447,8 @@ func TestREADME_withoutCurl(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	a, b := startProgram(t), startProgram(t)
 	for _, line := range commands.FindAllStringSubmatch(a.said, -1) {
-		with := normal(perform(t, line[1]))
-		args, stdin := words(t, strings.ReplaceAll(line[1], a.base, b.base))
+		with := normal(perform(t, a, line[1]))
+		args, stdin := words(t, b, strings.ReplaceAll(line[1], a.base, b.base))
 		without := normal(likeCurl(t, args[1:], stdin))
 		if with != without {
 			t.Errorf("%s\nby curl\n%s\nby net/http\n%s", line[1], with, without)
@@ -424,15 +457,15 @@ func TestREADME_withoutCurl(t *testing.T) {
 }
 
 // words splits a command as a shell does, as far as the printed lines need it: curl, which
-// may be given what printf prints.
-func words(t *testing.T, line string) (words []string, stdin string) {
+// may be given what printf prints, and the key of a program.
+func words(t *testing.T, p *program, line string) (words []string, stdin string) {
 	t.Helper()
 	if m := regexp.MustCompile(`^printf '([^']*)' \| `).FindStringSubmatch(line); m != nil {
 		stdin = strings.ReplaceAll(m[1], `\n`, "\n")
 		line = line[len(m[0]):]
 	}
-	for _, m := range regexp.MustCompile(`'([^']*)'|([^\s']+)`).FindAllStringSubmatch(line, -1) {
-		words = append(words, m[1]+m[2])
+	for _, m := range regexp.MustCompile(`'([^']*)'|"([^"]*)"|([^\s'"]+)`).FindAllStringSubmatch(line, -1) {
+		words = append(words, m[1]+strings.ReplaceAll(m[2], "$KEY", p.key)+m[3])
 	}
 	if len(words) < 2 || words[0] != "curl" {
 		t.Fatalf("not a curl line: %q", line)
