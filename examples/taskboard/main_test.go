@@ -413,7 +413,8 @@ func normal(s string) string {
 	} {
 		s = regexp.MustCompile(r[0]).ReplaceAllString(s, r[1])
 	}
-	if head, body, ok := strings.Cut(s, "\n\n"); ok && strings.HasPrefix(s, "HTTP/1.1 ") {
+	if s = strings.TrimSpace(s); strings.HasPrefix(s, "HTTP/1.1 ") {
+		head, body, _ := strings.Cut(s, "\n\n")
 		lines := strings.Split(head, "\n")
 		slices.Sort(lines[1:])
 		s = strings.Join(lines, "\n") + "\n\n" + body

@@ -39,7 +39,7 @@ and see in one what you do in the other. Or try in another terminal, with a key:
   printf '{"title":"Bread","tags":["home"]}\n{"title":"Rent"}\n' | curl %[1]s/api/tasks/import -H "Authorization: Bearer $KEY" -H 'Content-Type: application/x-ndjson' --data-binary @-
   curl '%[1]s/api/tasks?tag=home' -H 'Accept: application/x-ndjson'
   curl -i -X DELETE %[1]s/api/tasks/%[2]d -H "Authorization: Bearer $KEY"
-  curl -i %[1]s/readyz
+  curl %[1]s/readyz
 
 Ctrl-C stops it and loses nothing.
 `, base, task, file, key)
