@@ -7,7 +7,8 @@ import { copyFileSync, writeFileSync } from "node:fs";
 /** The people of every board. The password of each is "secret of" and the name. */
 export const people = { Ada: "admin", Grace: "member", "Grace Hopper": "member", Linus: "member", Vera: "viewer" };
 
-const key = "0123456789abcdef-scenarios"; // Ada's, which scenarios use for what no page does
+/** Ada's key, which scenarios use for what no page does. */
+export const key = "0123456789abcdef-scenarios";
 
 export class Server {
   /** program is the taskboard's file, db that of its database. */

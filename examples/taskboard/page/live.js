@@ -21,6 +21,8 @@ export const client = connect("/rt", {
 export const board = client.join("board", { since: null, presence: true, show: {} });
 export const chat = client.join("chat", { last: 50 });
 
+$("#leave").onsubmit = () => client.close(); // the form is on its way
+
 // Who signs out, on whatever page of this browser, is put out of the rooms.
 board.on("left", (code) => {
   if (code !== "unauthorized") return;
