@@ -20,6 +20,7 @@ func serviceAt(t *testing.T, path string, rate int) (app *geist.Engine, stop fun
 	if err != nil {
 		t.Fatal(err)
 	}
+	store.SetIterations(10)
 	for name, role := range map[string]board.Role{"Ada": board.Admin, "Grace": board.Member, "Vera": board.Viewer} {
 		if _, err := store.AddPerson(t.Context(), board.Person{Name: name, Role: role}, "secret of "+name, ""); err != nil {
 			t.Fatal(err)

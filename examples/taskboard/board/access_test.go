@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -55,8 +56,24 @@ func TestAccess_anotherSite(t *testing.T) {
 	s.want(201, "POST", "/api/tasks", `{"title":"a"}`, "Sec-Fetch-Site", "same-origin")
 }
 
+// storeWithPeople is a store without a service.
+func storeWithPeople(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tasks.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	addPeople(t, s)
+	return s
+}
+
 func TestStore_people(t *testing.T) {
-	s := newService(t).store
+	s := storeWithPeople(t)
 	ctx := context.Background()
 	for _, test := range []struct {
 		name     string
@@ -85,7 +102,7 @@ func TestStore_people(t *testing.T) {
 }
 
 func TestStore_addPerson(t *testing.T) {
-	s := newService(t).store
+	s := storeWithPeople(t)
 	ctx := context.Background()
 	for _, p := range []Person{{"", Member}, {" ", Member}, {"a\nb", Member}, {strings.Repeat("x", maxName+1), Member}, {"Eve", ""}, {"Eve", "owner"}} {
 		if _, err := s.AddPerson(ctx, p, "", ""); !errors.Is(err, errPerson) {

@@ -83,7 +83,7 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 // addPeople adds who the tests are about: members, whose keys keyOf returns, and the viewer Vera.
 func addPeople(tb testing.TB, store *Store) {
 	tb.Helper()
-	store.iterations = 10
+	store.SetIterations(10)
 	for name, role := range map[string]Role{"Ada": Admin, "Grace": Member, "Linus": Member, "Vera": Viewer} {
 		if _, err := store.AddPerson(tb.Context(), Person{name, role}, "secret of "+name, keyOf(name)); err != nil {
 			tb.Fatal(err)

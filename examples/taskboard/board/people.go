@@ -85,10 +85,14 @@ func (s *Store) AddPerson(ctx context.Context, p Person, password, key string) (
 	return true, nil
 }
 
+// SetIterations sets by how many iterations passwords are hashed, instead of 600,000: fewer for
+// tests, which sign many people in. Call it before the store is used.
+func (s *Store) SetIterations(n int) { s.iterations = n }
+
 // HasPeople reports whether the board knows anybody.
-func (s *Store) HasPeople(ctx context.Context) (any bool, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM people)").Scan(&any)
-	return any, err
+func (s *Store) HasPeople(ctx context.Context) (known bool, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM people)").Scan(&known)
+	return known, err
 }
 
 // Person returns the person of a name, whatever its case, or [ErrNoPerson].

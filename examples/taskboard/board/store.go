@@ -38,7 +38,7 @@ type Store struct {
 	blobs blobs
 	now   func() time.Time // for tests
 
-	iterations int // of hashes of passwords; fewer in tests
+	iterations int // of hashes of passwords
 }
 
 // Open opens the database file, which is made and brought to the newest schema where
