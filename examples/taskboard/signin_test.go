@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/examples/taskboard/board"
@@ -175,6 +176,17 @@ func TestSignOut_endsTheRooms(t *testing.T) {
 	here.GET("/rt").Header("Sec-WebSocket-Protocol", "geist.v1").Handshake().Do().Status(401)
 	here.GET("/").Do().Status(303)
 	there.GET("/").Do().Status(200)
+}
+
+// A connection lasts no longer than the session by which it has come.
+func TestRooms_endWithTheSession(t *testing.T) {
+	ws := signedIn(t, newService(t, 0), "Vera").GET("/rt").Header("Sec-WebSocket-Protocol", "geist.v1").WS()
+	ws.Send(`["hello",{}]`)
+	welcome, _ := frame(t, ws, "welcome")[1].(map[string]any)
+	ttl, _ := welcome["ttl"].(float64)
+	if left := time.Duration(ttl) * time.Millisecond; left <= 11*time.Hour || left > 12*time.Hour {
+		t.Errorf("the connection ends after %v, want half a day: %v", left, welcome)
+	}
 }
 
 // Another person who signs in in the same browser takes the rooms from the one before.

@@ -115,7 +115,8 @@ var since = session.NewKey[time.Time]("since")
 
 // SignIn makes the request's session that of a person, if the password is theirs, and else
 // returns [ErrWrong]. How often one may try with a name is bounded, whether there is such a person
-// or not: [ErrAttempts]. How often from one address is for a middleware to bound.
+// or not: [ErrAttempts]. That is the person's own wait, too, while somebody guesses. How often one
+// may try from an address is for a middleware to bound.
 func (a *Access) SignIn(c *geist.Ctx, name, password string) error {
 	ctx := c.Context()
 	d, err := a.attempts.Allow(ctx, strings.ToLower(strings.TrimSpace(name)), 1)
