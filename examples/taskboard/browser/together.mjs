@@ -150,6 +150,7 @@ export const together = {
       const ada = await open("", { base: wire.base });
       await say(ada, "before");
       await seen(said(ada, "before"));
+      await becomes(() => ada.locator("#messages .pending").count(), 0); // answered, too
       wire.down();
       await say(ada, "waits");
       await ada.getByText("Reconnecting: 1 message waits").waitFor();
