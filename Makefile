@@ -22,7 +22,7 @@ TESTFLAGS ?=# more flags for every go test
 VET_OS    ?= linux darwin windows
 BENCH     ?= .# which benchmarks
 COUNT     ?= 10# how often each
-COMPARE   ?=# flags of bench/cmd/compare
+BENCHFLAGS ?=# flags of `go run . all` in bench
 FUZZ      ?= .# which fuzz targets
 FUZZTIME  ?= 30s# how long each
 
@@ -112,9 +112,12 @@ lint: $(GOLANGCI) ## gofmt and golangci-lint, go vet within it, in every module
 	$(call each,golangci-lint,$(GOLANGCI) run --config $(CURDIR)/.golangci.yml)
 
 .PHONY: bench
-bench: $(BENCHSTAT) ## geist beside its peers, then benchmarks COUNT times: COMPARE='-quick' BENCH=Radix COUNT=6
-	@$(step) "geist beside its peers, interleaved"
-	@cd bench && go run ./cmd/compare $(COMPARE)
+bench: ## geist beside its peers, hours; in two minutes: BENCHFLAGS=-quick
+	@$(step) "geist beside its peers, interleaved: results, a page and Markdown in bench/results"
+	@cd bench && go run . all $(BENCHFLAGS)
+
+.PHONY: benchmarks
+benchmarks: $(BENCHSTAT) ## benchmarks of the root module COUNT times: BENCH=Radix COUNT=6
 	@mkdir -p .cache
 	@$(step) "benchmarks of the root module"
 	@go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout 0 $(PKG) | tee .cache/bench.txt

@@ -121,6 +121,11 @@ type Config struct {
 	// fails at start. validate.New makes one.
 	Validator Validator
 
+	// Renderer makes the pages of Ctx.Render. What is wrong with its templates is known at
+	// start. Nil makes every Render fail. view.New makes one. Each engine that is mounted
+	// has its own.
+	Renderer Renderer
+
 	// TrailingSlash says what happens to paths that are a slash away from a route.
 	// Zero means SlashRedirect.
 	TrailingSlash SlashPolicy
@@ -130,8 +135,9 @@ type Config struct {
 	CaseInsensitive bool
 
 	// UnsafeStrings makes the strings that a Ctx returns views of the request's
-	// buffer: they change once the handler has returned. It saves one copy of a few
-	// nanoseconds each and is for those who have measured that they need it.
+	// buffer: they change once the handler has returned, and in a WebSocket once the
+	// connection has begun. It saves one copy of a few nanoseconds each and is for those who
+	// have measured that they need it.
 	UnsafeStrings bool
 
 	// TrustedProxies lists the addresses (CIDR or single IP, or "unix" for peers on
@@ -292,6 +298,7 @@ func (cfg Config) resolve() (settings, []string) {
 		cfg.JSON = defaultCodec()
 	}
 	problems = append(problems, cfg.resolveCodecs()...)
+	problems = append(problems, cfg.resolveRenderer()...)
 	if cfg.TLSConfig != nil {
 		cfg.TLSConfig = cfg.TLSConfig.Clone()
 	}

@@ -3,6 +3,7 @@ package geist
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"mime/multipart"
 	"net"
@@ -185,10 +186,28 @@ var errGoexit = errors.New("geist: a handler called runtime.Goexit: return an er
 
 // newPanicError wraps what a handler panicked with, and where.
 func newPanicError(v any) error {
-	if err, ok := v.(error); ok && isAbort(err) {
-		return err
+	if err, ok := v.(error); ok {
+		abort, sound := asksAbort(err)
+		switch {
+		case !sound:
+			v = fmt.Sprintf("an error of type %T, which panics when it is asked", v)
+		case abort:
+			return err
+		}
 	}
 	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// asksAbort is isAbort for what was panicked with, which may be a nil pointer for an error: one
+// that is not sound panics when it is asked, and would end the process where it is recovered.
+func asksAbort(err error) (abort, sound bool) {
+	defer func() {
+		if recover() != nil {
+			abort, sound = false, false
+		}
+	}()
+	_, _ = err.Error(), StatusCode(err)
+	return isAbort(err), true
 }
 
 // isAbort reports whether err asks for the connection to be cut.

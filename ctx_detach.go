@@ -39,7 +39,9 @@ import (
 // The price is a goroutine, the context, which is made in any case, and a copy of the
 // request with its body, which is read before the handlers run; answers in time are copied, too,
 // unless they are streams. Handlers cannot hijack the connection or send a 103. Locals that they set are
-// there for the middleware, if they return in time; Raw returns a
+// there for the middleware, if they return in time. Those that were there before are copied
+// for them: a value of a [Key] whose type T has a method Apart(c *Ctx) T by that method, with
+// their Ctx; others, such as pointers, are shared, and must be safe for that. Raw returns a
 // fasthttp.RequestCtx without a server. Routes of WS, SSE, Rooms and [StreamBody], and what
 // answers where there is no route, are bounded as by NextWithin.
 func (c *Ctx) NextDetached(d time.Duration, abandon func() bool, ended func()) error {
@@ -167,14 +169,17 @@ func (c *Ctx) copyApart(index int) *Ctx {
 	d.caps.spill = spill
 	d.hostParam, d.hostValue, d.hostTable = c.hostParam, strings.Clone(c.hostValue), c.hostTable
 	d.passed, d.before, d.passedErr = c.passed, c.before, c.passedErr
-	d.locals = cloneLocals(d.locals[:0], c.locals)
+	d.locals = d.locals[:0]
+	for _, l := range c.locals {
+		d.locals = append(d.locals, local{l.id, l.box.apart(d)})
+	}
 	ctx := c.Context()
 	if ctx == c.cold.timed {
 		ctx = c.cold.own // the copy has the time of its own, which ends sooner
 	}
 	own, cancel := context.WithCancelCause(ctx)
 	d.cold = cold{
-		used: true, ctx: own, own: own, cancel: cancel, closers: d.cold.closers,
+		used: true, located: c.cold.located, ctx: own, own: own, cancel: cancel, closers: d.cold.closers,
 		kv: maps.Clone(c.cold.kv), logger: c.cold.logger, limited: c.cold.limited, limit: c.cold.limit,
 	}
 	d.rc = new(fasthttp.RequestCtx) // not pooled: handlers may have lent it to others
@@ -208,7 +213,7 @@ func (c *Ctx) join(x *detachedRun) error {
 	c.ep, c.engine = d.ep, d.engine
 	c.locals = cloneLocals(c.locals[:0], d.locals)
 	c.cold.kv = maps.Clone(d.cold.kv)
-	c.cold.logger = d.cold.logger
+	c.cold.logger, c.cold.located = d.cold.logger, d.cold.located
 	c.replied, c.repeats = d.replied, d.repeats
 	c.OnClose(d.end)
 	d.rc.Response.CopyTo(&c.rc.Response)

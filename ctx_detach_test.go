@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -197,4 +198,92 @@ func TestCtx_NextDetached_goexit(t *testing.T) {
 		client.GET("/now").Do().Status(500)
 		client.GET("/late").Do().Status(503)
 	})
+}
+
+// TestCtx_NextDetached_clientIP: what SetClientIP was given holds on both sides.
+func TestCtx_NextDetached_clientIP(t *testing.T) {
+	for name, set := range map[string]struct{ outside, inside bool }{"outside": {outside: true}, "inside": {inside: true}} {
+		t.Run(name, func(t *testing.T) {
+			const want = "192.0.2.1"
+			locate := func(does bool) geist.Handler {
+				return func(c *geist.Ctx) error {
+					if does {
+						c.SetClientIP(netip.MustParseAddr(want))
+					}
+					return c.Next()
+				}
+			}
+			app := quiet(geist.Config{})
+			app.Use(locate(set.outside), func(c *geist.Ctx) error {
+				err := c.Next()
+				c.SetHeader("X-After", c.ClientIP())
+				return err
+			}, new(detached).handle, locate(set.inside))
+			app.GET("/", func(c *geist.Ctx) error { return c.Text(200, c.ClientIP()) })
+			geisttest.New(t, app).GET("/").RemoteAddr("198.51.100.7:999").Do().BodyIs(want).HasHeader("X-After", want)
+		})
+	}
+}
+
+// ofCtx is a local that belongs to a Ctx.
+type ofCtx struct{ c *geist.Ctx }
+
+func (ofCtx) Apart(c *geist.Ctx) ofCtx { return ofCtx{c} }
+
+var ofCtxKey = geist.NewKey[ofCtx]("of a Ctx")
+
+// TestCtx_NextDetached_locals: a local with a method Apart is not shared with the handlers.
+func TestCtx_NextDetached_locals(t *testing.T) {
+	app := quiet(geist.Config{})
+	app.Use(func(c *geist.Ctx) error {
+		ofCtxKey.Set(c, ofCtx{c})
+		return c.Next()
+	}, new(detached).handle)
+	app.GET("/", func(c *geist.Ctx) error {
+		if ofCtxKey.Must(c).c != c {
+			t.Error("the handler has the local of the middleware outside")
+		}
+		return c.NoContent()
+	})
+	geisttest.New(t, app).GET("/").Do().Status(204)
+}
+
+// counter is a local that others must not write to.
+type counter struct{ n *int }
+
+func (k counter) Apart(*geist.Ctx) counter {
+	n := *k.n
+	return counter{&n}
+}
+
+// TestCtx_NextDetached_localsCopied: handlers that run apart have values of their own, which take the place
+// of the others if they return in time.
+func TestCtx_NextDetached_localsCopied(t *testing.T) {
+	key := geist.NewKey[counter]("counter")
+	for _, tt := range []struct {
+		path string
+		want int
+	}{{"/in-time", 2}, {"/late", 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			app, d := quiet(geist.Config{}), &detached{}
+			app.Use(func(c *geist.Ctx) error {
+				mine := 1
+				key.Set(c, counter{&mine})
+				err := d.handle(c)
+				if got := *key.Must(c).n; got != tt.want || mine != 1 {
+					t.Errorf("%s: the local is %d and what was set %d, want %d and 1", tt.path, got, mine, tt.want)
+				}
+				return err
+			})
+			app.GET("/:when", func(c *geist.Ctx) error {
+				*key.Must(c).n++
+				if c.Param("when") == "late" {
+					time.Sleep(time.Minute)
+				}
+				return c.NoContent()
+			})
+			geisttest.New(t, app).GET(tt.path).Do()
+			time.Sleep(time.Hour)
+		})
+	}
 }

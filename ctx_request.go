@@ -44,6 +44,16 @@ func (c *Ctx) Pattern() string {
 	return c.ep.pattern
 }
 
+// URL is [Engine.URL] for the routes that the request sees: those of the engine that answers, with the
+// prefix at which it is mounted here, then those of the engine that serves.
+func (c *Ctx) URL(name string, params ...any) (string, error) {
+	c.alive()
+	if c.rs != nil && c.rs.named[name] != nil {
+		return c.rs.url(name, params)
+	}
+	return c.server.URL(name, params...)
+}
+
 // Kind returns what the matched route answers with, which nothing in a request can feign:
 // a route of WS is one whether or not an upgrade is asked for. It is RouteHTTP where no
 // route answers.

@@ -123,6 +123,8 @@ func (l *logAttrs) reset() {
 
 func (l *logAttrs) clone() resetter { return &logAttrs{slices.Clone(l.list)} }
 
+func (l *logAttrs) apart(*Ctx) resetter { return l.clone() }
+
 // logAttrsKey is the identity of logAttrs among the locals.
 var logAttrsKey = NewKey[logAttrs]("log attributes")
 

@@ -116,6 +116,7 @@
 //	store/storetest      tests that every store passes
 //	swagger              OpenAPI and AsyncAPI documents of the routes
 //	swagger/ui           pages for them that work offline, a module of its own
+//	view                 pages of html/template for Ctx.Render
 //	client               the client of rooms for browsers and Node, to be served
 //	client/go            a client of rooms for services and tests, a module of its own
 //	geisttest            tests of an application, in memory, without a port

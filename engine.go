@@ -181,7 +181,12 @@ func (e *Engine) Routes() []RouteInfo {
 // constraints; an optional last parameter may be left out. It fails when the name
 // is unknown, the number of params is wrong or a value would not match the route.
 func (e *Engine) URL(name string, params ...any) (string, error) {
-	patterns, ok := e.current().named[name]
+	return e.current().url(name, params)
+}
+
+// url returns the path of the named route.
+func (rs *routes) url(name string, params []any) (string, error) {
+	patterns, ok := rs.named[name]
 	if !ok {
 		return "", fmt.Errorf("geist: no route is named %q", name)
 	}

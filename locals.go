@@ -8,7 +8,9 @@ import "fmt"
 //	var userKey = geist.NewKey[*User]("user")
 //
 // Setting and getting allocates nothing. A Key is safe for many goroutines, the
-// values as safe as their type.
+// values as safe as their type. Handlers that run apart ([Ctx.NextDetached]) get copies of the
+// values, by the method Apart(c *Ctx) T of those that have it: what a pointer leads to is shared
+// with them otherwise, and they may go on beside the request.
 type Key[T any] struct{ id *keyID }
 
 // keyID is a key's identity: its address. The name is for messages only.
@@ -24,6 +26,7 @@ type local struct {
 type resetter interface {
 	reset()
 	clone() resetter
+	apart(c *Ctx) resetter
 }
 
 // box holds one value of a Key[T].
@@ -37,6 +40,15 @@ func (b *box[T]) reset() { *b = box[T]{} }
 func (b *box[T]) clone() resetter {
 	c := *b
 	return &c
+}
+
+// apart returns the box for handlers that run apart with c.
+func (b *box[T]) apart(c *Ctx) resetter {
+	d := *b
+	if v, ok := any(b.value).(interface{ Apart(c *Ctx) T }); ok && b.set {
+		d.value = v.Apart(c)
+	}
+	return &d
 }
 
 // maxLocals bounds the boxes that a Ctx keeps, should a program make keys without end.

@@ -1,12 +1,15 @@
-package bench
+package main
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gogeist/geist/bench/peers"
+	"github.com/gogeist/geist/bench/result"
 	"github.com/gogeist/geist/bench/scenes"
+	"github.com/gogeist/geist/bench/suite"
 )
 
 // TestScenes sets every scene up, which proves that all contenders answer
@@ -14,17 +17,20 @@ import (
 func TestScenes(t *testing.T) {
 	for _, s := range scenes.All() {
 		t.Run(s.Name, func(t *testing.T) {
-			f, err := s.Setup()
+			f, err := s.Setup(scenes.Choice{Small: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
+			for _, bad := range f.Failures {
+				t.Errorf("%s: %s", bad.Peer, bad.What)
+			}
 			if want := len(peers.All()) - len(f.Absent) - 1; !s.Own && len(f.Contenders) < want {
 				t.Errorf("%d contenders, want at least %d", len(f.Contenders), want)
 			}
 			for _, c := range f.Contenders {
 				if err := c.Run(max(c.Unit, 1)); err != nil {
-					t.Errorf("%s: %v", c.Name, err)
+					t.Errorf("%s: %v", c.Name(), err)
 				}
 			}
 		})
@@ -33,17 +39,22 @@ func TestScenes(t *testing.T) {
 
 // TestGone: contexts end where the peer's entry says so, and nowhere else.
 func TestGone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for contexts that never end")
-	}
-	rows, err := scenes.Gone(3)
-	if err != nil {
+	all := scenes.Suite()
+	gone := all[slices.IndexFunc(all, func(s suite.Scene) bool { return s.Name == "gone" })]
+	out := &result.Scene{}
+	if err := gone.Run(t.Context(), out, suite.Settings{Trials: 3}, func(suite.Step) {}); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rows {
-		if noticed := r.Never == 0; noticed != (r.Note == "") {
-			t.Errorf("%s: %d in time, %d not; declared: %q", r.Peer, r.Noticed(), r.Never, r.Note)
+	for _, bad := range out.Failures {
+		t.Errorf("%s: %s", bad.Peer, bad.What)
+	}
+	for _, c := range out.Contenders {
+		if n := len(c.Samples("ms")); n != 3 {
+			t.Errorf("%s: %d contexts ended, want 3", c.Name, n)
 		}
+	}
+	if len(out.Absent) == 0 {
+		t.Error("nobody is absent, yet some peers never notice")
 	}
 }
 
@@ -58,13 +69,13 @@ func benchmark(b *testing.B, prefix string) {
 			if s.Procs > 0 {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(s.Procs))
 			}
-			f, err := s.Setup()
+			f, err := s.Setup(scenes.Choice{})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer f.Close()
 			for _, c := range f.Contenders {
-				b.Run(c.Name, func(b *testing.B) {
+				b.Run(c.Name(), func(b *testing.B) {
 					b.ReportAllocs()
 					unit := max(c.Unit, 1)
 					n := (b.N + unit - 1) / unit * unit

@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"reflect"
@@ -36,12 +36,12 @@ func TestGeist_allocations(t *testing.T) {
 		if kind != "router" && kind != "server" && kind != "chain" && s.Name != "pipeline/memory" {
 			continue
 		}
-		f, err := s.Setup()
+		f, err := s.Setup(scenes.Choice{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range f.Contenders {
-			if !strings.HasPrefix(c.Name, "geist") {
+			if !strings.HasPrefix(c.Peer, "geist") {
 				continue
 			}
 			unit := max(c.Unit, 1)
@@ -59,7 +59,7 @@ func TestGeist_allocations(t *testing.T) {
 			want := uint64(n/unit*c.StringBytes/2048 + n/100)
 			if got > want {
 				t.Errorf("%s, %s: %d mallocs over %d requests that read %d bytes, want at most %d",
-					s.Name, c.Name, got, n, n/unit*c.StringBytes, want)
+					s.Name, c.Name(), got, n, n/unit*c.StringBytes, want)
 			}
 		}
 		f.Close()

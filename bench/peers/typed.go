@@ -77,8 +77,10 @@ func (u *NewUser) valid() bool {
 
 // A TypedApp is a contender of the scene typed.
 type TypedApp struct {
-	// Name is how it is called in the table.
-	Name string
+	// Peer and Variant are how it is called in the table.
+	Peer, Variant string
+	// Floor marks code without a framework's binding.
+	Floor bool
 	// App is the application.
 	App App
 }
@@ -87,18 +89,18 @@ type TypedApp struct {
 // compared with.
 func Typed() []TypedApp {
 	return []TypedApp{
-		{"geist by hand", typedGeist(func(app *geist.Engine) { app.POST("/orgs/:org/users", geistByHand(false)) }, nil)},
-		{"geist typed", typedGeist(func(app *geist.Engine) {
+		{"geist by hand", "", true, typedGeist(func(app *geist.Engine) { app.POST("/orgs/:org/users", geistByHand(false)) }, nil)},
+		{"geist typed", "", false, typedGeist(func(app *geist.Engine) {
 			geist.Post(app, "/orgs/:org/users", func(_ *geist.Ctx, in *NewUser) (*TypedUser, error) { return in.answer(), nil }, geist.Status(http.StatusCreated))
 		}, nil)},
-		{"geist by hand, validated", typedGeist(func(app *geist.Engine) { app.POST("/orgs/:org/users", geistByHand(true)) }, nil)},
-		{"geist typed, validated", typedGeist(func(app *geist.Engine) {
+		{"geist by hand", "validated", true, typedGeist(func(app *geist.Engine) { app.POST("/orgs/:org/users", geistByHand(true)) }, nil)},
+		{"geist typed", "validated", false, typedGeist(func(app *geist.Engine) {
 			geist.Post(app, "/orgs/:org/users", func(_ *geist.Ctx, in *RuledUser) (*TypedUser, error) { return (*NewUser)(in).answer(), nil }, geist.Status(http.StatusCreated))
 		}, validate.New())},
-		{"fasthttp by hand", App{Fast: fastByHand}},
-		{"net/http by hand", App{HTTP: httpByHand()}},
-		{"gin, bound and validated", App{HTTP: ginTyped()}},
-		{"huma, validated", App{HTTP: humaTyped()}},
+		{"fasthttp by hand", "", true, App{Fast: fastByHand}},
+		{"net/http by hand", "", true, App{HTTP: httpByHand()}},
+		{"gin", "validated", false, App{HTTP: ginTyped()}},
+		{"huma", "validated", false, App{HTTP: humaTyped()}},
 	}
 }
 

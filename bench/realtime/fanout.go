@@ -10,6 +10,7 @@ import (
 	"github.com/gogeist/geist/bench/realtime/load"
 	"github.com/gogeist/geist/bench/realtime/servers"
 	"github.com/gogeist/geist/bench/realtime/wire"
+	"github.com/gogeist/geist/bench/result"
 )
 
 // messageSize is the size of most messages, in bytes; stallSize that of those that fill
@@ -40,10 +41,10 @@ func fanout(kind string, protos []wire.Protocol, size, burst int) Scene {
 	}
 	return Scene{
 		Name: fmt.Sprintf("%s/fanout/%dx%d", kind, size, burst), Title: title + "; every client has it before the next",
-		protocols: protos, bursts: burst > 1,
-		run: func(r *runner, s Scene, t *Table) error {
-			t.Bases = bases(kind, burst)
-			return r.fanout(s, t, size, burst)
+		protocols: protos, bursts: burst > 1, expect: batches, needs: crowdOf(func(o Options) int { return o.Conns }),
+		run: func(r *runner, s Scene, out *result.Scene) error {
+			out.Bases = bases(kind, burst)
+			return r.fanout(s, out, size, burst)
 		},
 	}
 }
@@ -58,35 +59,33 @@ func bases(kind string, burst int) []string {
 	return singleBases
 }
 
-func (r *runner) fanout(s Scene, t *Table, size, burst int) error {
-	t.Metrics = fanoutMetrics()
+func (r *runner) fanout(s Scene, out *result.Scene, size, burst int) error {
+	out.Metrics = fanoutMetrics()
 	size = min(size, r.Conns)
 	rooms := r.Conns / size
-	var cs []*contender
-	for _, p := range r.peers(s, t, nil) {
+	cs, err := r.field(out, r.peers(s, out, nil), func(p servers.Peer) ([]*contender, error) {
 		c, err := r.contend(p, load.Config{Conns: rooms * size, Rooms: rooms})
 		if err != nil {
-			return finish(t, cs, err)
+			return nil, err
 		}
-		cs = append(cs, c)
-		if err := r.calibrate(c, rooms*size, burst); err != nil {
-			return finish(t, cs, err)
-		}
+		return []*contender{c}, r.calibrate(c, rooms*size, burst)
+	})
+	defer closeAll(out, cs)
+	if err != nil {
+		return err
 	}
-	return finish(t, cs, r.rounds(cs, func(c *contender) error {
-		return r.fanoutBatch(c, rooms*size, burst)
-	}))
+	return r.rounds(out, cs, func(c *contender) error { return r.fanoutBatch(c, rooms*size, burst) })
 }
 
-func fanoutMetrics() []Metric {
-	return []Metric{
-		{Key: "cpu", Head: "server CPU a delivery, µs", Digits: 3, Ratio: true},
-		{Key: "user", Head: "of it in user mode", Digits: 3},
-		{Key: "client", Head: "client's", Digits: 3},
-		{Key: "rate", Head: "deliveries/s", Digits: 0},
-		{Key: "p50", Head: "latency p50, ms", Digits: 2},
-		{Key: "p99", Head: "p99, ms", Digits: 2},
-		{Key: "mallocs", Head: "allocations a publication", Digits: 1},
+func fanoutMetrics() []result.Metric {
+	return []result.Metric{
+		{Key: "cpu", Name: "server CPU", Unit: "µs/delivery", Digits: 3, Ratio: true},
+		{Key: "user", Name: "of it in user mode", Unit: "µs", Digits: 3},
+		{Key: "client", Name: "client's CPU", Unit: "µs", Digits: 3},
+		{Key: "rate", Name: "deliveries", Unit: "1/s", Better: result.Higher},
+		{Key: "p50", Name: "latency p50", Unit: "ms", Digits: 2},
+		{Key: "p99", Name: "p99", Unit: "ms", Digits: 2},
+		{Key: "mallocs", Name: "allocations", Unit: "1/publication", Digits: 1},
 	}
 }
 
@@ -119,13 +118,13 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 		return err
 	}
 	n := float64(res.Deliveries)
-	c.row.add("user", micros(cost.CPU.User)/n)
-	c.row.add("client", micros(after.Sub(before).Total())/n)
-	c.row.add("cpu", micros(cost.CPU.Total())/n)
-	c.row.add("rate", n/res.Wall.Seconds())
-	c.row.add("p50", millis(res.Latency.Quantile(0.5)))
-	c.row.add("p99", millis(res.Latency.Quantile(0.99)))
-	c.row.add("mallocs", float64(cost.Mallocs)/float64(c.steps*c.rooms*burst))
+	c.row.Add("user", micros(cost.CPU.User)/n)
+	c.row.Add("client", micros(after.Sub(before).Total())/n)
+	c.row.Add("cpu", micros(cost.CPU.Total())/n)
+	c.row.Add("rate", n/res.Wall.Seconds())
+	c.row.Add("p50", millis(res.Latency.Quantile(0.5)))
+	c.row.Add("p99", millis(res.Latency.Quantile(0.99)))
+	c.row.Add("mallocs", float64(cost.Mallocs)/float64(c.steps*c.rooms*burst))
 	return nil
 }
 
@@ -133,35 +132,37 @@ func (r *runner) fanoutBatch(c *contender, receivers, burst int) error {
 func echoScene() Scene {
 	return Scene{
 		Name: "ws/echo", Title: fmt.Sprintf("%d clients, each with one message of %d bytes on its way", echoes, messageSize),
-		protocols: sockets,
-		run: func(r *runner, s Scene, t *Table) error {
-			t.Bases = []string{"fasthttp/websocket", "gorilla chat", "melody", "centrifuge"}
-			return r.echo(s, t)
+		protocols: sockets, expect: batches, needs: crowdOf(func(Options) int { return echoes }),
+		run: func(r *runner, s Scene, out *result.Scene) error {
+			out.Bases = []string{"fasthttp/websocket", "gorilla chat", "melody", "centrifuge"}
+			return r.echo(s, out)
 		},
 	}
 }
 
 const echoes = 64
 
-func (r *runner) echo(s Scene, t *Table) error {
-	t.Metrics = []Metric{
-		{Key: "cpu", Head: "server CPU an echo, µs", Digits: 2, Ratio: true},
-		{Key: "rate", Head: "echoes/s", Digits: 0},
-		{Key: "p50", Head: "p50, ms", Digits: 3},
-		{Key: "p99", Head: "p99, ms", Digits: 3},
+func (r *runner) echo(s Scene, out *result.Scene) error {
+	out.Metrics = []result.Metric{
+		{Key: "cpu", Name: "server CPU", Unit: "µs/echo", Digits: 2, Ratio: true},
+		{Key: "rate", Name: "echoes", Unit: "1/s", Better: result.Higher},
+		{Key: "p50", Name: "p50", Unit: "ms", Digits: 3},
+		{Key: "p99", Name: "p99", Unit: "ms", Digits: 3},
 	}
-	var cs []*contender
-	for _, p := range r.peers(s, t, func(p servers.Peer) string { return p.NoEcho }) {
+	peers := r.peers(s, out, func(p servers.Peer) string { return p.NoEcho })
+	cs, err := r.field(out, peers, func(p servers.Peer) ([]*contender, error) {
 		c, err := r.contend(p, load.Config{Conns: echoes, Echo: true})
 		if err != nil {
-			return finish(t, cs, err)
+			return nil, err
 		}
-		cs = append(cs, c)
-		if _, err := c.swarm.Echo(r.Batch/2, messageSize); err != nil { // warms up
-			return finish(t, cs, err)
-		}
+		_, err = c.swarm.Echo(r.Batch/2, messageSize) // warms up
+		return []*contender{c}, err
+	})
+	defer closeAll(out, cs)
+	if err != nil {
+		return err
 	}
-	return finish(t, cs, r.rounds(cs, r.echoBatch))
+	return r.rounds(out, cs, r.echoBatch)
 }
 
 func (r *runner) echoBatch(c *contender) error {
@@ -178,9 +179,9 @@ func (r *runner) echoBatch(c *contender) error {
 		return err
 	}
 	n := float64(res.Deliveries)
-	c.row.add("cpu", micros(after.CPU.Sub(before.CPU).Total())/n)
-	c.row.add("rate", n/res.Wall.Seconds())
-	c.row.add("p50", millis(res.Latency.Quantile(0.5)))
-	c.row.add("p99", millis(res.Latency.Quantile(0.99)))
+	c.row.Add("cpu", micros(after.CPU.Sub(before.CPU).Total())/n)
+	c.row.Add("rate", n/res.Wall.Seconds())
+	c.row.Add("p50", millis(res.Latency.Quantile(0.5)))
+	c.row.Add("p99", millis(res.Latency.Quantile(0.99)))
 	return nil
 }

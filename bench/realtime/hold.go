@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gogeist/geist/bench/realtime/control"
 	"github.com/gogeist/geist/bench/realtime/load"
 	"github.com/gogeist/geist/bench/realtime/servers"
 	"github.com/gogeist/geist/bench/realtime/wire"
+	"github.com/gogeist/geist/bench/result"
 )
 
 // hold is a scene in which clients connect, stay idle and then all vanish at once.
@@ -20,55 +22,85 @@ func hold(kind string, protos []wire.Protocol) Scene {
 		Name: kind + "/hold",
 		Title: "clients with a browser's headers connect, 64 at a time, stay idle, and vanish all at once (RST); " +
 			"memory after a rest and a collection of garbage, a fresh process each",
-		protocols: protos,
-		run: func(r *runner, s Scene, t *Table) error {
-			t.Bases = []string{"fasthttp/websocket", "net/http", "gorilla chat", "melody", "centrifuge"}
-			return r.hold(s, t)
+		protocols: protos, expect: holdTime, needs: alone(func(o Options) int { return slices.Max(o.Held) }),
+		run: func(r *runner, s Scene, out *result.Scene) error {
+			out.Bases = []string{"fasthttp/websocket", "net/http", "gorilla chat", "melody", "centrifuge"}
+			return r.hold(s, out)
 		},
 	}
 }
 
-func (r *runner) hold(s Scene, t *Table) error {
-	t.Metrics = []Metric{
-		{Key: "rss", Head: "RSS, KiB a connection", Digits: 2, Ratio: true},
-		{Key: "rss_as_is", Head: "RSS before the collection", Digits: 2},
-		{Key: "heap", Head: "heap", Digits: 2},
-		{Key: "stack", Head: "stack", Digits: 2},
-		{Key: "goroutines", Head: "goroutines", Digits: 2},
-		{Key: "connect_rate", Head: "connects/s", Digits: 0},
-		{Key: "connect_cpu", Head: "CPU a connect, µs", Digits: 0},
-		{Key: "gone", Head: "gone after, ms", Digits: 0},
-		{Key: "gone_goroutines", Head: "their goroutines, ms", Digits: 0},
-		{Key: "left_goroutines", Head: "goroutines left", Digits: 0},
-		{Key: "left_fds", Head: "fds left", Digits: 0},
-		{Key: "left_heap_kib", Head: "heap left, KiB each", Digits: 2},
-		{Key: "left_heap", Head: "heap left, %", Digits: 1},
-		{Key: "left_rss", Head: "RSS left, %", Digits: 1},
+// holdTime guesses: connecting, resting, and a server that takes its time to let go.
+func holdTime(o Options, peers int) (d time.Duration) {
+	for _, n := range o.Held {
+		d += time.Duration(o.Trials*peers) * (o.Rest + o.Forget/2 + time.Second + time.Duration(n)*150*time.Microsecond)
 	}
-	absent := func(p servers.Peer) string {
+	return d
+}
+
+func (r *runner) hold(s Scene, out *result.Scene) error {
+	out.Ordered = true
+	out.Metrics = []result.Metric{
+		{Key: "rss", Name: "RSS", Unit: "KiB/connection", Digits: 2, Ratio: true},
+		{Key: "rss_as_is", Name: "RSS before the collection", Unit: "KiB", Digits: 2},
+		{Key: "heap", Name: "heap", Unit: "KiB", Digits: 2},
+		{Key: "stack", Name: "stack", Unit: "KiB", Digits: 2},
+		{Key: "goroutines", Name: "goroutines", Unit: "1/connection", Digits: 2},
+		{Key: "connect_rate", Name: "connects", Unit: "1/s", Better: result.Higher},
+		{Key: "connect_cpu", Name: "CPU", Unit: "µs/connect"},
+		{Key: "gone", Name: "gone after", Unit: "ms"},
+		{Key: "gone_goroutines", Name: "their goroutines", Unit: "ms"},
+		{Key: "left_goroutines", Name: "goroutines left"},
+		{Key: "left_fds", Name: "files left"},
+		{Key: "left_heap_kib", Name: "heap left", Unit: "KiB/connection", Digits: 2},
+		{Key: "left_heap", Name: "heap left", Unit: "%", Digits: 1},
+		{Key: "left_rss", Name: "RSS left", Unit: "%", Digits: 1},
+	}
+	peers := r.peers(s, out, func(p servers.Peer) string {
 		if p.Floor {
 			return "it is a floor for fan-out only"
 		}
 		return ""
-	}
-	peers := r.peers(s, t, absent)
-	for _, n := range r.Held {
-		rows := map[string]*Row{}
+	})
+	for i, n := range r.Held {
+		r.done, r.steps = i*len(peers)*r.Trials, len(r.Held)*len(peers)*r.Trials
+		rows := map[string]*result.Contender{}
 		for _, p := range peers {
-			row := &Row{Name: fmt.Sprintf("%s, %d", p.Name, n)}
+			row := newRow(p, strconv.Itoa(n))
 			rows[p.Name] = row
-			t.Rows = append(t.Rows, row)
-			if base := firstOf(t.Bases, peers); base != "" {
-				row.Base = fmt.Sprintf("%s, %d", base, n)
+			if base := firstOf(out.Bases, peers); base != "" {
+				row.Base = result.Label(base, row.Variant)
+			}
+			if !out.Failed(p.Name) {
+				out.Contenders = append(out.Contenders, row)
 			}
 		}
-		for trial := range r.Trials {
-			r.Log("trial %d of %d", trial+1, r.Trials)
-			r.rnd.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
-			for _, p := range peers {
-				if err := r.holdOne(p, n, rows[p.Name]); err != nil {
-					return err
-				}
+		if err := r.trials(out, peers, r.Trials, func(p servers.Peer) error { return r.holdOne(p, n, rows[p.Name]) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trials calls f for every peer so many times, in an order that is drawn anew. Who fails is
+// not tried again.
+func (r *runner) trials(out *result.Scene, peers []servers.Peer, n int, f func(servers.Peer) error) error {
+	peers = slices.Clone(peers)
+	r.steps = max(r.steps, len(peers)*n)
+	for trial := range n {
+		r.Log("trial %d of %d", trial+1, n)
+		r.rnd.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+		for _, p := range peers {
+			if err := r.step(p); err != nil {
+				return err
+			}
+			if out.Failed(p.Name) {
+				continue
+			}
+			if err := f(p); r.ctx.Err() != nil {
+				return r.ctx.Err()
+			} else if err != nil {
+				out.Fail(p.Name, err)
 			}
 		}
 	}
@@ -86,7 +118,7 @@ func firstOf(names []string, peers []servers.Peer) string {
 }
 
 // holdOne is one trial.
-func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
+func (r *runner) holdOne(p servers.Peer, n int, row *result.Contender) (err error) {
 	r.Log("%s: holding %d", p.Name, n)
 	proc, err := control.Start(r.Exe, p, servers.Spec{Rooms: 1})
 	if err != nil {
@@ -112,7 +144,7 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 	if err := r.joined(proc, n); err != nil {
 		return err
 	}
-	if err := r.loop.PollFor(r.Rest); err != nil {
+	if err := r.rest(); err != nil {
 		return err
 	}
 	asIs, err := proc.Stats(control.Full)
@@ -127,14 +159,24 @@ func (r *runner) holdOne(p servers.Peer, n int, row *Row) (err error) {
 		return fmt.Errorf("%s: %d connections are open, want %d", p.Name, got, n)
 	}
 	each := func(now, then int64) float64 { return float64(now-then) / 1024 / float64(n) }
-	row.add("rss", each(full.RSS, base.RSS))
-	row.add("rss_as_is", each(asIs.RSS, base.RSS))
-	row.add("heap", each(full.Heap, base.Heap))
-	row.add("stack", each(full.Stack, base.Stack))
-	row.add("goroutines", float64(full.Goroutines-base.Goroutines)/float64(n))
-	row.add("connect_rate", float64(n)/took.Seconds())
-	row.add("connect_cpu", micros(asIs.CPU.Sub(base.CPU).Total())/float64(n))
+	row.Add("rss", each(full.RSS, base.RSS))
+	row.Add("rss_as_is", each(asIs.RSS, base.RSS))
+	row.Add("heap", each(full.Heap, base.Heap))
+	row.Add("stack", each(full.Stack, base.Stack))
+	row.Add("goroutines", float64(full.Goroutines-base.Goroutines)/float64(n))
+	row.Add("connect_rate", float64(n)/took.Seconds())
+	row.Add("connect_cpu", micros(asIs.CPU.Sub(base.CPU).Total())/float64(n))
 	return r.vanish(proc, swarm, base, full, row)
+}
+
+// rest lets the connections be, until the run is stopped.
+func (r *runner) rest() error {
+	for end := time.Now().Add(r.Rest); time.Now().Before(end); {
+		if err := errors.Join(r.ctx.Err(), r.loop.PollFor(min(time.Until(end), time.Second))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *runner) warm(proc *control.Process, cfg load.Config) error {
@@ -150,7 +192,7 @@ func (r *runner) warm(proc *control.Process, cfg load.Config) error {
 }
 
 // vanish resets all connections and looks at what stays behind.
-func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *Row) error {
+func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full control.Stats, row *result.Contender) error {
 	n, start := swarm.Len(), time.Now()
 	swarm.Close(true)
 	err := r.until(proc, start, func(st control.Stats) bool {
@@ -159,21 +201,21 @@ func (r *runner) vanish(proc *control.Process, swarm *load.Swarm, base, full con
 	if err != nil {
 		return err
 	}
-	row.add("gone", millis(time.Since(start)))
+	row.Add("gone", millis(time.Since(start)))
 	err = r.until(proc, start, func(st control.Stats) bool { return back(st.Goroutines, base.Goroutines, full.Goroutines) })
 	if err != nil {
 		return err
 	}
-	row.add("gone_goroutines", millis(time.Since(start)))
+	row.Add("gone_goroutines", millis(time.Since(start)))
 	end, err := proc.Stats(control.Collected)
 	if err != nil {
 		return err
 	}
-	row.add("left_goroutines", float64(end.Goroutines-base.Goroutines))
-	row.add("left_fds", float64(end.FDs-base.FDs))
-	row.add("left_heap_kib", float64(end.Heap-base.Heap)/1024/float64(n))
-	row.add("left_heap", share(end.Heap, base.Heap, full.Heap))
-	row.add("left_rss", share(end.RSS, base.RSS, full.RSS))
+	row.Add("left_goroutines", float64(end.Goroutines-base.Goroutines))
+	row.Add("left_fds", float64(end.FDs-base.FDs))
+	row.Add("left_heap_kib", float64(end.Heap-base.Heap)/1024/float64(n))
+	row.Add("left_heap", share(end.Heap, base.Heap, full.Heap))
+	row.Add("left_rss", share(end.RSS, base.RSS, full.RSS))
 	return nil
 }
 
@@ -185,7 +227,7 @@ func (r *runner) until(proc *control.Process, start time.Time, ok func(control.S
 		if err != nil || ok(st) || time.Since(start) > r.Forget {
 			return err
 		}
-		if err := r.loop.PollFor(10 * time.Millisecond); err != nil {
+		if err := errors.Join(r.ctx.Err(), r.loop.PollFor(10*time.Millisecond)); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gogeist/geist/bench/realtime/control"
 	"github.com/gogeist/geist/bench/realtime/load"
 	"github.com/gogeist/geist/bench/realtime/servers"
+	"github.com/gogeist/geist/bench/result"
 )
 
 // few is the number of other rooms that many are compared with, and roomSize that of
@@ -24,90 +25,109 @@ func crowdScene() Scene {
 		Name:      "ws/crowd",
 		Title:     fmt.Sprintf("messages of %d bytes to rooms of %d, one at a time, beside %d other rooms and beside many", messageSize, roomSize, few),
 		protocols: sockets,
-		run:       func(r *runner, s Scene, t *Table) error { return r.crowd(s, t) },
+		expect: func(o Options, peers int) time.Duration {
+			return batches(o, 2*peers) + time.Duration(peers*o.Crowd)*15*time.Microsecond
+		},
+		needs: crowdOf(func(o Options) int { return 2 * crowdConns(o) }),
+		run:   func(r *runner, s Scene, out *result.Scene) error { return r.crowd(s, out) },
 	}
 }
 
-func (r *runner) crowd(s Scene, t *Table) error {
-	t.Metrics = fanoutMetrics()
-	// A client is in at most a hundred of the other rooms.
-	conns := max(r.Conns, r.Crowd/100) / roomSize * roomSize
-	var cs []*contender
-	for _, p := range r.peers(s, t, func(p servers.Peer) string { return p.NoChurn }) {
-		var base string
+// crowdConns is the number of clients: one is in at most a hundred of the other rooms.
+func crowdConns(o Options) int { return max(o.Conns, o.Crowd/100) / roomSize * roomSize }
+
+func (r *runner) crowd(s Scene, out *result.Scene) error {
+	out.Metrics, out.Ordered = fanoutMetrics(), true
+	conns := crowdConns(r.Options)
+	peers := r.peers(s, out, func(p servers.Peer) string { return p.NoChurn })
+	cs, err := r.field(out, peers, func(p servers.Peer) ([]*contender, error) {
+		var both []*contender
 		for _, others := range []int{few, r.Crowd} {
 			c, err := r.contend(p, load.Config{Conns: conns, Rooms: conns / roomSize})
 			if err != nil {
-				return finish(t, cs, err)
+				return both, err
 			}
-			cs = append(cs, c)
-			c.row.Name = fmt.Sprintf("%s, %d others", p.Name, others)
-			if base == "" {
-				base = c.row.Name
+			c.row = newRow(p, fmt.Sprintf("%d others", others))
+			if both = append(both, c); len(both) > 1 {
+				c.row.Base = both[0].row.Name
 			}
-			c.row.Base = base
-			if err := c.Crowd(control.Crowd{Rooms: others}); err != nil {
-				return finish(t, cs, err)
-			}
-			if err := r.joined(c.Process, conns); err != nil {
-				return finish(t, cs, err)
-			}
-			if err := r.calibrate(c, conns, 1); err != nil {
-				return finish(t, cs, err)
+			if err := r.fill(c, others, conns); err != nil {
+				return both, err
 			}
 		}
+		return both, nil
+	})
+	defer closeAll(out, cs)
+	if err != nil {
+		return err
 	}
-	return finish(t, cs, r.rounds(cs, func(c *contender) error { return r.fanoutBatch(c, conns, 1) }))
+	return r.rounds(out, cs, func(c *contender) error { return r.fanoutBatch(c, conns, 1) })
+}
+
+// fill makes the other rooms of a server and finds its batch.
+func (r *runner) fill(c *contender, others, conns int) error {
+	if err := c.Crowd(control.Crowd{Rooms: others}); err != nil {
+		return err
+	}
+	if err := r.joined(c.Process, conns); err != nil {
+		return err
+	}
+	return r.calibrate(c, conns, 1)
 }
 
 // churnScene moves clients between rooms.
 func churnScene() Scene {
 	return Scene{
 		Name: "ws/churn", Title: fmt.Sprintf("clients join one of %d rooms and leave it a while later", churnRooms),
-		protocols: sockets,
-		run: func(r *runner, s Scene, t *Table) error {
-			t.Bases = []string{"centrifuge"}
-			return r.churn(s, t)
+		protocols: sockets, expect: batches, needs: crowdOf(func(o Options) int { return o.Conns }),
+		run: func(r *runner, s Scene, out *result.Scene) error {
+			out.Bases = []string{"centrifuge"}
+			return r.churn(s, out)
 		},
 	}
 }
 
 const churnRooms = 10_000
 
-func (r *runner) churn(s Scene, t *Table) error {
-	t.Metrics = []Metric{
-		{Key: "cpu", Head: "server CPU a join and leave, µs", Digits: 2, Ratio: true},
-		{Key: "rate", Head: "joins/s", Digits: 0},
-		{Key: "mallocs", Head: "allocations", Digits: 1},
+func (r *runner) churn(s Scene, out *result.Scene) error {
+	out.Metrics = []result.Metric{
+		{Key: "cpu", Name: "server CPU", Unit: "µs/join and leave", Digits: 2, Ratio: true},
+		{Key: "rate", Name: "joins", Unit: "1/s", Better: result.Higher},
+		{Key: "mallocs", Name: "allocations", Unit: "1/join and leave", Digits: 1},
 	}
-	var cs []*contender
-	for _, p := range r.peers(s, t, func(p servers.Peer) string { return p.NoChurn }) {
+	peers := r.peers(s, out, func(p servers.Peer) string { return p.NoChurn })
+	cs, err := r.field(out, peers, func(p servers.Peer) ([]*contender, error) {
 		c, err := r.contend(p, load.Config{Conns: r.Conns, Rooms: 1})
 		if err != nil {
-			return finish(t, cs, err)
+			return nil, err
 		}
-		cs = append(cs, c)
-		for c.steps = 2000; ; c.steps *= 2 {
-			cost, err := r.move(c)
-			if err != nil {
-				return finish(t, cs, err)
-			}
-			if cost.Wall >= r.Batch/2 {
-				break
-			}
-		}
+		return []*contender{c}, r.calibrateChurn(c)
+	})
+	defer closeAll(out, cs)
+	if err != nil {
+		return err
 	}
-	return finish(t, cs, r.rounds(cs, func(c *contender) error {
+	return r.rounds(out, cs, func(c *contender) error {
 		cost, err := r.move(c)
 		if err != nil {
 			return err
 		}
 		n := float64(c.steps)
-		c.row.add("cpu", micros(cost.CPU.Total())/n)
-		c.row.add("rate", n/cost.Wall.Seconds())
-		c.row.add("mallocs", float64(cost.Mallocs)/n)
+		c.row.Add("cpu", micros(cost.CPU.Total())/n)
+		c.row.Add("rate", n/cost.Wall.Seconds())
+		c.row.Add("mallocs", float64(cost.Mallocs)/n)
 		return nil
-	}))
+	})
+}
+
+// calibrateChurn finds the number of moves that fill half a batch, and so warms c up.
+func (r *runner) calibrateChurn(c *contender) error {
+	for c.steps = 2000; ; c.steps *= 2 {
+		cost, err := r.move(c)
+		if err != nil || cost.Wall >= r.Batch/2 {
+			return err
+		}
+	}
 }
 
 // move runs a batch of churn. What the server tells its clients about it is read

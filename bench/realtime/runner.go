@@ -3,16 +3,19 @@
 package realtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
+	"slices"
 	"time"
 
 	"github.com/gogeist/geist/bench/realtime/control"
 	"github.com/gogeist/geist/bench/realtime/load"
 	"github.com/gogeist/geist/bench/realtime/servers"
 	"github.com/gogeist/geist/bench/realtime/wire"
+	"github.com/gogeist/geist/bench/result"
+	"github.com/gogeist/geist/bench/suite"
 )
 
 // Options say how much is measured.
@@ -36,10 +39,11 @@ type Options struct {
 	Held  []int
 	// Crowd is how many rooms "many" are.
 	Crowd int
-	// Filter chooses servers by name. Nil means all.
-	Filter *regexp.Regexp
-	// Log is told what goes on. It may be nil.
-	Log func(format string, args ...any)
+	// Wants chooses servers by name. Nil means all.
+	Wants func(peer string) bool
+	// Log is told what goes on, Step before each part. They may be nil.
+	Log  func(format string, args ...any)
+	Step suite.StepFunc
 }
 
 // A Scene is one comparison.
@@ -51,55 +55,75 @@ type Scene struct {
 
 	protocols []wire.Protocol
 	bursts    bool
-	run       func(*runner, Scene, *Table) error
+	// expect guesses how long it takes with so many servers.
+	expect func(o Options, peers int) time.Duration
+	// needs are the open files and ports of one process, with so many servers.
+	needs func(o Options, peers int) suite.Needs
+	run   func(*runner, Scene, *result.Scene) error
 }
 
-// Run runs the scene and returns its table.
-func (s Scene) Run(o Options) (*Table, error) {
+// Run runs the scene and adds what it measures to out. It returns early, with what there is,
+// when ctx ends.
+func (s Scene) Run(ctx context.Context, out *result.Scene, o Options) error {
 	loop, err := load.NewLoop()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer loop.Close()
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
-	t := &Table{Scene: s.Name, Title: s.Title}
-	r := &runner{Options: o, loop: loop, rnd: rand.New(rand.NewPCG(9, 10))}
-	if err := s.run(r, s, t); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	if o.Step == nil {
+		o.Step = func(suite.Step) {}
 	}
-	return t, nil
+	r := &runner{Options: o, ctx: ctx, loop: loop, rnd: rand.New(rand.NewPCG(9, 10))}
+	return s.run(r, s, out)
 }
 
 // runner is one run of a scene.
 type runner struct {
 	Options
-	loop *load.Loop
-	rnd  *rand.Rand
+	ctx         context.Context
+	loop        *load.Loop
+	rnd         *rand.Rand
+	done, steps int // of the scene
+}
+
+// step says that part of the scene begins, and returns the error of the context.
+func (r *runner) step(p servers.Peer) error {
+	r.Step(suite.Step{Done: r.done, Total: r.steps, Peer: p.Name})
+	r.done++
+	return r.ctx.Err()
+}
+
+// speakers returns the servers that speak a protocol of the scene.
+func (s Scene) speakers() []servers.Peer {
+	var out []servers.Peer
+	for _, p := range servers.All() {
+		if slices.Contains(s.protocols, p.Protocol) && (s.bursts || !p.Batches) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // peers returns who takes part: those who speak a protocol of the scene and for whom
 // absent, if it is not nil, gives no reason against it.
-func (r *runner) peers(s Scene, t *Table, absent func(servers.Peer) string) []servers.Peer {
-	var out []servers.Peer
-	for _, p := range servers.All() {
-		speaks := false
-		for _, proto := range s.protocols {
-			speaks = speaks || proto == p.Protocol
-		}
-		if !speaks || p.Batches && !s.bursts || r.Filter != nil && !r.Filter.MatchString(p.Name) {
+func (r *runner) peers(s Scene, out *result.Scene, absent func(servers.Peer) string) []servers.Peer {
+	var all []servers.Peer
+	for _, p := range s.speakers() {
+		if r.Wants != nil && !r.Wants(p.Name) {
 			continue
 		}
 		if absent != nil {
 			if why := absent(p); why != "" {
-				t.Absent = append(t.Absent, p.Name+": "+why)
+				out.Absent = append(out.Absent, result.Absence{Peer: p.Name, Reason: why})
 				continue
 			}
 		}
-		out = append(out, p)
+		all = append(all, p)
 	}
-	return out
+	return all
 }
 
 // contender is a server that runs, and its clients.
@@ -109,12 +133,42 @@ type contender struct {
 	swarm *load.Swarm
 	rooms int
 	steps int // of a batch
-	row   *Row
+	row   *result.Contender
 }
 
 func (c *contender) close() error {
 	c.swarm.Close(true)
 	return c.Process.Close()
+}
+
+// newRow returns the row of a peer.
+func newRow(p servers.Peer, variant string) *result.Contender {
+	row := result.NewContender(p.Name, variant)
+	row.Note, row.Floor = p.Note, p.Floor
+	return row
+}
+
+// field starts the servers of peers by start, which returns one or more of each, ready for
+// batches. A peer for which that fails takes no part. The caller ends the others with
+// closeAll, whatever the error.
+func (r *runner) field(out *result.Scene, peers []servers.Peer, start func(servers.Peer) ([]*contender, error)) ([]*contender, error) {
+	var cs []*contender
+	r.steps = len(peers)
+	for _, p := range peers {
+		if err := r.step(p); err != nil {
+			return cs, err
+		}
+		started, err := start(p)
+		cs = append(cs, started...)
+		if err != nil {
+			out.Fail(p.Name, err)
+			continue
+		}
+		for _, c := range started {
+			out.Contenders = append(out.Contenders, c.row)
+		}
+	}
+	return cs, nil
 }
 
 // contend starts the server of a peer with its clients.
@@ -133,7 +187,7 @@ func (r *runner) contendWith(p servers.Peer, spec servers.Spec, cfg load.Config)
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
-	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, row: &Row{Name: p.Name, Remark: p.Note}}
+	c := &contender{Process: proc, peer: p, swarm: swarm, rooms: cfg.Rooms, row: newRow(p, "")}
 	if !cfg.Echo {
 		err = r.joined(proc, cfg.Conns)
 	}
@@ -190,29 +244,38 @@ func (r *runner) publish(c *contender, run control.Run, receivers int) (control.
 	return cost, res, err
 }
 
-// rounds calls f for every contender in each round, in an order that is drawn anew.
-func (r *runner) rounds(cs []*contender, f func(*contender) error) error {
-	order := make([]*contender, len(cs))
-	copy(order, cs)
+// rounds calls f for every contender in each round, in an order that is drawn anew. Who
+// fails takes no part in the rest.
+func (r *runner) rounds(out *result.Scene, cs []*contender, f func(*contender) error) error {
+	order := slices.Clone(cs)
+	r.done, r.steps = len(cs), len(cs)*(r.Rounds+1)
 	for i := range r.Rounds {
 		r.Log("round %d of %d", i+1, r.Rounds)
 		r.rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, c := range order {
-			if err := f(c); err != nil {
+			if err := r.step(c.peer); err != nil {
 				return err
+			}
+			if out.Failed(c.peer.Name) {
+				continue
+			}
+			if err := f(c); r.ctx.Err() != nil {
+				return r.ctx.Err()
+			} else if err != nil {
+				out.Fail(c.peer.Name, err)
 			}
 		}
 	}
 	return nil
 }
 
-// finish ends the contenders and puts their rows into the table.
-func finish(t *Table, cs []*contender, err error) error {
+// closeAll ends the servers. One that does not end well has failed, if it has not before.
+func closeAll(out *result.Scene, cs []*contender) {
 	for _, c := range cs {
-		t.Rows = append(t.Rows, c.row)
-		err = errors.Join(err, c.close())
+		if err := c.close(); err != nil {
+			out.Fail(c.peer.Name, fmt.Errorf("at its end: %w", err))
+		}
 	}
-	return err
 }
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }

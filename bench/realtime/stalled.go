@@ -11,6 +11,7 @@ import (
 	"github.com/gogeist/geist/bench/realtime/load"
 	"github.com/gogeist/geist/bench/realtime/servers"
 	"github.com/gogeist/geist/bench/realtime/wire"
+	"github.com/gogeist/geist/bench/result"
 )
 
 // stalledScene has one client that stops reading.
@@ -20,7 +21,11 @@ func stalledScene(kind string, protos []wire.Protocol) Scene {
 		Title: fmt.Sprintf("bursts of %d messages of %d bytes to one room, while all clients read and when one has stopped and its buffers are full",
 			bursts, stallSize),
 		protocols: protos,
-		run:       func(r *runner, s Scene, t *Table) error { return r.stalled(s, t) },
+		expect: func(o Options, peers int) time.Duration {
+			return time.Duration(o.Trials*peers) * (o.Patience/4 + 8*time.Duration(o.Conns)*time.Millisecond)
+		},
+		needs: alone(func(o Options) int { return o.Conns }),
+		run:   func(r *runner, s Scene, out *result.Scene) error { return r.stalled(s, out) },
 	}
 }
 
@@ -32,38 +37,35 @@ const (
 	sendBuffer = 64 << 10
 )
 
-func (r *runner) stalled(s Scene, t *Table) error {
-	t.Metrics = []Metric{
-		{Key: "p99_ratio", Head: "others' p99, stalled ÷ not", Digits: 3},
-		{Key: "p99_before", Head: "p99 before, ms", Digits: 2},
-		{Key: "p99", Head: "p99 stalled, ms", Digits: 2},
-		{Key: "max", Head: "longest stalled, ms", Digits: 1},
-		{Key: "cpu_ratio", Head: "CPU, stalled ÷ not", Digits: 3},
-		{Key: "got", Head: fmt.Sprintf("KiB that it got at last, of %d", stalledTotal(r)>>10), Digits: 0},
-		{Key: "dropped", Head: "server let it go", Digits: 0},
+func (r *runner) stalled(s Scene, out *result.Scene) error {
+	out.Metrics = []result.Metric{
+		{Key: "p99_ratio", Name: "others' p99, stalled ÷ not", Digits: 3},
+		{Key: "p99_before", Name: "p99 before", Unit: "ms", Digits: 2},
+		{Key: "p99", Name: "p99 stalled", Unit: "ms", Digits: 2},
+		{Key: "max", Name: "longest stalled", Unit: "ms", Digits: 1},
+		{Key: "cpu_ratio", Name: "CPU, stalled ÷ not", Digits: 3},
+		{Key: "got", Name: fmt.Sprintf("it got at last, of %d", stalledTotal(r)>>10), Unit: "KiB", Better: result.Higher},
+		{Key: "dropped", Name: "server let it go"},
 	}
-	peers := r.peers(s, t, func(p servers.Peer) string { return p.NoStall })
-	rows := map[string]*Row{}
+	peers := r.peers(s, out, func(p servers.Peer) string { return p.NoStall })
+	rows := map[string]*result.Contender{}
 	for _, p := range peers {
-		rows[p.Name] = &Row{Name: p.Name, Remark: p.Note}
-		t.Rows = append(t.Rows, rows[p.Name])
+		rows[p.Name] = newRow(p, "")
+		out.Contenders = append(out.Contenders, rows[p.Name])
 	}
 	blocked := map[string]bool{}
-	for range r.Trials {
-		r.rnd.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
-		for _, p := range peers {
-			if blocked[p.Name] {
-				continue
-			}
-			if err := r.stallOne(p, rows[p.Name]); errors.Is(err, errBlocked) {
-				blocked[p.Name] = true
-				rows[p.Name].Remark = err.Error()
-			} else if err != nil {
-				return err
-			}
+	return r.trials(out, peers, r.Trials, func(p servers.Peer) error {
+		if blocked[p.Name] {
+			return nil
 		}
-	}
-	return nil
+		err := r.stallOne(p, rows[p.Name])
+		if errors.Is(err, errBlocked) {
+			blocked[p.Name] = true
+			rows[p.Name].Note = err.Error()
+			return nil
+		}
+		return err
+	})
 }
 
 // stallSteps is the number of bursts that are measured.
@@ -77,7 +79,7 @@ func stalledTotal(r *runner) int {
 // errBlocked says that one client has stopped all.
 var errBlocked = errors.New("the stalled client stopped the others")
 
-func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
+func (r *runner) stallOne(p servers.Peer, row *result.Contender) (err error) {
 	c, err := r.contendWith(p, servers.Spec{Rooms: 1, SendBuffer: sendBuffer}, load.Config{Conns: r.Conns, Rooms: 1, StallFirst: true})
 	if err != nil {
 		return err
@@ -114,16 +116,16 @@ func (r *runner) stallOne(p servers.Peer, row *Row) (err error) {
 		return err
 	}
 	before, after := free.Latency.Quantile(0.99), res.Latency.Quantile(0.99)
-	row.add("p99_ratio", float64(after)/float64(max(before, 1)))
-	row.add("p99_before", millis(before))
-	row.add("p99", millis(after))
-	row.add("max", millis(res.Latency.Max()))
-	row.add("cpu_ratio", float64(cost.CPU.Total())/float64(max(freeCost.CPU.Total(), 1)))
-	row.add("got", float64(fate.Bytes)/1024)
+	row.Add("p99_ratio", float64(after)/float64(max(before, 1)))
+	row.Add("p99_before", millis(before))
+	row.Add("p99", millis(after))
+	row.Add("max", millis(res.Latency.Max()))
+	row.Add("cpu_ratio", float64(cost.CPU.Total())/float64(max(freeCost.CPU.Total(), 1)))
+	row.Add("got", float64(fate.Bytes)/1024)
 	dropped := 0.0
 	if fate.Closed || st.Members < r.Conns {
 		dropped = 1
 	}
-	row.add("dropped", dropped)
+	row.Add("dropped", dropped)
 	return nil
 }

@@ -2,15 +2,16 @@ package scenes
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
 
-	"github.com/gogeist/geist/bench/internal/measure"
 	"github.com/gogeist/geist/bench/peers"
+	"github.com/gogeist/geist/bench/result"
+	"github.com/gogeist/geist/bench/suite"
 	"github.com/gogeist/geist/bench/tables"
 )
 
@@ -30,104 +31,96 @@ var phases = [2]phase{
 	{"late (10–40 ms)", 10 * time.Millisecond, 40 * time.Millisecond},
 }
 
-// A GoneRow is how long one peer takes to notice that a client has left.
-type GoneRow struct {
-	Peer   string
-	Millis [len(phases)][]float64 // of the trials that ended in time, by phase
-	Never  int                    // trials that did not end within the limit
-	Note   string
+// goneScene measures, over loopback, the time from a client's close to the end of the
+// context that its handler waits on. Peers take turns.
+func goneScene() suite.Scene {
+	return suite.Scene{
+		Name:  "gone",
+		Title: "from a client's close to the end of the context that its handler waits on, loopback",
+		Expect: func(s suite.Settings) time.Duration {
+			return 8*time.Second + time.Duration(goneTrials(s))*230*time.Millisecond
+		},
+		Run: gone,
+	}
 }
 
-// Noticed is the number of trials that ended in time.
-func (r GoneRow) Noticed() int { return len(r.Millis[0]) + len(r.Millis[1]) }
+func goneTrials(s suite.Settings) int { return suite.Choose(s.Mode, s.Trials, 100, 3) }
 
-// Gone measures, over loopback, the time from a client's close to the end of the
-// context that its handler waits on, in as many trials of each phase. Peers take
-// turns; one whose context never ends is tried twice.
-func Gone(trials int) ([]GoneRow, error) {
-	var rows []GoneRow
-	var servers []*goneServer
-	for _, p := range peers.All() {
-		s, err := newGoneServer(p)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Name, err)
+func gone(ctx context.Context, out *result.Scene, s suite.Settings, step suite.StepFunc) error {
+	out.Metrics = []result.Metric{{Key: "ms", Name: "to the end of the context", Unit: "ms", Digits: 3}}
+	out.Ordered = true
+	var live []*goneServer
+	defer func() {
+		for _, g := range live {
+			g.close()
 		}
-		defer s.close()
-		servers = append(servers, s)
-		rows = append(rows, GoneRow{Peer: p.Name, Note: p.NoCancel})
+	}()
+	for _, p := range peers.All() {
+		if len(p.Only) > 0 || !s.Wants(p.Name) {
+			continue
+		}
+		step(suite.Step{Peer: p.Name})
+		g, err := guard(func() (*goneServer, error) { return newGoneServer(p) })
+		if err != nil {
+			out.Fail(p.Name, err)
+			continue
+		}
+		live = append(live, g)
+		if p.NoCancel == "" {
+			out.Contenders = append(out.Contenders, g.rows()...)
+		}
 	}
-	rnd := rand.New(rand.NewPCG(5, 6))
-	for range trials {
+	trials, rnd := goneTrials(s), rand.New(rand.NewPCG(5, 6))
+	for i := range trials {
 		for k, ph := range phases {
 			// Drawn anew, so that trials do not fall into step with a detector that
 			// polls. All peers of a round get the same.
 			stay := ph.from + time.Duration(rnd.Int64N(int64(ph.upTo-ph.from)))
-			for i, s := range servers {
-				if err := s.try(&rows[i], k, stay); err != nil {
-					return nil, fmt.Errorf("%s: %w", rows[i].Peer, err)
+			for _, g := range live {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				step(suite.Step{Done: i*len(phases) + k, Total: trials * len(phases), Peer: g.peer.Name})
+				if err := g.try(k, stay); err != nil && !out.Failed(g.peer.Name) {
+					out.Fail(g.peer.Name, err)
 				}
 			}
 		}
 	}
-	return rows, nil
-}
-
-// try adds one trial of a phase to the row.
-func (g *goneServer) try(row *GoneRow, phase int, stay time.Duration) error {
-	if row.Never >= 2 {
-		return nil
-	}
-	took, err := g.trial(stay)
-	switch {
-	case err != nil:
-		return err
-	case took >= goneLimit:
-		row.Never++
-	default:
-		row.Millis[phase] = append(row.Millis[phase], float64(took.Nanoseconds())/1e6)
+	for _, g := range live {
+		if g.peer.NoCancel != "" && !out.Failed(g.peer.Name) {
+			out.Absent = append(out.Absent, result.Absence{Peer: g.peer.Name, Reason: g.peer.NoCancel})
+		}
 	}
 	return nil
 }
 
-// WriteGone writes the rows as a Markdown table.
-func WriteGone(w io.Writer, rows []GoneRow) {
-	fmt.Fprintln(w, "| contender | client leaves | trials | median, ms | 95 % | 99th percentile, ms | not within", goneLimit, "|")
-	fmt.Fprintln(w, "| --- | --- | --: | --: | --: | --: | --- |")
-	for _, r := range rows {
-		if r.Noticed() == 0 {
-			fmt.Fprintf(w, "| %s | – | %d | – | – | – | %d: %s |\n", r.Peer, r.Never, r.Never, r.Note)
-			continue
-		}
-		for k, ph := range phases {
-			s := slices.Sorted(slices.Values(r.Millis[k]))
-			if len(s) == 0 {
-				continue
-			}
-			e := measure.Median(s)
-			fmt.Fprintf(w, "| %s | %s | %d | %.3f | %.3f–%.3f | %.3f | %d |\n", r.Peer, ph.name, len(s),
-				e.Median, e.Low, e.High, s[len(s)*99/100], r.Never)
-		}
-	}
-}
-
 type goneServer struct {
 	*socketServer
+	peer    peers.Peer
+	row     [len(phases)]*result.Contender
+	never   int
 	started chan struct{}
 	ended   chan time.Time
 	req     []byte
 }
 
 func newGoneServer(p peers.Peer) (*goneServer, error) {
-	g := &goneServer{started: make(chan struct{}, 1), ended: make(chan time.Time, 1)}
+	g := &goneServer{peer: p, started: make(chan struct{}, 1), ended: make(chan time.Time, 1)}
 	t := tables.One("gone", "/wait")
 	g.req = t.Request(t.Routes[0]).Bytes()
 	a, err := p.Build(peers.Spec{Table: t, Hit: &t.Routes[0], Do: peers.Wait, Wait: g.wait})
 	if err != nil {
 		return nil, err
 	}
+	for k, ph := range phases {
+		g.row[k] = result.NewContender(p.Name, ph.name)
+	}
 	g.socketServer, err = listen(a, true)
 	return g, err
 }
+
+func (g *goneServer) rows() []*result.Contender { return slices.Clone(g.row[:]) }
 
 // wait runs in the handler.
 func (g *goneServer) wait(ctx context.Context) {
@@ -142,6 +135,35 @@ func (g *goneServer) wait(ctx context.Context) {
 	g.ended <- time.Now()
 }
 
+// errNever says that a context did not end.
+var errNever = fmt.Errorf("the context of a handler had not ended %v after its client left", goneLimit)
+
+// try adds one trial of a phase. A peer that is declared never to notice is tried once, and
+// must not; for the others one context that does not end is a failure.
+func (g *goneServer) try(phase int, stay time.Duration) error {
+	if g.never > 0 {
+		return nil
+	}
+	took, err := g.trial(stay)
+	declared := g.peer.NoCancel != ""
+	switch {
+	case err != nil:
+		g.never++
+		return err
+	case took >= goneLimit:
+		g.never++
+		if !declared {
+			return errNever
+		}
+	case declared:
+		g.never++
+		return errors.New("a context has ended, yet the peer is listed as one that never notices: " + g.peer.NoCancel)
+	default:
+		g.row[phase].Add("ms", float64(took.Nanoseconds())/1e6)
+	}
+	return nil
+}
+
 func (g *goneServer) trial(stay time.Duration) (time.Duration, error) {
 	conn, err := net.DialTimeout("tcp", g.addr, 5*time.Second)
 	if err != nil {
@@ -154,7 +176,7 @@ func (g *goneServer) trial(stay time.Duration) (time.Duration, error) {
 	select {
 	case <-g.started:
 	case <-time.After(5 * time.Second):
-		return 0, fmt.Errorf("the handler did not start")
+		return 0, errors.New("the handler did not start")
 	}
 	time.Sleep(stay)
 	left := time.Now()

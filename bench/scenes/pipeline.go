@@ -30,14 +30,13 @@ func pipelineScenes() []Scene {
 		Title: fmt.Sprintf("%d loopback connections, pipelined by %d: one static route, 13 bytes of text; "+
 			"the client, in the same process, costs the same for all", clients, pipelined),
 		Bases: []string{"fasthttp"},
-		Setup: socketField,
+		setup: socketField,
 	}}
 }
 
-func socketField() (*Field, error) {
-	f := &Field{}
+func socketField(f *Field) error {
 	t := tables.One("hello", "/hello")
-	err := f.each("pipeline/socket", func(p peers.Peer) ([]measure.Contender, error) {
+	f.each("pipeline/socket", func(p peers.Peer) ([]measure.Contender, error) {
 		a, err := p.Build(peers.Spec{Table: t, Hit: &t.Routes[0], Do: peers.Text})
 		if err != nil {
 			return nil, err
@@ -52,16 +51,12 @@ func socketField() (*Field, error) {
 			return nil, err
 		}
 		return []measure.Contender{{
-			Name: p.Name, Unit: clients * pipelined,
+			Peer: p.Name, Unit: clients * pipelined,
 			Run:   c.run,
 			Close: func() { c.close(); s.close() },
 		}}, nil
 	})
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return nil
 }
 
 // socketServer is a server on a loopback port.

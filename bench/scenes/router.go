@@ -10,8 +10,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Router is the suffix of rows that measure the router without its framework.
-const Router = " (router alone)"
+// Alone is the variant of rows that measure the router without its framework.
+const Alone = "router alone"
 
 // Floors are what the harness itself costs: a handler that does nothing.
 const (
@@ -33,27 +33,25 @@ func routerScenes() []Scene {
 			Name:  name,
 			Title: fmt.Sprintf("find the route and read every parameter, no I/O, %d routes; one operation is one request", len(t.Routes)),
 			Bases: []string{"geist", "gin"}, Procs: 1,
-			Setup: func() (*Field, error) { return routerField(name, t) },
+			rows:  14,
+			setup: func(f *Field) error { return routerField(f, name, t) },
 		})
 	}
 	return out
 }
 
-func routerField(scene string, t tables.Table) (*Field, error) {
-	f, reqs := &Field{}, t.Requests()
+func routerField(f *Field, scene string, t tables.Table) error {
+	reqs := t.Requests()
 	var hit *tables.Route
 	if len(t.Routes) == 1 {
 		hit = &t.Routes[0]
 	}
-	err := f.each(scene, func(p peers.Peer) ([]measure.Contender, error) {
+	f.each(scene, func(p peers.Peer) ([]measure.Contender, error) {
 		if p.Handwritten && hit == nil {
 			return nil, nil
 		}
-		return routerRows(p, p.Name, peers.Spec{Table: t, Hit: hit}, reqs)
+		return routerRows(p, "", peers.Spec{Table: t, Hit: hit}, reqs)
 	})
-	if err != nil {
-		return nil, err
-	}
 	for _, floor := range []struct {
 		name string
 		app  peers.App
@@ -61,18 +59,19 @@ func routerField(scene string, t tables.Table) (*Field, error) {
 		{FloorHTTP, peers.App{HTTP: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}},
 		{FloorFast, peers.App{Fast: func(*fasthttp.RequestCtx) {}}},
 	} {
-		d, err := newDriver(floor.app, reqs)
-		if err != nil {
-			return nil, err
-		}
-		f.Contenders = append(f.Contenders, contender(floor.name, d, len(reqs)))
+		f.one(floor.name, "", false, func() ([]measure.Contender, error) {
+			d, err := newDriver(floor.app, reqs)
+			c := contender(floor.name, "", d, len(reqs))
+			c.Floor = true
+			return []measure.Contender{c}, err
+		})
 	}
-	return f, nil
+	return nil
 }
 
 // routerRows returns the row of the whole handler and, if the peer exports its
 // router, a second one for that. Both are checked first.
-func routerRows(p peers.Peer, name string, spec peers.Spec, reqs []tables.Request) ([]measure.Contender, error) {
+func routerRows(p peers.Peer, variant string, spec peers.Spec, reqs []tables.Request) ([]measure.Contender, error) {
 	spec.Do, spec.Sink = peers.Record, &peers.Sink{}
 	a, err := p.Build(spec)
 	if err != nil {
@@ -85,20 +84,28 @@ func routerRows(p peers.Peer, name string, spec peers.Spec, reqs []tables.Reques
 	if err := check(d, spec.Sink, spec.Table, reqs); err != nil {
 		return nil, err
 	}
-	rows := []measure.Contender{contender(name, d, len(reqs))}
+	rows := []measure.Contender{contender(p.Name, variant, d, len(reqs))}
 	rows[0].StringBytes = stringBytes(reqs)
 	if a.Lookup != nil {
 		l := &lookupDriver{lookup: a.Lookup, sink: spec.Sink, reqs: reqs}
 		if err := check(l, spec.Sink, spec.Table, reqs); err != nil {
 			return nil, fmt.Errorf("router alone: %w", err)
 		}
-		rows = append(rows, contender(name+Router, l, len(reqs)))
+		rows = append(rows, contender(p.Name, join(Alone, variant), l, len(reqs)))
 	}
 	return rows, nil
 }
 
-func contender(name string, d driver, unit int) measure.Contender {
-	return measure.Contender{Name: name, Unit: unit, Run: func(n int) error { d.run(n); return nil }}
+// join makes one variant of two, of which the second may be empty.
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + ", " + b
+}
+
+func contender(peer, variant string, d driver, unit int) measure.Contender {
+	return measure.Contender{Peer: peer, Variant: variant, Unit: unit, Run: func(n int) error { d.run(n); return nil }}
 }
 
 func stringBytes(reqs []tables.Request) int {

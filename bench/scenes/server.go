@@ -41,13 +41,12 @@ func serverScenes() []Scene {
 }
 
 func (c serverCase) scene() Scene {
-	return Scene{Name: c.name, Title: c.title, Bases: []string{"fasthttp"}, Procs: 1, Setup: c.field}
+	return Scene{Name: c.name, Title: c.title, Bases: []string{"fasthttp"}, Procs: 1, setup: c.field}
 }
 
-func (c serverCase) field() (*Field, error) {
-	f := &Field{}
+func (c serverCase) field(f *Field) error {
 	var fast *answer // of the first server on fasthttp: all others must send the same
-	err := f.each(c.name, func(p peers.Peer) ([]measure.Contender, error) {
+	f.each(c.name, func(p peers.Peer) ([]measure.Contender, error) {
 		spec := peers.Spec{Table: c.table, Hit: &c.hit, Do: c.do, Sink: &peers.Sink{Route: -1}}
 		a, err := p.Build(spec)
 		if err != nil {
@@ -78,17 +77,13 @@ func (c serverCase) field() (*Field, error) {
 				return nil, fmt.Errorf("answers with the headers %q; another fasthttp server with %q", ans.header, fast.header)
 			}
 		}
-		row := measure.Contender{Name: p.Name, Unit: c.burst, Run: s.run, Close: s.close}
+		row := measure.Contender{Peer: p.Name, Unit: c.burst, Run: s.run, Close: s.close}
 		if c.do == peers.Params {
 			row.StringBytes = c.burst * stringBytes([]tables.Request{req})
 		}
 		return []measure.Contender{row}, nil
 	})
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return nil
 }
 
 // memServer is a server that is fed connections in memory.

@@ -17,24 +17,21 @@ func typedScene() Scene {
 		Name: "typed",
 		Title: "whole server over a connection in memory: a POST with a parameter of the path, one of the query and a JSON document " +
 			"of four fields, answered 201 with what was read; the rules, where they are checked, are the same for all",
-		Bases: []string{"geist by hand"}, Procs: 1, Keep: true, Own: true, Setup: typedField,
+		Bases: []string{"geist by hand"}, Procs: 1, Keep: true, Own: true, rows: 8, setup: typedField,
 	}
 }
 
-func typedField() (*Field, error) {
-	f := &Field{}
+func typedField(f *Field) error {
 	for _, a := range peers.Typed() {
-		s, err := newMemServer(a.App, []byte(peers.TypedRequest), 1)
-		if err == nil {
-			f.Contenders = append(f.Contenders, measure.Contender{Name: a.Name, Unit: 1, Run: s.run, Close: s.close})
-			err = s.proveTyped()
-		}
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("typed: %s: %w", a.Name, err)
-		}
+		f.one(a.Peer, "", false, func() ([]measure.Contender, error) {
+			s, err := newMemServer(a.App, []byte(peers.TypedRequest), 1)
+			if err != nil {
+				return nil, err
+			}
+			return []measure.Contender{{Peer: a.Peer, Variant: a.Variant, Floor: a.Floor, Run: s.run, Close: s.close}}, s.proveTyped()
+		})
 	}
-	return f, nil
+	return nil
 }
 
 // proveTyped serves one request, judges the answer, and then a few more.

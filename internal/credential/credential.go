@@ -74,6 +74,8 @@ type Request interface {
 	QueryAll(name string) []string
 	// Cookie returns the value of a cookie.
 	Cookie(name string) string
+	// Header returns the value of a header field: all cookies, once Cookie has been called.
+	Header(name string) string
 }
 
 // Find returns the only credential of a request, at most limit bytes of visible ASCII, or
@@ -115,7 +117,11 @@ func (s Source) find(r Request) (string, error) {
 		}
 		return "", ErrSeveral
 	case Cookie:
-		return r.Cookie(s.Name), nil
+		value := r.Cookie(s.Name)
+		if CountCookies(r.Header("Cookie"), s.Name) > 1 {
+			return "", ErrSeveral
+		}
+		return value, nil
 	}
 	value, once := r.HeaderOnce(s.Name)
 	if !once {
@@ -125,6 +131,18 @@ func (s Source) find(r Request) (string, error) {
 		return value, nil
 	}
 	return Scheme(value, s.Scheme)
+}
+
+// CountCookies returns how many cookies of a name a Cookie field has. Of several, one may have
+// been planted: by another host of the domain, or for another path.
+func CountCookies(field, name string) int {
+	n := 0
+	for pair := range strings.SplitSeq(field, ";") {
+		if key, _, _ := strings.Cut(strings.TrimSpace(pair), "="); key == name {
+			n++
+		}
+	}
+	return n
 }
 
 // Scheme returns what stands behind a scheme, whose case does not matter, in the value of

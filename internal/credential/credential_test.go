@@ -11,7 +11,7 @@ import (
 // request is a Request in memory.
 type request struct {
 	header, query map[string][]string
-	cookies       map[string]string
+	cookie        string
 }
 
 func (r request) HeaderOnce(name string) (string, bool) {
@@ -25,7 +25,16 @@ func (r request) HeaderOnce(name string) (string, bool) {
 }
 
 func (r request) QueryAll(name string) []string { return r.query[name] }
-func (r request) Cookie(name string) string     { return r.cookies[name] }
+func (r request) Header(string) string          { return r.cookie }
+
+func (r request) Cookie(name string) string {
+	for pair := range strings.SplitSeq(r.cookie, "; ") {
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	return ""
+}
 
 func TestFind(t *testing.T) {
 	bearer := Source{Header, Authorization, "Bearer"}
@@ -56,8 +65,10 @@ func TestFind(t *testing.T) {
 		{"query", request{query: map[string][]string{"key": {"abc"}}}, "abc", nil},
 		{"query twice", request{query: map[string][]string{"key": {"a", "b"}}}, "", ErrSeveral},
 		{"query empty", request{query: map[string][]string{"key": {""}}}, "", ErrNone},
-		{"cookie", request{cookies: map[string]string{"key": "abc"}}, "abc", nil},
-		{"two places", request{header: map[string][]string{"X-Key": {"a"}}, cookies: map[string]string{"key": "a"}}, "", ErrSeveral},
+		{"cookie", request{cookie: "a=b; key=abc; akey=d"}, "abc", nil},
+		{"cookie twice", request{cookie: "key=abc; key=def"}, "", ErrSeveral},
+		{"cookie twice, once empty", request{cookie: "key=; key=def"}, "", ErrSeveral},
+		{"two places", request{header: map[string][]string{"X-Key": {"a"}}, cookie: "key=a"}, "", ErrSeveral},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Find(tt.r, sources, 10)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/internal/unsafestring"
 )
 
 // Limiter bounds how many requests are handled at once, for as many routes and engines as its
@@ -42,7 +43,8 @@ func (l *Limiter) Stats() Stats {
 
 // gate is one limit: that of all requests, or of a key.
 type gate struct {
-	key         string
+	key         string // of room, while it is in Limiter.keys: the request's own may change
+	room        []byte
 	running     int
 	waiting     int
 	first, last *waiter // the queue, in the order of coming
@@ -98,8 +100,9 @@ func (l *Limiter) gateLocked(key string) *gate {
 			g = &gate{}
 		}
 		l.spare = nil
-		*g = gate{key: key}
-		l.keys[key] = g
+		*g = gate{room: append(g.room[:0], key...)}
+		g.key = unsafestring.String(g.room)
+		l.keys[g.key] = g
 	}
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/internal/unsafestring"
 )
 
 // TestLimiter_keepsNoKeys: what has no requests takes no memory.
@@ -24,6 +25,28 @@ func TestLimiter_keepsNoKeys(t *testing.T) {
 		}
 		l.leave(g)
 	}
+	if len(l.keys) != 0 {
+		t.Errorf("%d keys are kept, want none", len(l.keys))
+	}
+}
+
+// TestLimiter_keyThatChanges: a key may be a view of a request that ends sooner than the next one
+// of its key (geist.Config.UnsafeStrings).
+func TestLimiter_keyThatChanges(t *testing.T) {
+	l := NewLimiter(Config{Limit: 2, Queue: -1, Key: func(*geist.Ctx) string { return "" }})
+	view := []byte("ada")
+	first, _ := l.enter(unsafestring.String(view))
+	second, _ := l.enter("ada")
+	l.leave(first)
+	copy(view, "bob") // by another request in its buffer
+	if _, _ = l.enter("ada"); l.keys["ada"] != second {
+		t.Fatal("the key's requests have two limits")
+	}
+	if g, _ := l.enter("ada"); g != nil {
+		t.Error("a third request at once gets a slot, want two")
+	}
+	l.leave(second)
+	l.leave(second)
 	if len(l.keys) != 0 {
 		t.Errorf("%d keys are kept, want none", len(l.keys))
 	}

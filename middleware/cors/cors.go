@@ -111,7 +111,7 @@ var allowOrigin = []byte(fasthttp.HeaderAccessControlAllowOrigin)
 var errForeignOrigin = geist.NewError(fasthttp.StatusForbidden, "pages of that origin may not send this request")
 
 func (p *policy) handle(c *geist.Ctx) error {
-	rc := c.Raw()
+	rc := c.RawHeader()
 	if rc.IsOptions() && isPreflight(&rc.Request.Header) {
 		return p.preflight(c)
 	}
@@ -147,7 +147,7 @@ func isPreflight(h *fasthttp.RequestHeader) bool {
 
 // preflight answers what a browser asks before a request.
 func (p *policy) preflight(c *geist.Ctx) error {
-	rc := c.Raw()
+	rc := c.RawHeader()
 	h := &rc.Response.Header
 	h.Add(fasthttp.HeaderVary, p.varyPreflight)
 	if !p.any {

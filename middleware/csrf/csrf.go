@@ -127,7 +127,7 @@ func (g *guard) handle(c *geist.Ctx) error {
 	if slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, c.Method()) {
 		return c.Next()
 	}
-	header := &c.Raw().Request.Header
+	header := &c.RawHeader().Request.Header
 	origin := sent(header, fasthttp.HeaderOrigin)
 	switch {
 	case g.trusted[origin]:

@@ -101,7 +101,7 @@ func (conf *Config) answer(c *geist.Ctx) {
 	if c.Header(fasthttp.HeaderIfNoneMatch) == "" {
 		return
 	}
-	for _, line := range c.Raw().Request.Header.PeekAll(fasthttp.HeaderIfNoneMatch) {
+	for _, line := range c.RawHeader().Request.Header.PeekAll(fasthttp.HeaderIfNoneMatch) {
 		if httpfield.HasTag(unsafestring.String(line), unsafestring.String(tag), httpfield.WeakMatch) {
 			notModified(resp)
 			return

@@ -30,7 +30,9 @@
 //
 // Answers that ask to come again are not kept (5xx, 401, 403, 408, 425, 429), nor are those of a
 // handler that has panicked, whose client had gone, or that has streamed a request's body and failed. The
-// same key carries the request out again then.
+// same key carries the request out again then; after a timeout ([geist.ErrTimeout]) only when
+// LockTTL is over, for a handler under a hard bound goes on. A bound outside of this middleware is
+// better: then the answer is kept that comes late.
 //
 // # How often a handler runs
 //

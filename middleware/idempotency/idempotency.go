@@ -53,7 +53,7 @@ func (m *manager) serve(c *geist.Ctx) error {
 	if !slices.Contains(m.conf.Methods, c.Method()) || c.Pattern() == "" {
 		return c.Next()
 	}
-	if c.Header("Idempotency-Key") == "" {
+	if len(c.RawHeader().Request.Header.PeekAll("Idempotency-Key")) == 0 {
 		if m.conf.Required {
 			return ErrMissing
 		}
@@ -80,6 +80,9 @@ func (m *manager) serve(c *geist.Ctx) error {
 	return m.run(c, &run{r, ver})
 }
 
+// tries bounds how often an entry is written that others change.
+const tries = 8
+
 // lock takes a request's key, and returns the version of the lock; or the answer that was kept, or
 // why there is neither.
 func (m *manager) lock(ctx context.Context, r *request) (*entry, uint64, error) {
@@ -88,7 +91,7 @@ func (m *manager) lock(ctx context.Context, r *request) (*entry, uint64, error) 
 		return nil, 0, err
 	}
 	var ver uint64 // of what is free: nothing, or an empty entry
-	for range 8 {
+	for range tries {
 		item, err := m.store.CAS(ctx, r.entry, ver, running, m.conf.LockTTL)
 		if err == nil {
 			return nil, item.Ver, nil
@@ -146,6 +149,7 @@ func (m *manager) run(c *geist.Ctx, r *run) error {
 	err := c.Next()
 	returned = true
 	switch {
+	case errors.Is(err, geist.ErrTimeout): // of a hard bound, maybe: the handler goes on, and the lock with it
 	case c.Raw().Response.IsBodyStream():
 		c.OnClose(func() { m.release(ctx, c, r) })
 	case r.repeatable(c.ResponseStatus(), err) || c.Raw().Hijacked():
@@ -168,10 +172,10 @@ func (r *run) repeatable(status int, err error) bool {
 	return status >= 500 || status >= 400 && r.streamed
 }
 
-// keep writes the answer in place of the lock, if that is still ours.
+// keep writes the answer in place of the lock.
 func (m *manager) keep(ctx context.Context, c *geist.Ctx, r *run) {
 	e := m.answerOf(c, r.print)
-	for {
+	for range tries {
 		val, err := e.encode()
 		if err == nil {
 			_, err = m.store.CAS(ctx, r.entry, r.ver, val, m.conf.TTL)
@@ -183,12 +187,41 @@ func (m *manager) keep(ctx context.Context, c *geist.Ctx, r *run) {
 			e = entry{Print: r.print}
 			continue
 		case errors.Is(err, store.ErrConflict):
+			if err = m.relock(ctx, r); err == nil {
+				continue
+			}
+		}
+		if errors.Is(err, errTaken) {
 			c.Logger().Warn("a request with an Idempotency-Key took longer than LockTTL: its answer is not kept")
-		default:
+		} else {
 			c.Logger().Error("the answer to a request with an Idempotency-Key is not kept", "error", err.Error())
 		}
 		return
 	}
+	c.Logger().Error("the answer to a request with an Idempotency-Key is not kept: its entry changes all the time")
+}
+
+// errTaken means that a key has gone to another request, or has another run's answer.
+var errTaken = errors.New("idempotency: the key is another's")
+
+// relock lets a run whose lock has expired keep its answer: if the key is free still, or a
+// second run has the lock, which would end later.
+func (m *manager) relock(ctx context.Context, r *run) error {
+	item, err := m.store.Get(ctx, r.entry)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		r.ver = 0
+		return nil
+	case err != nil:
+		return err
+	}
+	if len(item.Val) > 0 {
+		if _, err := r.judge(item.Val); !errors.Is(err, ErrRunning) {
+			return errTaken
+		}
+	}
+	r.ver = item.Ver
+	return nil
 }
 
 // release leaves the key free, if the lock is still ours. An empty entry says so: a deletion

@@ -166,6 +166,8 @@ func TestNew_keys(t *testing.T) {
 		})
 	}
 	post(client, "/pay", "a").Header("Idempotency-Key", "b").Do().Status(400)
+	post(client, "/pay", "").Header("Idempotency-Key", "b").Do().Status(400)
+	post(client, "/pay", "").Do().Status(400)
 	s.ran(t, 4)
 }
 
@@ -275,6 +277,90 @@ func TestNew_staleLock(t *testing.T) {
 		if !strings.Contains(log.String(), "longer than LockTTL") {
 			t.Errorf("log = %q, want a warning", log.String())
 		}
+	})
+}
+
+// One that ends after its lock, but before another run, has its answer kept: the request
+// sent again is not carried out again.
+func TestNew_lateAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		again time.Duration // when it is sent again; 0 if behind the answer
+		late  int           // the status of that
+	}{
+		{"alone", 0, 0},
+		{"a second run", 2 * time.Second, 201},
+		{"a second run that fails", 2 * time.Second, 503},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(idempotency.Config{LockTTL: time.Second})
+				s.POST("/slow", func(c *geist.Ctx) error {
+					n := s.runs.Add(1)
+					time.Sleep(3 * time.Second)
+					if n > 1 && tt.late != 201 {
+						return geist.NewError(tt.late, "no")
+					}
+					return c.JSON(201, n)
+				})
+				client := geisttest.New(t, s.Engine)
+				answer := make(chan *geisttest.Response)
+				go func() { answer <- post(client, "/slow", "k").Do() }()
+				if tt.again > 0 {
+					time.Sleep(tt.again)
+					go func() { answer <- post(client, "/slow", "k").Do() }()
+				}
+				(<-answer).Status(201).BodyIs("1")
+				post(client, "/slow", "k").Do().Status(201).BodyIs("1").HasHeader("Idempotency-Replayed", "true")
+				if tt.again > 0 {
+					(<-answer).Status(tt.late)
+				}
+				post(client, "/slow", "k").Do().Status(201).BodyIs("1").HasHeader("Idempotency-Replayed", "true")
+			})
+		})
+	}
+}
+
+// A key whose lock has expired may have gone to another request, which is not answered with that.
+func TestNew_lateAnswerOfOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(idempotency.Config{LockTTL: time.Second})
+		s.POST("/slow", func(c *geist.Ctx) error {
+			time.Sleep(3 * time.Second)
+			return c.Text(200, c.Query("n"))
+		})
+		client := geisttest.New(t, s.Engine)
+		first := make(chan *geisttest.Response)
+		go func() { first <- post(client, "/slow?n=1", "k").Do() }()
+		time.Sleep(2500 * time.Millisecond)
+		second := make(chan *geisttest.Response)
+		go func() { second <- post(client, "/slow?n=2", "k").Do() }()
+		(<-first).Status(200).BodyIs("1")
+		post(client, "/slow?n=2", "k").Do().Status(409)
+		(<-second).Status(200).BodyIs("2")
+		post(client, "/slow?n=2", "k").Do().Status(200).BodyIs("2")
+	})
+}
+
+// A handler that was left behind by a hard timeout is still carrying its request out.
+func TestNew_leftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(idempotency.Config{})
+		s.Use(func(c *geist.Ctx) error {
+			return c.NextDetached(time.Second, func() bool { return true }, func() {})
+		})
+		s.POST("/slow", func(c *geist.Ctx) error {
+			time.Sleep(10 * time.Second)
+			return s.pay(c)
+		})
+		client := geisttest.New(t, s.Engine)
+		post(client, "/slow", "k").Do().Status(503)
+		post(client, "/slow", "k").Do().Status(409).HasHeader("Retry-After", "1")
+		time.Sleep(idempotency.DefaultLockTTL)
+		s.ran(t, 1)
+		post(client, "/slow", "k").Do().Status(503)
+		time.Sleep(time.Minute)
+		s.ran(t, 2)
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 // is gone here, too.
 type keySet struct {
 	keys keyfunc.Keyfunc
-	only any // the key, if there is one alone, for tokens that name none
+	only *jwkset.JWK // the key, if there is one alone, for tokens that name none
 }
 
 // maxKeys bounds the keys of a set.
@@ -69,7 +69,7 @@ func parseSet(ctx context.Context, b []byte) (set *keySet, unusable int, err err
 		if err := storage.KeyWrite(ctx, key); err != nil {
 			return nil, 0, err
 		}
-		set.only = key.Key()
+		set.only = &key
 		usable++
 	}
 	if usable != 1 {
@@ -108,7 +108,10 @@ func (s *keySet) find(t *gojwt.Token) (any, error) {
 		if s.only == nil {
 			return nil, errUnknownKey
 		}
-		return keyFor(t, s.only)
+		if alg := s.only.Marshal().ALG; alg != "" && alg.String() != t.Method.Alg() {
+			return nil, errKeyType
+		}
+		return keyFor(t, s.only.Key())
 	}
 	key, err := s.keys.Keyfunc(t)
 	switch {

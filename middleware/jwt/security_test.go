@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gojwt "github.com/golang-jwt/jwt/v5"
@@ -218,4 +219,21 @@ func TestKey_copied(t *testing.T) {
 	clear(key)
 	ask(t, client, sign("HS256", key, nil, claims(nil)), 401)
 	ask(t, client, sign("HS256", secret, nil, claims(nil)), 200)
+}
+
+// The one key of a set, too, serves the algorithm alone that the set names.
+func TestJWKS_noKidAlgorithm(t *testing.T) {
+	for alg, status := range map[string]int{"": 200, "RS256": 200, "RS512": 401, "RSA-OAEP": 401} {
+		synctest.Test(t, func(t *testing.T) {
+			key := rsaJWK("a")
+			delete(key, "use")
+			if key["alg"] = alg; alg == "" {
+				delete(key, "alg")
+			}
+			p := new(publisher)
+			p.set(200, key)
+			client, _ := published(t, p, JWKSConfig{})
+			ask(t, client, sign("RS256", rsaKey(), nil, claims(nil)), status)
+		})
+	}
 }

@@ -65,6 +65,8 @@ func TestNew_sources(t *testing.T) {
 		{"too long", func(r *geisttest.Request) { r.Header("X-API-Key", strings.Repeat("x", 513)) }, 401, bearer + `, error="invalid_token"`},
 		{"two fields", func(r *geisttest.Request) { r.Header("X-API-Key", adasKey).Header("X-API-Key", "x") }, 400, bearer + `, error="invalid_request"`},
 		{"two places", func(r *geisttest.Request) { r.Header("X-API-Key", adasKey).Query("key", adasKey) }, 400, bearer + `, error="invalid_request"`},
+		{"two cookies", func(r *geisttest.Request) { r.Header("Cookie", "key="+adasKey+"; key="+adasKey) }, 400, bearer + `, error="invalid_request"`},
+		{"two fields of cookies", func(r *geisttest.Request) { r.Cookie("key", adasKey).Cookie("key", "planted") }, 400, bearer + `, error="invalid_request"`},
 		{"twice in the query", func(r *geisttest.Request) { r.Query("key", adasKey).Query("key", adasKey) }, 400, bearer + `, error="invalid_request"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func (m *Monitor) allowed(c *geist.Ctx) bool {
 	if m.conf.Allow != nil {
 		return m.conf.Allow(c)
 	}
-	return fromHere(c.Raw().RemoteAddr()) && !forwarded(c) && loopbackHost(c.Host())
+	return fromHere(c.RawHeader().RemoteAddr()) && !forwarded(c) && loopbackHost(c.Host())
 }
 
 // fromHere reports whether a connection comes from this machine. Of a unix socket nobody
@@ -54,7 +54,7 @@ func fromHere(addr net.Addr) bool {
 // forwarded reports whether a proxy says that it has passed the request on.
 func forwarded(c *geist.Ctx) bool {
 	for _, name := range [...]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"} {
-		if len(c.Raw().Request.Header.Peek(name)) > 0 {
+		if len(c.RawHeader().Request.Header.Peek(name)) > 0 {
 			return true
 		}
 	}

@@ -157,7 +157,7 @@ var ownKey = geist.NewKey[bool]("monitor: own request")
 func (m *Monitor) Handler() geist.Handler { return m.count }
 
 func (m *Monitor) count(c *geist.Ctx) error {
-	r := request{m: m, c: c, conn: c.Raw().ConnID(), began: time.Since(m.started)}
+	r := request{m: m, c: c, conn: c.RawHeader().ConnID(), began: time.Since(m.started)}
 	m.all.of(r.conn).inFlight.Add(1)
 	defer r.end()
 	err := c.Next()

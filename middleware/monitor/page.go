@@ -87,7 +87,7 @@ func (m *Monitor) page(name string) geist.Handler {
 	beside := strings.ReplaceAll(m.site.html, basePlace, name+"/")
 	within := strings.ReplaceAll(m.site.html, basePlace, "")
 	return func(c *geist.Ctx) error {
-		if sent := c.Raw().URI().PathOriginal(); len(sent) > 0 && sent[len(sent)-1] == '/' { // with SlashIgnore
+		if sent := c.RawHeader().URI().PathOriginal(); len(sent) > 0 && sent[len(sent)-1] == '/' { // with SlashIgnore
 			return c.HTML(200, within)
 		}
 		return c.HTML(200, beside)

@@ -2,6 +2,8 @@ package monitor_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
@@ -205,5 +207,26 @@ func TestCVE_2023_25151_cardinality(t *testing.T) {
 	}
 	if rest != 7 {
 		t.Errorf("%d requests in the row of the rest, want 7", rest)
+	}
+}
+
+// TestCWE_400_bodyIsNotAskedFor: counting reads no body, so that what stands behind can refuse it
+// before it is sent.
+func TestCWE_400_bodyIsNotAskedFor(t *testing.T) {
+	m := monitor.New()
+	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
+	app.Use(m.Handler(), func(*geist.Ctx) error { return geist.NewError(401, "no") })
+	m.Mount(app, "/monitor")
+	app.POST("/", func(c *geist.Ctx) error { return c.NoContent() })
+	client := geisttest.New(t, app)
+	for _, target := range []string{"POST /", "GET /monitor"} {
+		conn := client.Dial()
+		if _, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\nExpect: 100-continue\r\n\r\n", target); err != nil {
+			t.Fatal(err)
+		}
+		var head [12]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil || string(head[9:]) != "401" {
+			t.Errorf("%s: the answer begins %q, %v, want 401", target, head, err)
+		}
 	}
 }

@@ -21,6 +21,8 @@
 //
 // When the store fails or does not answer, requests pass, and a warning is logged, at most one in ten
 // seconds. Config.FailClosed answers 503 instead: for what must not be guessed at, such as logins.
+// A request whose client leaves, or whose time ends, while the store is asked does not pass in
+// either case.
 //
 // # Header fields
 //

@@ -161,6 +161,8 @@ func (r *rateLimit) handle(c *geist.Ctx) error {
 	switch {
 	case errors.Is(err, store.ErrLimit):
 		return fmt.Errorf("ratelimit: what LimitFor of %q has returned: %w", r.conf.Name, err)
+	case err != nil && c.Context().Err() != nil:
+		return ended(context.Cause(c.Context()))
 	case err != nil:
 		return r.fail(c, err)
 	}
@@ -196,6 +198,15 @@ func (r *rateLimit) allow(c *geist.Ctx, limit store.Limit, cost int) (store.Deci
 		return r.limiter.allow(ctx, ip, limit, cost)
 	}
 	return r.allowPrefix(ctx, ip, limit, cost)
+}
+
+// ended refuses a request whose context has ended while the store was asked: the store has not
+// failed, and who is in time to leave would never be counted.
+func ended(cause error) error {
+	if _, ok := errors.AsType[*geist.Error](cause); ok || errors.Is(cause, geist.ErrClientGone) {
+		return cause
+	}
+	return errUnchecked.Wrap(cause)
 }
 
 // fail lets a request pass that could not be counted, or refuses it.

@@ -1,10 +1,14 @@
 package ratelimit_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
@@ -75,4 +79,36 @@ func TestLimiter_chosenKeys(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCWE_636_leavingIsNoWayPast: who leaves while the store is asked is not counted, and so not
+// handled either; nor is a request whose time ends there. The store has not failed.
+func TestCWE_636_leavingIsNoWayPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		handled := 0
+		app := geist.New(geist.Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), DrainIdle: -1})
+		limit := ratelimit.New(ratelimit.Config{Limit: hourly(1), Store: failingStore{hang: true}, StoreTimeout: time.Hour})
+		handler := func(c *geist.Ctx) error {
+			handled++
+			return c.NoContent()
+		}
+		app.GET("/left", limit, handler)
+		app.GET("/late", func(c *geist.Ctx) error { return c.NextWithin(time.Second) }, limit, handler)
+		client := geisttest.New(t, app, geisttest.Config{Timeout: 24 * time.Hour})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := client.GET("/left").Context(ctx).DoErr(); err == nil {
+			t.Error("a client that left has an answer")
+		}
+		client.GET("/late").Do().Status(503)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if handled != 0 {
+			t.Errorf("%d requests were handled, want none", handled)
+		}
+		if strings.Contains(log.String(), "rate limit not checked") {
+			t.Errorf("log = %s, want no word about the store", log.String())
+		}
+	})
 }

@@ -82,8 +82,14 @@ func New(config ...Config) geist.Handler {
 
 // recovered makes an error of a panic in middleware.
 func (conf *Config) recovered(c *geist.Ctx, v any) (err error) {
-	if err, ok := v.(error); ok && (errors.Is(err, geist.ErrAbort) || errors.Is(err, http.ErrAbortHandler)) {
-		return err
+	if err, ok := v.(error); ok {
+		abort, sound := asksAbort(err)
+		switch {
+		case !sound:
+			v = fmt.Sprintf("an error of type %T, which panics when it is asked", v)
+		case abort:
+			return err
+		}
 	}
 	p := &geist.PanicError{Value: v, Stack: debug.Stack()}
 	defer func() {
@@ -94,6 +100,18 @@ func (conf *Config) recovered(c *geist.Ctx, v any) (err error) {
 	}()
 	conf.report(c, p)
 	return p
+}
+
+// asksAbort reports whether a panic is to cut the connection. An error that is not sound panics
+// when it is asked, as a nil pointer may.
+func asksAbort(err error) (abort, sound bool) {
+	defer func() {
+		if recover() != nil {
+			abort, sound = false, false
+		}
+	}()
+	_, _ = err.Error(), geist.StatusCode(err)
+	return errors.Is(err, geist.ErrAbort) || errors.Is(err, http.ErrAbortHandler), true
 }
 
 // report applies the settings to a panic.

@@ -1,6 +1,8 @@
 package recovery_test
 
 import (
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -37,5 +39,27 @@ func TestRedact_secrets(t *testing.T) {
 	}
 	if len(values) != 3 || strings.Contains(log.String(), "hunter2") {
 		t.Errorf("OnPanic was told of %d panics, want 3; log:\n%s", len(values), log)
+	}
+}
+
+// nilWrapError is an error whose nil pointer panics however it is asked.
+type nilWrapError struct{ err error }
+
+func (e *nilWrapError) Error() string { return e.err.Error() }
+func (e *nilWrapError) Unwrap() error { return e.err }
+
+// TestNew_panicWithNilError: a nil pointer that is no nil error is a panic like any other.
+func TestNew_panicWithNilError(t *testing.T) {
+	app := geist.New(geist.Config{Logger: slog.New(slog.DiscardHandler)})
+	var seen error
+	app.Use(func(c *geist.Ctx) error {
+		err := c.Next()
+		seen = err
+		return err
+	}, recovery.New(), func(*geist.Ctx) error { panic((*nilWrapError)(nil)) })
+	app.GET("/", func(c *geist.Ctx) error { return c.NoContent() })
+	geisttest.New(t, app).GET("/").Do().Status(500)
+	if p, ok := errors.AsType[*geist.PanicError](seen); !ok || !strings.Contains(p.Error(), "nilWrapError") {
+		t.Errorf("middleware outside saw %v, want the panic", seen)
 	}
 }

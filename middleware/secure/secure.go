@@ -66,7 +66,7 @@ func Nonce(c *geist.Ctx) string {
 }
 
 func (h *header) handle(c *geist.Ctx) error {
-	response := &c.Raw().Response.Header
+	response := &c.RawHeader().Response.Header
 	for _, f := range h.fields {
 		response.SetCanonical(f.name, f.value)
 	}
@@ -96,7 +96,7 @@ func (h *header) setPolicies(c *geist.Ctx) {
 		nonceKey.Set(c, nonce)
 	}
 	for _, p := range h.policies {
-		c.Raw().Response.Header.Set(p.name, strings.Join(p.parts, nonce))
+		c.RawHeader().Response.Header.Set(p.name, strings.Join(p.parts, nonce))
 	}
 }
 
@@ -114,7 +114,7 @@ func (h *header) redirectHTTPS(c *geist.Ctx) error {
 		}
 		target = "https://" + host
 	}
-	uri := c.Raw().URI()
+	uri := c.RawHeader().URI()
 	if path := uri.PathOriginal(); len(path) > 0 && path[0] == '/' { // not of OPTIONS *
 		target += string(path)
 	}

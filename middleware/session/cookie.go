@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gogeist/geist"
+	"github.com/gogeist/geist/internal/credential"
 )
 
 // secretBytes is how long a secret is: 256 bits.
@@ -43,22 +44,10 @@ func (m *manager) https(c *geist.Ctx) bool { return m.conf.Secure || c.Scheme() 
 func (m *manager) secretOf(c *geist.Ctx) string {
 	name := m.conf.cookieName(m.https(c))
 	value := c.Cookie(name)
-	if !wellFormed(value) || count(c.Header("Cookie"), name) != 1 {
+	if !wellFormed(value) || credential.CountCookies(c.Header("Cookie"), name) != 1 {
 		return ""
 	}
-	return value
-}
-
-// count returns how many cookies of a name a Cookie field has. Of several, one may have been
-// planted: by another host of the domain, or for another path.
-func count(field, name string) int {
-	n := 0
-	for pair := range strings.SplitSeq(field, ";") {
-		if key, _, _ := strings.Cut(strings.TrimSpace(pair), "="); key == name {
-			n++
-		}
-	}
-	return n
+	return strings.Clone(value) // with UnsafeStrings it would be another client's once a WebSocket has begun
 }
 
 // forever is how long browsers keep a cookie at most, in seconds: 400 days.

@@ -18,7 +18,7 @@ func TestSession_storeFails(t *testing.T) {
 		{"read", "Get", "GET", "/name"},
 		{"write", "CAS", "POST", "/name/eve"},
 		{"begin", "CAS", "POST", "/name/eve"},
-		{"destroy", "Delete", "POST", "/logout"},
+		{"destroy", "CAS", "POST", "/logout"},
 		{"regenerate", "CAS", "POST", "/login/eve"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -41,6 +41,11 @@ func with(f func(c *geist.Ctx, s *session.Session) error) geist.Handler {
 // service is an application with a few pages of everything.
 func service(conf session.Config) *geist.Engine {
 	app := quiet()
+	addPages(app, conf)
+	return app
+}
+
+func addPages(app *geist.Engine, conf session.Config) {
 	app.Use(session.New(conf))
 	app.GET("/none", func(c *geist.Ctx) error { return c.Text(200, "none") })
 	app.GET("/name", with(func(c *geist.Ctx, s *session.Session) error {
@@ -68,7 +73,6 @@ func service(conf session.Config) *geist.Engine {
 		s.Destroy()
 		return c.Text(200, "out")
 	}))
-	return app
 }
 
 // sid returns the cookie that an answer sets.

@@ -14,9 +14,17 @@ const (
 	// saveTime bounds a save. It does not end with the request: what a client has
 	// done is kept although it has gone.
 	saveTime = 5 * time.Second
-	// graveTime is how long what ends an entry stays: no time is too short, see move.
-	graveTime = time.Second
+	// graveTime is how long what stands in place of a session that has ended stays: longer
+	// than requests take that have read it before.
+	graveTime = time.Minute
 )
+
+// moved stands in place of a session that lives on under another secret. Nothing stands in place
+// of one that was destroyed.
+const moved = "moved"
+
+// over reports whether an entry is no session any more.
+func over(val []byte) bool { return len(val) == 0 || string(val) == moved }
 
 // Save writes what was changed since the session was read or saved. The middleware calls it
 // behind c.Next; handlers need it in streams and WebSockets, or to know sooner. If nothing was changed
@@ -31,11 +39,16 @@ func (s *Session) Save(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
-	if len(s.doomed) > 0 {
-		if err := s.m.store.Delete(ctx, s.doomed...); err != nil {
-			return ErrStore.Wrap(err)
+	if s.sealed { // a WebSocket or a stream may have read it long ago
+		if err := s.m.checkUser(ctx, &s.rec); err != nil {
+			return err
 		}
-		s.doomed = nil
+	}
+	for len(s.doomed) > 0 {
+		if err := s.m.end(ctx, s.doomed[0]); err != nil {
+			return err
+		}
+		s.doomed = s.doomed[1:]
 	}
 	switch {
 	case s.ver == 0 && len(s.rec.Values) == 0: // what was put was taken out again
@@ -47,6 +60,39 @@ func (s *Session) Save(ctx context.Context) error {
 		return nil
 	}
 	return s.write(ctx)
+}
+
+// doom is an entry that Destroy ends, and the version that it was read at.
+type doom struct {
+	entry string
+	ver   uint64
+}
+
+// end ends a session, whatever others have put into it meanwhile. It returns ErrEnded for one
+// that another request has regenerated: that is not ours to end, and must not seem to have.
+func (m *manager) end(ctx context.Context, d doom) error {
+	for try := 0; ; try++ {
+		_, err := m.store.CAS(ctx, d.entry, d.ver, nil, graveTime)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return ErrStore.Wrap(err)
+		}
+		item, err := m.store.Get(ctx, d.entry)
+		switch {
+		case errors.Is(err, store.ErrNotFound) || err == nil && len(item.Val) == 0:
+			return nil // others have been faster
+		case err != nil:
+			return ErrStore.Wrap(err)
+		case string(item.Val) == moved:
+			return ErrEnded
+		}
+		d.ver = item.Ver
+		if err := pause(ctx, try); err != nil {
+			return ErrStore.Wrap(err)
+		}
+	}
 }
 
 // dirty reports whether there is something to save.
@@ -90,7 +136,7 @@ func (s *Session) move(ctx context.Context) error {
 		if s.ver == 0 {
 			break
 		}
-		if _, err = s.m.store.CAS(ctx, entryOf(s.secret), s.ver, nil, graveTime); err == nil {
+		if _, err = s.m.store.CAS(ctx, entryOf(s.secret), s.ver, []byte(moved), graveTime); err == nil {
 			break
 		}
 		if errors.Is(err, store.ErrConflict) {

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -268,7 +270,12 @@ func TestCVE_2026_30246_cachePoisoning(t *testing.T) {
 		c.SetHeader("Cache-Control", "max-age=60")
 		return c.Text(200, "")
 	}))
+	app.GET("/near", with(func(c *geist.Ctx, _ *session.Session) error {
+		c.AddHeader("Vary", "X-Cookie-Consent")
+		return c.Text(200, "")
+	}))
 	client := geisttest.New(t, app)
+	client.GET("/near").Do().HasHeader("Vary", "X-Cookie-Consent").HasHeader("Vary", "Cookie")
 	client.POST("/public").Do().HasHeader("Cache-Control", "no-store").HasHeader("Vary", "Accept").HasHeader("Vary", "Cookie")
 	client.GET("/own").Do().HasHeader("Cache-Control", "max-age=60").HasHeader("Vary", "Cookie")
 	client.GET("/name").Do().HasHeader("Cache-Control", "private").HasHeader("Vary", "Cookie")
@@ -286,5 +293,78 @@ func TestSecurity_brokenEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		client.GET("/name").Cookie("sid", id).Do().Status(200).BodyIs("nobody")
+	}
+}
+
+// With UnsafeStrings the secret was a view of a buffer that is another client's once the
+// connection has begun: its session was written then.
+func TestSecurity_unsafeStrings(t *testing.T) {
+	app := geist.New(geist.Config{UnsafeStrings: true, Logger: slog.New(slog.DiscardHandler)})
+	addPages(app, session.Config{})
+	app.WS("/ws", func(c *geist.Ctx, ws *geist.Conn) error {
+		s, err := session.From(c)
+		if err != nil {
+			return err
+		}
+		if _, err := ws.Read(); err != nil {
+			return err
+		}
+		return errors.Join(name.Set(s, "changed"), s.Save(c.Context()))
+	})
+	client := geisttest.New(t, app)
+	ada, bob := sid(t, client.POST("/name/ada").Do()), sid(t, client.POST("/name/bob").Do())
+	ws := client.GET("/ws").Cookie("sid", ada).WS()
+	for i := range 50 { // on other connections, one of which gets the buffer
+		client.GET("/name").RemoteAddr(fmt.Sprintf("192.0.2.%d:1", i+1)).Cookie("sid", bob).Do().BodyIs("bob")
+	}
+	ws.Send("go").Closed(1000)
+	client.GET("/name").Cookie("sid", bob).Do().BodyIs("bob")
+	client.GET("/name").Cookie("sid", ada).Do().BodyIs("changed")
+}
+
+// A logout beside a request that regenerates the session does not end it, and says so.
+func TestSecurity_logoutBesideLogin(t *testing.T) {
+	app := service(session.Config{})
+	read, regenerated := make(chan struct{}), make(chan struct{})
+	app.POST("/slow-logout", with(func(c *geist.Ctx, s *session.Session) error {
+		close(read)
+		<-regenerated
+		s.Destroy()
+		return c.Text(200, "out")
+	}))
+	client := geisttest.New(t, app)
+	old := sid(t, client.POST("/count").Do())
+	logout := make(chan *geisttest.Response)
+	go func() { logout <- client.POST("/slow-logout").Cookie("sid", old).Do() }()
+	<-read
+	renewed := sid(t, client.POST("/login/ada").Cookie("sid", old).Do())
+	close(regenerated)
+	(<-logout).Status(409).NoHeader("Set-Cookie")
+	client.GET("/name").Cookie("sid", renewed).Do().BodyIs("ada")
+	client.POST("/logout").Cookie("sid", renewed).Do().Status(200)
+	client.GET("/name").Cookie("sid", renewed).Do().BodyIs("nobody")
+}
+
+// A logout beside others that log out, or change the session, ends it.
+func TestSession_Destroy_concurrent(t *testing.T) {
+	app := service(session.Config{})
+	read, changed := make(chan struct{}), make(chan struct{})
+	app.POST("/slow-logout", with(func(c *geist.Ctx, s *session.Session) error {
+		close(read)
+		<-changed
+		s.Destroy()
+		return c.Text(200, "out")
+	}))
+	for _, path := range []string{"/count", "/logout"} {
+		read, changed = make(chan struct{}), make(chan struct{})
+		client := geisttest.New(t, app)
+		id := sid(t, client.POST("/name/ada").Do())
+		logout := make(chan *geisttest.Response)
+		go func() { logout <- client.POST("/slow-logout").Cookie("sid", id).Do() }()
+		<-read
+		client.POST(path).Cookie("sid", id).Do().Status(200)
+		close(changed)
+		(<-logout).Status(200)
+		client.GET("/name").Cookie("sid", id).Do().BodyIs("nobody")
 	}
 }

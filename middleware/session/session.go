@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,20 @@ type state struct {
 	m      *manager
 	s      *Session // nil until From is called
 	sealed bool     // the chain has run
+}
+
+// Apart returns a copy for handlers that a hard time limit may leave behind: see
+// [geist.Ctx.NextDetached]. They have a session of their own then, which nobody saves when
+// they come too late.
+func (st state) Apart(c *geist.Ctx) state {
+	if st.s == nil {
+		return st
+	}
+	s := *st.s
+	s.c, s.changes, s.doomed = c, slices.Clone(s.changes), slices.Clone(s.doomed)
+	s.rec.Values = maps.Clone(s.rec.Values)
+	st.s = &s
+	return st
 }
 
 var stateKey = geist.NewKey[state]("session")
@@ -95,6 +111,7 @@ func (m *manager) finish(c *geist.Ctx) error {
 	if st.s == nil {
 		return nil
 	}
+	st.s.c = c // it was another's, if handlers have run apart from c
 	defer func() { st.s.sealed = true }()
 	addVary(c)
 	if st.s.dirty() {
@@ -107,7 +124,7 @@ func (m *manager) finish(c *geist.Ctx) error {
 
 // addVary says that the answer depends on the cookie.
 func addVary(c *geist.Ctx) {
-	if !strings.Contains(c.ResponseHeader("Vary"), "Cookie") {
+	if !slices.ContainsFunc(c.RawResponse().Header.PeekAll("Vary"), hasCookie) {
 		c.AddHeader("Vary", "Cookie")
 	}
 	if c.ResponseHeader("Cache-Control") == "" {
@@ -115,17 +132,30 @@ func addVary(c *geist.Ctx) {
 	}
 }
 
+// hasCookie reports whether a Vary field has Cookie, or all.
+func hasCookie(field []byte) bool {
+	for name := range strings.SplitSeq(string(field), ",") {
+		if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			return true
+		}
+	}
+	return false
+}
+
 // From returns the session of a request, which it reads at its first call. It is never nil
 // without an error, and empty if the client has none. The error is ErrStore, to be returned by the
 // handler, or ErrNoSession.
 //
-// A Session is for the goroutine of its Ctx, and ends with it.
+// A Session is for the goroutine of its Ctx, and ends with it. Behind a hard time limit
+// ([geist.Ctx.NextDetached]) handlers have a copy, which counts if they return in time: middleware
+// outside calls From anew then.
 func From(c *geist.Ctx) (*Session, error) {
 	st, ok := stateKey.Get(c)
 	if !ok {
 		return nil, ErrNoSession
 	}
 	if st.s != nil {
+		st.s.c = c
 		return st.s, nil
 	}
 	s, err := st.m.open(c)
@@ -148,9 +178,9 @@ type Session struct {
 	rec     record   // as the request sees it
 	changes []change // since rec was read, in their order
 
-	moving bool     // Regenerate was called
-	doomed []string // entries that Destroy will remove
-	sealed bool     // the header has been sent, or will be without us
+	moving bool   // Regenerate was called
+	doomed []doom // what Destroy will end
+	sealed bool   // the header has been sent, or will be without us
 }
 
 // open reads the session of a request.
@@ -175,7 +205,7 @@ func (m *manager) open(c *geist.Ctx) (*Session, error) {
 // no session.
 func (m *manager) read(ctx context.Context, entry string, c *geist.Ctx) (record, uint64, error) {
 	item, err := m.store.Get(ctx, entry)
-	if errors.Is(err, store.ErrNotFound) || err == nil && len(item.Val) == 0 {
+	if errors.Is(err, store.ErrNotFound) || err == nil && over(item.Val) {
 		return record{}, 0, ErrEnded
 	}
 	if err != nil {
@@ -237,10 +267,11 @@ func (s *Session) Fresh() bool { return s.ver == 0 }
 func (s *Session) Regenerate() { s.moving = s.ver != 0 }
 
 // Destroy ends the session with all that it holds. What is put into it afterwards, such as a
-// flash that says goodbye, begins another one. It happens when the session is saved.
+// flash that says goodbye, begins another one. It happens when the session is saved, which fails
+// with ErrEnded if another request has regenerated the session: its client has the new secret.
 func (s *Session) Destroy() {
 	if s.ver != 0 {
-		s.doomed = append(s.doomed, entryOf(s.secret))
+		s.doomed = append(s.doomed, doom{entryOf(s.secret), s.ver})
 	}
 	s.secret, s.ver, s.rec, s.changes, s.moving = "", 0, record{}, nil, false
 }

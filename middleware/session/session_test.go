@@ -97,7 +97,7 @@ func TestSession_lifecycle(t *testing.T) {
 	step(client.POST("/name/ada"), "set", "Get").NoHeader("Set-Cookie") // nothing has changed
 	step(client.POST("/name/bob"), "set", "Get CAS").NoHeader("Set-Cookie")
 	step(client.GET("/name"), "bob", "Get")
-	step(client.POST("/logout"), "out", "Get Delete")
+	step(client.POST("/logout"), "out", "Get CAS")
 	step(client.GET("/name"), "nobody", "")
 }
 

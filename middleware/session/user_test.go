@@ -74,3 +74,29 @@ func TestSession_Bind(t *testing.T) {
 	client.POST("/bind").Cookie("sid", id).Do().BodyIs("")
 	client.GET("/user").Cookie("sid", id).Do().BodyIs("")
 }
+
+// A connection that was open before has nothing to say any more.
+func TestConfig_Revoke_openConnection(t *testing.T) {
+	conf := session.Config{Store: memory(t)}
+	app := service(conf)
+	app.WS("/ws", func(c *geist.Ctx, ws *geist.Conn) error {
+		s, err := session.From(c)
+		if err != nil {
+			return err
+		}
+		if _, err := ws.Read(); err != nil {
+			return err
+		}
+		err = errors.Join(name.Set(s, "late"), s.Save(c.Context()))
+		if !errors.Is(err, session.ErrEnded) {
+			t.Errorf("Save = %v, want ErrEnded", err)
+		}
+		return nil
+	})
+	client := geisttest.New(t, app)
+	ws := client.GET("/ws").Cookie("sid", sid(t, client.POST("/login/ada").Do())).WS()
+	if err := conf.Revoke(t.Context(), "ada"); err != nil {
+		t.Fatal(err)
+	}
+	ws.Send("go").Closed(1000)
+}

@@ -21,6 +21,9 @@
 // the handlers behind this middleware run; see [geist.Ctx.NextDetached] for the rest. Put it where
 // it is needed, and nowhere else.
 //
+// Middleware that counts on a handler's end belongs behind this one: in front of it, a slot of package
+// concurrency is free, and a key of package idempotency may be used again, while the handler goes on.
+//
 // A handler that is left behind holds its memory until it returns. At most Config.MaxAbandoned
 // are; while there are so many, further requests wait for their handlers. Shutdown waits for
 // them, up to its deadline.

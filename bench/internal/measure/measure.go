@@ -5,20 +5,24 @@
 package measure
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
+
+	"github.com/gogeist/geist/bench/result"
 )
 
 // A Contender is one row of a comparison.
 type Contender struct {
-	// Name is the row's name.
-	Name string
+	// Peer and Variant name the row, see [result.Contender].
+	Peer, Variant string
 	// Base is the name of the row that this one is divided by. Empty means the
 	// base of the scene.
 	Base string
+	// Floor marks what is no rival but a limit.
+	Floor bool
 	// Unit is the number of operations after which the work repeats (the number
 	// of routes of a table). Batches are multiples of it. Zero means 1.
 	Unit int
@@ -31,159 +35,160 @@ type Contender struct {
 	Close func()
 }
 
+// Name is the name of the row.
+func (c Contender) Name() string { return result.Label(c.Peer, c.Variant) }
+
 // Options say how much is measured.
 type Options struct {
 	// Rounds is the number of batches of each contender.
 	Rounds int
 	// Batch is the least duration of one batch.
 	Batch time.Duration
+	// Step is told before each batch how many are over, of how many, and whose turn it is.
+	// It may be nil.
+	Step func(done, total int, peer string)
 }
 
-// A Sample is what one batch cost per operation.
-type Sample struct {
-	Ns     float64
-	Allocs float64
-	Bytes  float64
-}
+// The keys of what Compare measures.
+const (
+	// Time is nanoseconds an operation.
+	Time = "ns"
+	// Allocs and Bytes are what the whole process allocates, an operation.
+	Allocs, Bytes = "allocs", "bytes"
+	// Strings is how many bytes of strings the handlers of an operation read, where they
+	// read any.
+	Strings = "strings"
+)
 
-// A Series holds the samples of one contender, one a round.
-type Series struct {
-	Contender
-	N       int // operations a batch
-	Samples []Sample
-}
-
-// Compare runs the contenders in turn. It collects garbage before each batch,
-// so that none pays for what another has left.
-func Compare(cs []Contender, opts Options) ([]Series, error) {
-	out := make([]Series, len(cs))
-	order := make([]int, len(cs))
-	for i, c := range cs {
-		n, err := calibrate(c, opts.Batch)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
+// Metrics are the columns of what Compare measures. With diff, times are also subtracted.
+func Metrics(cs []Contender, diff bool) []result.Metric {
+	ms := []result.Metric{
+		{Key: Time, Name: "time", Unit: "ns/op", Digits: 1, Ratio: true, Diff: diff},
+		{Key: Allocs, Name: "allocations", Unit: "allocs/op", Digits: 2},
+		{Key: Bytes, Name: "allocated", Unit: "B/op"},
+	}
+	for _, c := range cs {
+		if c.StringBytes > 0 {
+			return append(ms, result.Metric{Key: Strings, Name: "strings read", Unit: "B/op", Digits: 1})
 		}
-		out[i] = Series{Contender: c, N: n}
-		order[i] = i
+	}
+	return ms
+}
+
+// Compare runs the contenders in turn and adds their samples to out. It collects garbage
+// before each batch, so that none pays for what another has left. A contender that returns
+// an error or panics fails, with all rows of its peer; the others go on. The error is that
+// of ctx, when it ends, or that nobody is left.
+func Compare(ctx context.Context, out *result.Scene, cs []Contender, opts Options) error {
+	m := &meter{ctx: ctx, out: out, opts: opts, total: len(cs) * (opts.Rounds + 1)}
+	var live []*runner
+	for _, c := range cs {
+		r := &runner{Contender: c, row: result.NewContender(c.Peer, c.Variant)}
+		r.row.Base, r.row.Floor = c.Base, c.Floor
+		out.Contenders = append(out.Contenders, r.row)
+		live = append(live, r)
+	}
+	live, err := m.each(live, func(r *runner) error { return r.calibrate(ctx, opts.Batch) })
+	if err != nil {
+		return err
 	}
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range opts.Rounds {
-		rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		for _, i := range order {
-			s, err := batch(cs[i], out[i].N)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", cs[i].Name, err)
-			}
-			out[i].Samples = append(out[i].Samples, s)
+		rnd.Shuffle(len(live), func(i, j int) { live[i], live[j] = live[j], live[i] })
+		if live, err = m.each(live, (*runner).batch); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	if len(live) == 0 {
+		return fmt.Errorf("no contender could be measured")
+	}
+	return nil
 }
 
-// calibrate warms c up and returns how many operations fill a batch.
-func calibrate(c Contender, d time.Duration) (int, error) {
-	unit := max(c.Unit, 1)
-	for n := unit; ; {
+// meter is one comparison.
+type meter struct {
+	ctx   context.Context
+	out   *result.Scene
+	opts  Options
+	done  int
+	total int
+}
+
+// each calls f for everybody and returns who has not failed.
+func (m *meter) each(all []*runner, f func(*runner) error) ([]*runner, error) {
+	for _, r := range all {
+		if err := m.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if m.opts.Step != nil {
+			m.opts.Step(m.done, m.total, r.Peer)
+		}
+		m.done++
+		if m.out.Failed(r.Peer) {
+			continue
+		}
+		if err := guard(func() error { return f(r) }); err != nil && m.ctx.Err() == nil {
+			m.out.Fail(r.Peer, fmt.Errorf("%s: %w", r.Name(), err))
+		}
+	}
+	var live []*runner
+	for _, r := range all {
+		if !m.out.Failed(r.Peer) {
+			live = append(live, r)
+		}
+	}
+	return live, m.ctx.Err()
+}
+
+// guard turns a panic into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f()
+}
+
+// runner is a contender that takes part.
+type runner struct {
+	Contender
+	row *result.Contender
+	n   int // operations a batch
+}
+
+// calibrate warms r up and finds how many operations fill a batch.
+func (r *runner) calibrate(ctx context.Context, d time.Duration) error {
+	unit := max(r.Unit, 1)
+	for r.n = unit; ctx.Err() == nil; {
 		start := time.Now()
-		if err := c.Run(n); err != nil {
-			return 0, err
+		if err := r.Run(r.n); err != nil {
+			return err
 		}
 		took := time.Since(start)
 		if took >= d {
-			return n, nil
+			return nil
 		}
 		grow := 1.2 * float64(d) / float64(max(took, time.Microsecond))
-		n = int(float64(n)*min(max(grow, 1.2), 50))/unit*unit + unit
+		r.n = int(float64(r.n)*min(max(grow, 1.2), 50))/unit*unit + unit
 	}
+	return ctx.Err()
 }
 
-func batch(c Contender, n int) (Sample, error) {
+func (r *runner) batch() error {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	err := c.Run(n)
+	err := r.Run(r.n)
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
-	return Sample{
-		Ns:     float64(took.Nanoseconds()) / float64(n),
-		Allocs: float64(after.Mallocs-before.Mallocs) / float64(n),
-		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
-	}, err
-}
-
-// An Estimate is a median with an interval.
-type Estimate struct {
-	Median, Low, High float64
-}
-
-// Median estimates the median of xs from its order statistics, which assumes
-// nothing about their distribution. The interval covers the true median with at
-// least 95 %; that takes 6 values, with fewer it is the range.
-func Median(xs []float64) Estimate {
-	if len(xs) == 0 {
-		return Estimate{}
+	n := float64(r.n)
+	r.row.Add(Time, float64(took.Nanoseconds())/n)
+	r.row.Add(Allocs, float64(after.Mallocs-before.Mallocs)/n)
+	r.row.Add(Bytes, float64(after.TotalAlloc-before.TotalAlloc)/n)
+	if r.StringBytes > 0 {
+		r.row.Add(Strings, float64(r.StringBytes)/float64(max(r.Unit, 1)))
 	}
-	s := slices.Sorted(slices.Values(xs))
-	n := len(s)
-	k := rank(n)
-	return Estimate{Median: (s[(n-1)/2] + s[n/2]) / 2, Low: s[k], High: s[n-1-k]}
-}
-
-// rank returns the largest k for which P(Binomial(n, ½) ≤ k) ≤ 2.5 %, which
-// makes the interval from the k-th to the k-th last value (both from 0) a 95 % one.
-//
-//	n = 6 → 0, 10 → 1, 20 → 5, 30 → 9
-func rank(n int) int {
-	p, sum := 1.0, 0.0 // p is C(n, k) / 2ⁿ
-	for range n {
-		p /= 2
-	}
-	for k := range n {
-		sum += p
-		if sum > 0.025 {
-			return max(k-1, 0)
-		}
-		p = p * float64(n-k) / float64(k+1)
-	}
-	return 0
-}
-
-// Ns estimates nanoseconds an operation.
-func (s Series) Ns() Estimate { return Median(s.pick(func(x Sample) float64 { return x.Ns })) }
-
-// Allocs returns the median of the allocations an operation.
-func (s Series) Allocs() float64 {
-	return Median(s.pick(func(x Sample) float64 { return x.Allocs })).Median
-}
-
-// Bytes returns the median of the bytes allocated an operation.
-func (s Series) Bytes() float64 {
-	return Median(s.pick(func(x Sample) float64 { return x.Bytes })).Median
-}
-
-// Ratio estimates s over base from their ratios within each round.
-func (s Series) Ratio(base Series) Estimate {
-	return s.against(base, func(x, y float64) float64 { return x / y })
-}
-
-// Diff estimates how many nanoseconds s takes more than base, within each round.
-func (s Series) Diff(base Series) Estimate {
-	return s.against(base, func(x, y float64) float64 { return x - y })
-}
-
-func (s Series) against(base Series, f func(x, y float64) float64) Estimate {
-	var xs []float64
-	for i := range min(len(s.Samples), len(base.Samples)) {
-		xs = append(xs, f(s.Samples[i].Ns, base.Samples[i].Ns))
-	}
-	return Median(xs)
-}
-
-func (s Series) pick(f func(Sample) float64) []float64 {
-	xs := make([]float64, len(s.Samples))
-	for i, x := range s.Samples {
-		xs[i] = f(x)
-	}
-	return xs
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -36,6 +37,7 @@ func ServeArgs(args []string) (bool, error) {
 	if len(args) == 0 || args[0] != flagPeer {
 		return false, nil
 	}
+	signal.Ignore(os.Interrupt) // a terminal sends it to all: the first process decides
 	var spec servers.Spec
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	name := fs.String(flagPeer[1:], "", "")

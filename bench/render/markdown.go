@@ -1,0 +1,179 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/gogeist/geist/bench/result"
+	"github.com/gogeist/geist/bench/targets"
+)
+
+// Markdown writes the report of a run. It begins with where geist does not win.
+func Markdown(w io.Writer, r *result.Run) {
+	fmt.Fprintf(w, "# Benchmarks\n\n")
+	fmt.Fprintf(w, "Made by `go run . report` of a run of `%s` in [bench](../bench), %s. Do not edit.\n\n", r.Command, when(r))
+	for _, n := range warnings(r) {
+		fmt.Fprintf(w, "**%s**\n\n", n)
+	}
+	fmt.Fprintf(w, "%s\n\n%s How each scene works, and what it does not tell, stands in [bench](../bench/README.md).\n\n", machine(r), reading)
+	duels := Duels(r)
+	losses(w, duels)
+	judged(w, r)
+	troubles(w, r)
+	fmt.Fprintf(w, "## Scenes\n")
+	for _, s := range r.Scenes {
+		Table(w, s)
+	}
+	fmt.Fprintf(w, "\n## Versions\n\n%s\n", strings.Join(moduleList(r), ", "))
+}
+
+// reading is what one must know to read the figures.
+const reading = "Contenders of a scene take turns in each round and ratios are formed within a round; figures are medians with 95 % intervals. " +
+	"Ratios carry over to another machine far better than times. The command below each table measures that scene again."
+
+func when(r *result.Run) string { return r.Started.Format("2 January 2006 15:04 UTC") }
+
+// warnings say what the figures are not good for.
+func warnings(r *result.Run) []string {
+	var out []string
+	if r.Mode == result.Quick {
+		out = append(out, "Quick mode: these figures show that the suite works. Do not quote them.")
+	}
+	if r.Interrupted {
+		out = append(out, "The run was stopped before its end.")
+	}
+	if r.Machine.LoadBefore > float64(r.Machine.Cores)/2 {
+		out = append(out, fmt.Sprintf("The machine was busy before the run began: load %.2f on %d cores.", r.Machine.LoadBefore, r.Machine.Cores))
+	}
+	return out
+}
+
+func machine(r *result.Run) string {
+	m := r.Machine
+	words := []string{cmp.Or(m.CPU, "unknown CPU"), fmt.Sprintf("%d cores", m.Cores)}
+	if m.Memory > 0 {
+		words = append(words, fmt.Sprintf("%.1f GiB", float64(m.Memory)/(1<<30)))
+	}
+	words = append(words, m.OS+"/"+m.Arch)
+	if m.Kernel != "" {
+		words = append(words, "kernel "+m.Kernel)
+	}
+	if m.Governor != "" {
+		words = append(words, "governor "+m.Governor)
+	}
+	words = append(words, m.Go, fmt.Sprintf("load %.2f before and %.2f after", m.LoadBefore, m.LoadAfter), revision(r))
+	return strings.Join(words, ", ") + "."
+}
+
+func revision(r *result.Run) string {
+	if r.Commit == "" {
+		return "unknown commit"
+	}
+	s := "commit " + r.Commit[:min(len(r.Commit), 12)]
+	if r.Dirty {
+		s += " with changes"
+	}
+	return s
+}
+
+func losses(w io.Writer, duels []Duel) {
+	lost, level := ended(duels, Lost), ended(duels, Level)
+	fmt.Fprintf(w, "## Where geist does not win\n\nOf %d comparisons with rivals it wins %d, is level in %d (the interval contains 1) and loses %d.\n\n",
+		len(duels), len(ended(duels, Won)), len(level), len(lost))
+	if len(lost) > 0 {
+		line(w, []string{"scene", "figure", "rival", "geist costs ×", "95 %"})
+		line(w, []string{"---", "---", "---", "--:", "--:"})
+		for _, d := range lost {
+			line(w, []string{d.Scene.Name, d.Metric.Head(), d.Rival.Name, Ratio(d.Cost.Median), RatioInterval(d.Cost)})
+		}
+		fmt.Fprintln(w)
+	}
+	if len(level) > 0 {
+		fmt.Fprintf(w, "Level with: %s.\n\n", strings.Join(levels(level), "; "))
+	}
+}
+
+// levels returns for each scene who is level with geist.
+func levels(ds []Duel) []string {
+	var out []string
+	slices.SortStableFunc(ds, func(a, b Duel) int { return cmp.Compare(a.Scene.Name, b.Scene.Name) })
+	for i, d := range ds {
+		if i > 0 && ds[i-1].Scene == d.Scene {
+			out[len(out)-1] += ", " + d.Rival.Name
+		} else {
+			out = append(out, d.Scene.Name+": "+d.Rival.Name)
+		}
+	}
+	return out
+}
+
+// Outcomes are all targets in a run.
+func Outcomes(r *result.Run) []result.Outcome {
+	var out []result.Outcome
+	for _, t := range targets.All() {
+		out = append(out, t.Judge(r))
+	}
+	return out
+}
+
+// bound writes what a target asks for.
+func bound(t result.Target) string {
+	b := strings.TrimRight(strings.TrimRight(Number(t.Bound, 2), "0"), ".")
+	if t.Bound == 0 {
+		b = "0"
+	}
+	if t.Unit != "" {
+		b += " " + t.Unit
+	}
+	switch {
+	case t.Least:
+		return "≥ " + b
+	case t.Include:
+		return "interval reaches " + b
+	default:
+		return "≤ " + b
+	}
+}
+
+func judged(w io.Writer, r *result.Run) {
+	fmt.Fprintf(w, "## Targets\n\nThe bounds that the design sets itself. Met and missed are intervals on one side of the bound, undecided those that contain it.\n\n")
+	line(w, []string{"what", "", "bound", "measured", "95 %", "verdict"})
+	line(w, []string{"---", "---", "---", "--:", "--:", "---"})
+	for _, o := range Outcomes(r) {
+		cells := []string{o.Target.Group, o.Target.Name, bound(o.Target), Ratio(o.Figure.Median), RatioInterval(o.Figure), "**" + string(o.Verdict) + "**"}
+		if o.Verdict == result.NotMeasured {
+			cells = []string{o.Target.Group, o.Target.Name, bound(o.Target), "", "", "not measured: " + o.Why}
+		}
+		line(w, cells)
+	}
+	fmt.Fprintln(w)
+}
+
+// troubles lists what failed and what was not measured.
+func troubles(w io.Writer, r *result.Run) {
+	var out []string
+	for _, s := range r.Scenes {
+		if s.NotMeasured != "" {
+			out = append(out, fmt.Sprintf("- %s was not measured: %s.", s.Name, s.NotMeasured))
+		}
+		for _, f := range s.Failures {
+			out = append(out, fmt.Sprintf("- %s, %s: %s.", s.Name, f.Peer, oneLine(f.What)))
+		}
+	}
+	if len(out) > 0 {
+		fmt.Fprintf(w, "## What failed\n\n%s\n\n", strings.Join(out, "\n"))
+	}
+}
+
+// moduleList returns the modules of the run with their versions.
+func moduleList(r *result.Run) []string {
+	var out []string
+	for path, v := range r.Versions {
+		out = append(out, path+" "+v)
+	}
+	slices.Sort(out)
+	return out
+}

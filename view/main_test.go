@@ -1,0 +1,9 @@
+package view_test
+
+import (
+	"testing"
+
+	"github.com/gogeist/geist/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
