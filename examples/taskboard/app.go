@@ -31,7 +31,7 @@ import (
 type settings struct {
 	path  string // of the database; that of the sessions lies beside it
 	proxy string // whose X-Real-IP is believed, or ""
-	rate  int    // requests a second that the API takes of one client; 0 is no bound
+	rate  int    // requests a second that the API takes of one client; 0 and less are no bound
 }
 
 // newApp puts the service on a store together. Its Shutdown closes what it uses, the store too.
@@ -94,7 +94,7 @@ func around(s settings, watch *monitor.Monitor) []geist.Handler {
 
 // limit returns middleware that bounds how often one client may ask, if there is a bound.
 func limit(rate int) []geist.Handler {
-	if rate == 0 {
+	if rate <= 0 {
 		return nil
 	}
 	return []geist.Handler{ratelimit.New(ratelimit.Config{Name: "api", Limit: store.Limit{Rate: rate, Period: time.Second, Burst: 4 * rate}})}

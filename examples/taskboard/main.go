@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -39,10 +40,13 @@ func run(args []string, out io.Writer) error {
 	path := flags.String("db", "", "SQLite `file` to keep the tasks in (default: a new one in a temporary directory)")
 	people := flags.String("people", "", "`file` of people to add, lines of name:role:password or name:role:password:key; the roles are viewer, member and admin")
 	proxy := flags.String("proxy", "", "`addresses` of the proxy in front, whose X-Real-IP is believed, 10.0.0.0/8 say")
-	rate := flags.Int("rate", 50, "`requests` a second that the API takes of one client; 0 is no bound")
+	rate := flags.Int("rate", 50, "`requests` a second that the API takes of one client; 0 and less are no bound")
 	document := flags.String("document", "", "write the document of this `name`, openapi.json or asyncapi.yaml say, and do not listen")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if _, err := netip.ParsePrefix(*proxy); *proxy != "" && err != nil {
+		return fmt.Errorf("-proxy: %w", err)
 	}
 	s := settings{path: *path, proxy: *proxy, rate: *rate}
 	if *path != "" && *document == "" {
