@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/gogeist/geist v0.0.0
+	github.com/gogeist/geist/store/sqlite v0.0.0
 	github.com/gogeist/geist/swagger/ui v0.0.0
 	github.com/gogeist/geist/validate v0.0.0
 	github.com/pires/go-proxyproto v0.15.0
@@ -38,6 +39,7 @@ require (
 
 replace (
 	github.com/gogeist/geist => ..
+	github.com/gogeist/geist/store/sqlite => ../store/sqlite
 	github.com/gogeist/geist/swagger/ui => ../swagger/ui
 	github.com/gogeist/geist/validate => ../validate
 )

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"os"
@@ -43,6 +41,7 @@ const patience = time.Minute
 type program struct {
 	cmd   *exec.Cmd
 	base  string // its address as a URL
+	key   string // what it says that a member's key is
 	said  string // what it printed until it was ready
 	rest  chan string
 	log   bytes.Buffer // its stderr; read it after wait
@@ -89,7 +88,35 @@ func startProgram(t *testing.T, args ...string) *program {
 		t.Fatalf("the address does not come first: %q", p.said)
 	}
 	p.base = found[1]
+	if found = regexp.MustCompile(`(?m)^  KEY=(.*)$`).FindStringSubmatch(p.said); found == nil {
+		t.Fatalf("no key is named: %q", p.said)
+	}
+	p.key = found[1]
 	return p
+}
+
+// testKey is the key of the member on boards that startKept starts.
+const testKey = "0123456789abcdef-test"
+
+// startKept starts a taskboard on a database that outlives it, and whose API takes as much as it can.
+func startKept(t *testing.T, db string) *program {
+	t.Helper()
+	people := filepath.Join(t.TempDir(), "people.txt")
+	if err := os.WriteFile(people, []byte("# for tests\ntest:member:password of test:"+testKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startProgram(t, "-db", db, "-people", people, "-rate", "0")
+}
+
+// post sends a request with the key of the tests.
+func post(client *http.Client, url, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequest("POST", url, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	return client.Do(req)
 }
 
 // wait waits for the program's end and returns what it says about its exit code.
@@ -119,7 +146,7 @@ func (p *program) stop(t *testing.T, sig os.Signal) {
 // create creates a task and returns whether it was acknowledged and whether the
 // server has said that this was the connection's last answer.
 func create(client *http.Client, base, title string) (last bool, err error) {
-	res, err := client.Post(base+"/api/tasks", "application/json", strings.NewReader(fmt.Sprintf(`{"title":%q}`, title)))
+	res, err := post(client, base+"/api/tasks", "application/json", strings.NewReader(fmt.Sprintf(`{"title":%q}`, title)))
 	if err != nil {
 		return false, err
 	}
@@ -211,7 +238,7 @@ func (l *load) missing(stored map[string]bool) []string {
 
 func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	l := startLoad(p.base, 4)
 	l.ready.Wait()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -219,7 +246,7 @@ func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 	}
 	_ = p.wait() // it was killed
 	l.wg.Wait()
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	stored := titles(t, p.base)
 	if missing := l.missing(stored); len(missing) > 0 || len(l.acked) == 0 {
 		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
@@ -233,7 +260,7 @@ func TestProgram_killLosesNoAcknowledgedTask(t *testing.T) {
 // client goes on until the server says that this was its last answer.
 func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	l := startLoad(p.base, 8)
 	l.ready.Wait()
 	p.stop(t, syscall.SIGTERM)
@@ -244,7 +271,7 @@ func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 	if _, err := os.Stat(db + "-wal"); err == nil {
 		t.Error("the database was not closed: its write-ahead log is left")
 	}
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	if missing := l.missing(titles(t, p.base)); len(missing) > 0 {
 		t.Errorf("%d of %d acknowledged tasks are gone: %q", len(missing), len(l.acked), missing)
 	}
@@ -256,12 +283,12 @@ func TestProgram_stopUnderLoadLosesNothing(t *testing.T) {
 // for ever; a file that was acknowledged stays.
 func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	if _, err := create(http.DefaultClient, p.base, "with files"); err != nil {
 		t.Fatal(err)
 	}
 	part := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n"
-	res, err := http.Post(p.base+"/api/tasks/1/files", "multipart/form-data; boundary=b", strings.NewReader(part+"kept\r\n--b--\r\n"))
+	res, err := post(http.DefaultClient, p.base+"/api/tasks/1/files", "multipart/form-data; boundary=b", strings.NewReader(part+"kept\r\n--b--\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,8 +298,9 @@ func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n%s%s",
-		part, strings.Repeat("x", 100<<10))
+	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n%s%s",
+		testKey, part, strings.Repeat("x", 100<<10))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +317,7 @@ func TestProgram_killInAnUploadLeavesNothingForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.wait() // it was killed
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	if got := onDisk(); got != 1 {
 		t.Errorf("%d contents on the disk after the restart, want the one that was acknowledged", got)
 	}
@@ -329,184 +357,4 @@ func TestProgram_saysWhatToDoAboutATakenPort(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 && runtime.GOOS != "windows" {
 		t.Errorf("it leaves %q behind", left)
 	}
-}
-
-// commands finds what the program prints to be tried.
-var commands = regexp.MustCompile(`(?m)^  ((?:curl|printf) .*)$`)
-
-// TestREADME performs the session of examples/README.md: the program prints what
-// stands there, and each command answers what stands there.
-func TestREADME(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions := regexp.MustCompile("(?s)```console\n\\$ (make demo|(?:curl|printf) .*?)\n(.*?)```").FindAllStringSubmatch(string(b), -1)
-	if len(sessions) < 2 || sessions[0][1] != "make demo" {
-		t.Fatalf("README.md has %d console sessions: want make demo, then the commands", len(sessions))
-	}
-	p := startProgram(t)
-	defer http.DefaultClient.CloseIdleConnections()
-	local := func(s string) string { return strings.ReplaceAll(s, "http://127.0.0.1:8080", p.base) }
-	if got, want := normal(p.said), normal(local(sessions[0][2])); got != want {
-		t.Errorf("the program prints\n%s\nREADME.md has\n%s", got, want)
-	}
-	printed := commands.FindAllStringSubmatch(p.said, -1)
-	if len(printed) != len(sessions)-1 {
-		t.Fatalf("the program prints %d commands, README.md performs %d", len(printed), len(sessions)-1)
-	}
-	for i, line := range printed {
-		want := sessions[i+1]
-		if line[1] != local(want[1]) {
-			t.Errorf("the program prints %s, README.md performs %s", line[1], local(want[1]))
-		}
-		if got, want := normal(perform(t, line[1])), normal(want[2]); got != want {
-			t.Errorf("%s\nanswers\n%s\nREADME.md has\n%s", line[1], got, want)
-		}
-	}
-}
-
-// normal replaces what differs from run to run, and sorts header fields.
-func normal(s string) string {
-	for _, r := range [][2]string{
-		{`\d{4}-\d\d-\d\dT[0-9:.]+Z`, "TIME"},
-		{`(?m)^(Date|Last-Modified): .*$`, "$1: TIME"},
-		{`Etag: "\w+-\w+"`, `Etag: "FILE"`},
-		{`X-Request-Id: \w+`, "X-Request-Id: ID"},
-		{`(?m)^Content-Length: .*$`, "Content-Length: N"}, // the times in the body have 0 to 3 decimals
-		{`(?m)kept in .*$`, "kept in FILE"},
-		{`\d+ routes`, "N routes"},
-		{`\r`, ""},
-	} {
-		s = regexp.MustCompile(r[0]).ReplaceAllString(s, r[1])
-	}
-	if head, body, ok := strings.Cut(s, "\n\n"); ok && strings.HasPrefix(s, "HTTP/1.1 ") {
-		lines := strings.Split(head, "\n")
-		slices.Sort(lines[1:])
-		s = strings.Join(lines, "\n") + "\n\n" + body
-	}
-	return strings.TrimSpace(s)
-}
-
-// perform runs a curl line by curl, or by net/http where there is no curl.
-func perform(t *testing.T, line string) string {
-	t.Helper()
-	args, stdin := words(t, line)
-	if _, err := exec.LookPath("curl"); err != nil {
-		return likeCurl(t, args[1:], stdin)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "curl", append([]string{"--silent", "--show-error", "--noproxy", "*"}, args[1:]...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v: %s", line, err, out)
-	}
-	return string(out)
-}
-
-// Both ways of performing a line must read it alike.
-func TestREADME_withoutCurl(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Fatal("there is no curl to compare with: install it, as make test does")
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	a, b := startProgram(t), startProgram(t)
-	for _, line := range commands.FindAllStringSubmatch(a.said, -1) {
-		with := normal(perform(t, line[1]))
-		args, stdin := words(t, strings.ReplaceAll(line[1], a.base, b.base))
-		without := normal(likeCurl(t, args[1:], stdin))
-		if with != without {
-			t.Errorf("%s\nby curl\n%s\nby net/http\n%s", line[1], with, without)
-		}
-	}
-}
-
-// words splits a command as a shell does, as far as the printed lines need it: curl, which
-// may be given what printf prints.
-func words(t *testing.T, line string) (words []string, stdin string) {
-	t.Helper()
-	if m := regexp.MustCompile(`^printf '([^']*)' \| `).FindStringSubmatch(line); m != nil {
-		stdin = strings.ReplaceAll(m[1], `\n`, "\n")
-		line = line[len(m[0]):]
-	}
-	for _, m := range regexp.MustCompile(`'([^']*)'|([^\s']+)`).FindAllStringSubmatch(line, -1) {
-		words = append(words, m[1]+m[2])
-	}
-	if len(words) < 2 || words[0] != "curl" {
-		t.Fatalf("not a curl line: %q", line)
-	}
-	return words, stdin
-}
-
-// likeCurl performs curl's -i, -X, -H, -d, -r, -C, -F and --data-binary @- by net/http.
-func likeCurl(t *testing.T, args []string, stdin string) string {
-	t.Helper()
-	method, target, body, include := "GET", "", "", false
-	header := http.Header{}
-	var form *multipart.Writer
-	var parts bytes.Buffer
-	for len(args) > 0 {
-		option := args[0]
-		args = args[1:]
-		value := func() string { v := args[0]; args = args[1:]; return v }
-		switch option {
-		case "-i":
-			include = true
-		case "-X":
-			method = value()
-		case "-H":
-			name, v, _ := strings.Cut(value(), ": ")
-			header.Set(name, v)
-		case "-r":
-			header.Set("Range", "bytes="+value())
-		case "-C":
-			header.Set("Range", "bytes="+value()+"-")
-		case "-d", "--data-binary":
-			if body = value(); body == "@-" {
-				body = stdin
-			}
-			if method == "GET" {
-				method = "POST"
-			}
-		case "-F":
-			if method = "POST"; form == nil {
-				form = multipart.NewWriter(&parts)
-			}
-			field, rest, _ := strings.Cut(value(), "=")
-			content, name, _ := strings.Cut(rest, ";filename=")
-			w, _ := form.CreateFormFile(field, name) // a buffer takes everything
-			_, _ = io.WriteString(w, content)
-		default:
-			target = option
-		}
-	}
-	if form != nil {
-		_ = form.Close()
-		header.Set("Content-Type", form.FormDataContentType())
-		body = parts.String()
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header = header
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !include {
-		return string(b)
-	}
-	out := res.Proto + " " + res.Status + "\n"
-	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
-		out += name + ": " + res.Header.Get(name) + "\n"
-	}
-	return out + "\n" + string(b)
 }

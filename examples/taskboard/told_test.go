@@ -52,7 +52,7 @@ func follow(t *testing.T, base, behind string) func() (told, bool) {
 func TestProgram_killLosesNothingThatWasTold(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "tasks.db")
 	defer http.DefaultClient.CloseIdleConnections()
-	p := startProgram(t, "-db", db)
+	p := startKept(t, db)
 	next := follow(t, p.base, "")
 	if _, err := create(http.DefaultClient, p.base, "first"); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestProgram_killLosesNothingThatWasTold(t *testing.T) {
 	l.wg.Wait()
 	before := <-seen
 
-	p = startProgram(t, "-db", db)
+	p = startKept(t, db)
 	next = follow(t, p.base, first.id)
 	if _, err := create(http.DefaultClient, p.base, "last"); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 var constructors = map[string]bool{
 	"errors.New": true, "fmt.Errorf": true, "regexp.MustCompile": true, "strings.NewReplacer": true,
 	"reflect.TypeFor": true, "reflect.TypeOf": true, "netip.MustParsePrefix": true, "netip.MustParseAddr": true,
-	"NewError": true, "geist.NewError": true, "NewKey": true, "geist.NewKey": true, "geist.Returns": true, "geist.Emits": true,
+	"NewError": true, "geist.NewError": true, "NewKey": true, "geist.NewKey": true, "session.NewKey": true, "geist.Returns": true, "geist.Emits": true,
 	"fmt.Sprintf": true, "strings.Repeat": true, "len": true, "math.Inf": true, "math.NaN": true, "time.Unix": true, "template.Must": true,
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/gogeist/geist/swagger"
 )
 
-// taskboard is the example, with an empty database.
+// taskboard is the example, with an empty database and a member who has a key.
 func taskboard(tb testing.TB) (*geist.Engine, swagger.Config) {
 	tb.Helper()
 	store, err := board.Open(tb.Context(), filepath.Join(tb.TempDir(), "tasks.db"))
@@ -29,8 +29,13 @@ func taskboard(tb testing.TB) (*geist.Engine, swagger.Config) {
 			tb.Error(err)
 		}
 	})
+	member := board.Person{Name: "client", Role: board.Member}
+	if _, err := store.AddPerson(tb.Context(), member, "", "the-key-of-clients"); err != nil { // as testdata/clients has it
+		tb.Fatal(err)
+	}
+	access := board.NewAccess(store, live, nil)
 	app := geist.New(board.Config())
-	board.NewAPI(store, live).Register(app)
-	board.RegisterHealth(app, store)
+	app.Use(access.Sessions(), access.Keys())
+	board.NewAPI(store, live, access).Register(app)
 	return app, board.Documents()
 }

@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/middleware/timeout"
 )
 
 // maxLimit is how many tasks are read at once.
@@ -17,29 +19,51 @@ const maxLimit = 200
 
 // API serves a store over HTTP, and tells of every change by a hub.
 type API struct {
-	store *Store
-	live  *hub.Hub
+	store  *Store
+	live   *hub.Hub
+	access *Access
 }
 
-// NewAPI returns the API of a store. It publishes to live, which its owner shuts down.
-func NewAPI(store *Store, live *hub.Hub) *API { return &API{store, live} }
+// NewAPI returns the API of a store. It publishes to live, which its owner shuts down. Everybody
+// may read; who may write access says, whose middleware must run before.
+func NewAPI(store *Store, live *hub.Hub, access *Access) *API { return &API{store, live, access} }
 
 // Register adds the routes of the API to r.
 func (a *API) Register(r geist.Router) {
-	tasks := r.Group("/api/tasks")
+	tasks := r.Group("/api/tasks", timeout.New(timeout.Config{After: answerTime}))
 	tasks.Doc(geist.Tags("tasks"))
 	geist.Get(tasks, "", a.list, geist.Summary("List tasks"), geist.Description(listText)).Name("listTasks")
-	geist.Post(tasks, "", a.create, geist.Summary("Create a task"), geist.Status(201)).Name("createTask")
 	geist.Get(tasks, "/:id<int>", a.show, geist.Summary("Show a task"), missing, unchanged).Name("showTask")
-	geist.Patch(tasks, "/:id<int>", a.update, geist.Summary("Change a task"), missing, stale).Name("changeTask")
-	geist.Delete(tasks, "/:id<int>", a.remove, geist.Summary("Delete a task"), missing, stale).Name("deleteTask")
-	geist.Post(tasks, "/import", a.importTasks, geist.Summary("Import tasks"), geist.Description(importText), geist.Status(201),
+	edits := a.writes(tasks, "")
+	geist.Post(edits, "", a.create, geist.Summary("Create a task"), geist.Status(201)).Name("createTask")
+	geist.Patch(edits, "/:id<int>", a.update, geist.Summary("Change a task"), missing, stale).Name("changeTask")
+	geist.Delete(edits, "/:id<int>", a.remove, geist.Summary("Delete a task"), missing, stale).Name("deleteTask")
+	geist.Post(a.writes(r, "/api/tasks"), "/import", a.importTasks, geist.Tags("tasks"), geist.Summary("Import tasks"),
+		geist.Description(importText), geist.Status(201),
 		geist.Consumes(ndjson), geist.StreamBody(), geist.BodyLimit(maxImport), geist.Timeout(importTime),
 		geist.Returns[geist.Problem](422, "Some lines are no valid tasks: errors names them, and nothing was imported.")).Name("importTasks")
-	a.registerFiles(r.Group("/api/tasks/:id<int>"))
+	a.registerFiles(r.Group("/api/tasks/:id<int>/files").Doc(geist.Tags("files")))
 	a.registerLive(r)
 	a.registerRooms(r)
+	geist.Get(r, "/api/me", a.me, geist.Tags("people"), geist.Summary("Say who asks"), geist.With(a.access.Require(Viewer)),
+		geist.Security(a.access.sessions.Scheme()), geist.Returns[geist.Problem](401, "Nobody has signed in.")).Name("me")
 }
+
+// writes returns a group for what only members may do.
+func (a *API) writes(r geist.Router, prefix string) *geist.Group {
+	return r.Group(prefix, a.access.Require(Member)).Doc(geist.Security(a.access.keys.Scheme()),
+		geist.Returns[geist.Problem](401, "Nobody has this key, or there is none."),
+		geist.Returns[geist.Problem](403, "Only members write."))
+}
+
+// me answers GET /api/me.
+func (a *API) me(c *geist.Ctx, _ *geist.None) (*Person, error) {
+	p, err := a.access.Who(c)
+	return &p, err
+}
+
+// answerTime bounds what takes no time but when something is broken.
+const answerTime = 10 * time.Second
 
 const (
 	listText = "A page of the tasks that the query selects, by id. Who accepts application/x-ndjson alone gets all pages " +
@@ -97,8 +121,8 @@ func (a *API) list(c *geist.Ctx, in *query) (*page, error) {
 // nothing holds the whole.
 func (a *API) export(c *geist.Ctx, filter Filter) error {
 	c.SetHeader("Content-Disposition", `attachment; filename="tasks.ndjson"`)
-	ctx := c.Context()
 	return c.Stream(ndjson, func(w *geist.StreamWriter) error {
+		ctx := c.Context() // that of the stream, which no timeout bounds
 		lines := json.NewEncoder(w)
 		for more := true; more; {
 			var tasks []*Task
@@ -131,9 +155,6 @@ func nextPage(f Filter, limit int, after int64) string {
 }
 
 // create answers POST /api/tasks: 201 and the address of the new task.
-//
-// A typed handler asks for the content type, which is what keeps other sites out: a form or
-// script of theirs cannot send JSON here without the browser asking us first.
 func (a *API) create(c *geist.Ctx, in *Draft) (*Task, error) {
 	t, err := a.store.Create(c.Context(), *in)
 	if err != nil {

@@ -314,33 +314,3 @@ func TestService_restart(t *testing.T) {
 		t.Errorf("after a restart %s, before %s", got.body, want.body)
 	}
 }
-
-func TestService_everyAnswerHasAnID(t *testing.T) {
-	s := newService(t)
-	seen := map[string]bool{}
-	for _, target := range []string{"/healthz", "/api/tasks", "/api/nothing"} {
-		id := s.do("GET", target, "").header.Get("X-Request-Id")
-		if id == "" || seen[id] {
-			t.Errorf("%s: X-Request-Id = %q, want a new one", target, id)
-		}
-		seen[id] = true
-	}
-}
-
-func TestHealth(t *testing.T) {
-	s := newService(t)
-	if a := s.want(200, "GET", "/healthz", ""); a.body != `{"status":"ok"}` {
-		t.Errorf("body = %s", a.body)
-	}
-}
-
-func TestHealth_withoutDatabase(t *testing.T) {
-	s := newService(t)
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a := s.want(503, "GET", "/healthz", "")
-	if p := decode[problem](t, a); p.Detail == "" || strings.Contains(a.body, "sql") {
-		t.Errorf("answer = %s, want only what a client may know", a.body)
-	}
-}

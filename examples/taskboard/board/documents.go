@@ -17,7 +17,7 @@ func Documents() swagger.Config {
 			{Name: "tasks", Description: "What is to be done. A change may ask for the version that its client has seen, by If-Match."},
 			{Name: "files", Description: "What is attached to tasks."},
 			{Name: "live", Description: "What changes, as it changes, and what people say."},
-			{Name: "service", Description: "For whoever runs the board."},
+			{Name: "people", Description: "Who asks. Everybody may read; members write, by a session or a key."},
 		},
 		Strict: true,
 	}

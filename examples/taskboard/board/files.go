@@ -16,28 +16,25 @@ const (
 )
 
 var (
-	errNoFiles    = geist.NewError(422, "the form has no file: send one part for each, with a filename")
-	errNotAFile   = geist.NewError(422, "the form has a field that is no file: send only files")
-	errOtherSites = geist.NewError(403, "files are taken from the board's own page and from programs, not from other sites")
+	errNoFiles  = geist.NewError(422, "the form has no file: send one part for each, with a filename")
+	errNotAFile = geist.NewError(422, "the form has a field that is no file: send only files")
 )
 
 // registerFiles adds the routes of the files of a task. Uploads are read from the
 // connection as they come: StreamBody; with a limit and a time of their own.
-func (a *API) registerFiles(task *geist.Group) {
-	files := task.Group("/files")
-	files.Doc(geist.Tags("files"))
+func (a *API) registerFiles(files *geist.Group) {
+	changes := a.writes(files, "")
 	geist.Get(files, "", a.listFiles, geist.Summary("List the files of a task"), missing).Name("listFiles")
-	files.POST("", a.upload).Name("uploadFiles").Doc(geist.Summary("Attach files to a task"), geist.Description("All files of the form, or none."),
-		geist.With(sameSite), geist.StreamBody(), geist.BodyLimit(maxUpload), geist.Timeout(uploadTime),
+	changes.POST("", a.upload).Name("uploadFiles").Doc(geist.Summary("Attach files to a task"), geist.Description("All files of the form, or none."),
+		geist.StreamBody(), geist.BodyLimit(maxUpload), geist.Timeout(uploadTime),
 		geist.Body[upload](), geist.Returns[fileList](201, "The new files, and the task as it is then."), missing,
-		geist.Returns[geist.Problem](400), geist.Returns[geist.Problem](403, "The form comes from another site."),
-		geist.Returns[geist.Problem](409, "The task has 20 files."), geist.Returns[geist.Problem](413, "A file, or all of them, is too large."),
+		geist.Returns[geist.Problem](400), geist.Returns[geist.Problem](409, "The task has 20 files."), geist.Returns[geist.Problem](413, "A file, or all of them, is too large."),
 		geist.Returns[geist.Problem](415), geist.Returns[geist.Problem](422, "There is no file, or something that is none."))
 	files.GET("/:file<int>", a.download).Name("downloadFile").Doc(geist.Summary("Download a file"), geist.Body[download](),
 		geist.Produces(200, octets, "The file."), geist.Produces(206, octets, "The part of it that Range asks for."),
 		geist.Returns[geist.None](304, "The client has this file."), geist.Returns[geist.Problem](404, "There is no such file."),
 		geist.Returns[geist.Problem](412, "A condition does not hold."), geist.Returns[geist.Problem](416, "The file is shorter than that."))
-	geist.Delete(files, "/:file<int>", a.removeFile, geist.Summary("Delete a file"),
+	geist.Delete(changes, "/:file<int>", a.removeFile, geist.Summary("Delete a file"),
 		geist.Returns[geist.Problem](404, "There is no such file.")).Name("deleteFile")
 }
 
@@ -48,16 +45,6 @@ const octets = "application/octet-stream"
 type upload struct {
 	which
 	Files []*multipart.FileHeader `form:"file" binding:"required" doc:"At most 16 MiB each. The names of the parts do not count."`
-}
-
-// sameSite keeps other sites out. A browser lets any page send a form here, and unlike
-// JSON without asking first; but it says where the form comes from.
-func sameSite(c *geist.Ctx) error {
-	switch c.Header("Sec-Fetch-Site") {
-	case "", "same-origin", "none": // none is a person who typed the address; "" is no browser
-		return c.Next()
-	}
-	return errOtherSites
 }
 
 // fileList is the answer that lists files.

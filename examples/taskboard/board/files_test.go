@@ -310,8 +310,9 @@ func (s *service) upload(size int) net.Conn {
 	s.tb.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	part := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n"
-	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n%s%s",
-		1<<20, part, strings.Repeat("x", size))
+	_, err = fmt.Fprintf(conn, "POST /api/tasks/1/files HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n%s%s",
+		keyOf("Ada"), 1<<20, part, strings.Repeat("x", size))
 	if err != nil {
 		s.tb.Fatal(err)
 	}

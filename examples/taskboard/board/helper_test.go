@@ -15,6 +15,7 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/internal/leakcheck"
+	"github.com/gogeist/geist/middleware/csrf"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -41,13 +42,14 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 		f(&cfg)
 	}
 	app := geist.New(cfg)
-	app.Use(RequestID(), AccessLog(slog.New(slog.DiscardHandler)))
+	addPeople(tb, store)
 	live, err := NewHub(tb.Context(), store)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	NewAPI(store, live).Register(app)
-	RegisterHealth(app, store)
+	access := NewAccess(store, live, nil)
+	app.Use(csrf.New(), access.Sessions(), access.Keys())
+	NewAPI(store, live, access).Register(app)
 	app.OnShutdown(live.Shutdown)
 	app.OnShutdown(func(context.Context) error { return store.Close() })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,14 +58,15 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 	}
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 30 * time.Second}
+	transport := &http.Transport{MaxIdleConnsPerHost: 16}
+	client := &http.Client{Transport: asAda{transport}, Timeout: 30 * time.Second}
 	stopped := false
 	stop = func() {
 		if stopped {
 			return
 		}
 		stopped = true
-		client.CloseIdleConnections()
+		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := app.Shutdown(ctx); err != nil {
@@ -75,6 +78,33 @@ func startService(tb testing.TB, path string, change ...func(*geist.Config)) (s 
 	}
 	tb.Cleanup(stop)
 	return &service{tb, store, "http://" + ln.Addr().String(), client}, stop
+}
+
+// addPeople adds who the tests are about: members, whose keys keyOf returns, and the viewer Vera.
+func addPeople(tb testing.TB, store *Store) {
+	tb.Helper()
+	store.SetIterations(10)
+	for name, role := range map[string]Role{"Ada": Admin, "Grace": Member, "Linus": Member, "Vera": Viewer} {
+		if _, err := store.AddPerson(tb.Context(), Person{name, role}, "secret of "+name, keyOf(name)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// keyOf returns the key of somebody whom addPeople adds.
+func keyOf(name string) string { return "0123456789abcdef-" + name }
+
+// asAda sends requests with Ada's key, but those that have a key, or an empty one for none.
+type asAda struct{ *http.Transport }
+
+func (t asAda) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch keys := r.Header["Authorization"]; {
+	case keys == nil:
+		r.Header.Set("Authorization", "Bearer "+keyOf("Ada"))
+	case keys[0] == "":
+		r.Header.Del("Authorization")
+	}
+	return t.Transport.RoundTrip(r)
 }
 
 // newService serves an empty board.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,24 +22,24 @@ const (
 // registerRooms adds what the page talks to: WebSockets, streams of events and their
 // commands, all in the protocol geist.v1.
 func (a *API) registerRooms(r geist.Router) {
-	r.Rooms("/rt", a.live, func(*geist.Ctx) (hub.Policy, error) {
-		return hub.Policy{Auth: enter, Join: join, Publish: a.say}, nil
-	}, append(changes(), geist.Emits[message]("chat.said"), geist.Tags("live"),
+	r.Rooms("/rt", a.live, a.policy, append(changes(), geist.Emits[message]("chat.said"), geist.Tags("live"),
+		geist.Security(a.access.sessions.Scheme()), geist.Returns[geist.Problem](401, "Nobody has signed in."),
 		geist.Summary("Talk in rooms"), geist.Description(roomsText))...).Name("rooms")
 }
 
 const roomsText = "The rooms board, which tells of changes, and chat, in the protocol geist.v1: by a WebSocket, or by a stream of events " +
-	"and commands that are posted. The token of hello is the name that others see."
+	"and commands that are posted. Who has signed in enters them, and members write in the chat. A key does, too."
 
-// enter takes a name as the token: whoever says that they are Ada is Ada. An application
-// with accounts looks up a session here, or in the middleware before.
-func enter(_ context.Context, token string) (hub.Identity, error) {
-	var p problems
-	name := p.text("", token, 1, maxName)
-	if len(p) > 0 {
-		return hub.Identity{}, hub.Refuse("unauthorized", "the name "+p[0].Detail)
+// policy lets in who has signed in, for as long as that holds.
+func (a *API) policy(c *geist.Ctx) (hub.Policy, error) {
+	v, err := a.access.visit(c)
+	if err != nil {
+		return hub.Policy{}, err
 	}
-	return hub.Identity{User: name}, nil
+	return hub.Policy{
+		User: v.person.Name, Expires: v.ends, Join: v.join,
+		Publish: func(_ context.Context, r *hub.PublishRequest) error { return a.say(v.person, r) },
+	}, nil
 }
 
 // shown is what somebody shows of what they do.
@@ -47,8 +48,15 @@ type shown struct {
 	Typing  bool  `json:"typing,omitempty"`  // a message
 }
 
-// join lets everybody into both rooms. What they show is brought into its form.
-func join(_ context.Context, r *hub.JoinRequest) error {
+// join lets visitors into both rooms, and out when they have signed out. What they show is
+// brought into its form.
+func (v *visit) join(ctx context.Context, r *hub.JoinRequest) error {
+	if !r.Renewal || r.Shown == nil { // what is shown changes with every key
+		if err := v.still(ctx); err != nil {
+			return err
+		}
+		r.Expires = time.Now().Add(askAgain)
+	}
 	if r.Room != boardRoom && r.Room != chatRoom {
 		return hub.Refuse("denied", "there is no such room")
 	}
@@ -74,15 +82,14 @@ type message struct {
 	At   int64  `json:"at" doc:"When, in milliseconds since 1970."`
 }
 
-// say lets people with a name into the chat, and nobody into the board, which the API
-// writes. Who says it and when comes from the server: nobody speaks for another, and
-// everybody hears it.
-func (a *API) say(_ context.Context, r *hub.PublishRequest) error {
+// say lets members into the chat, and nobody into the board, which the API writes. Who says it
+// and when comes from the server: nobody speaks for another, and everybody hears it.
+func (a *API) say(who Person, r *hub.PublishRequest) error {
 	switch {
 	case r.Room != chatRoom:
 		return hub.Refuse("denied", "only the server writes here")
-	case r.Conn.User() == "":
-		return hub.Refuse("unauthorized", "say who you are first")
+	case !who.Role.May(Member):
+		return errDenied
 	}
 	var said struct {
 		Text string `json:"text"`
@@ -97,7 +104,7 @@ func (a *API) say(_ context.Context, r *hub.PublishRequest) error {
 	case strings.ContainsFunc(said.Text, isControl):
 		return hub.Refuse("bad_message", "a message has no control characters")
 	}
-	data, err := json.Marshal(message{r.Conn.User(), said.Text, a.store.moment().UnixMilli()})
+	data, err := json.Marshal(message{who.Name, said.Text, a.store.moment().UnixMilli()})
 	r.Message.Event, r.Message.Data = "chat.said", data
 	r.NoLog, r.NoEcho = false, false
 	return err

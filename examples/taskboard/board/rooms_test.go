@@ -19,8 +19,8 @@ type talker struct {
 	key   string
 }
 
-// talk opens a connection and says hello.
-func (s *service) talk(hello string) *talker {
+// talk opens a connection by somebody's key and says hello.
+func (s *service) talk(name, hello string) *talker {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	s.tb.Cleanup(cancel)
@@ -29,6 +29,7 @@ func (s *service) talk(hello string) *talker {
 		s.tb.Fatal(err)
 	}
 	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Authorization", "Bearer "+keyOf(name))
 	res, err := s.http.Do(req)
 	if err != nil {
 		s.tb.Fatal(err)
@@ -40,10 +41,10 @@ func (s *service) talk(hello string) *talker {
 	return t
 }
 
-// enter is talk for somebody with a name, in the rooms.
+// enter is talk for somebody in the rooms.
 func (s *service) enter(name string, rooms ...string) *talker {
 	s.tb.Helper()
-	t := s.talk(`{"token":"` + name + `"}`)
+	t := s.talk(name, `{}`)
 	t.want(`\["welcome",.*"user":"` + name + `".*\]`)
 	for i, room := range rooms {
 		t.send(`["join",` + string(rune('1'+i)) + `,"` + room + `"]`)
@@ -121,15 +122,19 @@ func TestRooms_refuse(t *testing.T) {
 	}
 }
 
-func TestRooms_names(t *testing.T) {
+// Viewers listen; they write neither by the API nor in the chat.
+func TestRooms_viewer(t *testing.T) {
 	s := newService(t)
-	for _, token := range []string{" ", strings.Repeat("x", maxName+1), `a\nb`} {
-		s.talk(`{"token":"` + token + `"}`).want(`\["error",0,"unauthorized","the name must .*"\]`)
-	}
-	nobody := s.talk(`{}`)
-	nobody.want(`\["welcome",.*\]`)
-	nobody.send(`["pub",1,"chat",{"text":"boo"}]`)
-	nobody.want(`\["error",1,"unauthorized","say who you are first"\]`)
+	vera, ada := s.enter("Vera", "board", "chat"), s.enter("Ada", "chat")
+	vera.send(`["pub",5,"chat",{"text":"boo"}]`)
+	vera.want(`\["error",5,"denied","your role does not allow that"\]`)
+	ada.send(`["pub",5,"chat",{"text":"hello"}]`)
+	vera.want(`\["m","chat",2,{"name":"Ada","text":"hello".*\]`)
+}
+
+func TestRooms_nobody(t *testing.T) {
+	s := newService(t)
+	s.want(401, "GET", "/rt", "", "Accept", "text/event-stream", "Authorization", "")
 }
 
 // Another site's page cannot speak for its visitor: browsers ask nobody before they open a
@@ -169,16 +174,16 @@ func TestRooms_restartOfAnEmptyRoom(t *testing.T) {
 	s, _ = startService(t, path)
 	ada = s.enter("Ada")
 	ada.send(`["join",1,"chat",{"since":["` + epoch + `",1]}]`)
-	ada.want(`\["joined",1,"chat",{"epoch":"` + epoch + `",.*"recovered":true}\]`)
+	ada.want(`\["joined",1,"chat",{"epoch":"` + epoch + `",.*"recovered":true,"ttl":\d+}\]`)
 }
 
 // Who does not know whether a message has arrived, because the server went down, sends it
 // again to the next one: it is there once, where it was.
 func TestRooms_restart(t *testing.T) {
-	const hello = `{"session":"0123456789abcdefghij","token":"Ada"}`
+	const hello = `{"session":"0123456789abcdefghij"}`
 	path := filepath.Join(t.TempDir(), "tasks.db")
 	s, stop := startService(t, path)
-	ada := s.talk(hello)
+	ada := s.talk("Ada", hello)
 	ada.want(`\["welcome",.*\]`)
 	ada.send(`["join",1,"chat"]`)
 	at := ada.want(`\["joined",1,"chat",{"epoch":("[^"]+","offset":1),"head":1,.*\]`)[1]
@@ -187,10 +192,10 @@ func TestRooms_restart(t *testing.T) {
 	stop()
 
 	s, _ = startService(t, path)
-	ada = s.talk(hello)
+	ada = s.talk("Ada", hello)
 	ada.want(`\["welcome",.*\]`)
 	ada.send(`["join",4,"chat",{"since":[` + since + `]}]`)
-	ada.want(`\["joined",4,"chat",{"epoch":` + at + `,"head":4,"recovered":true}\]`)
+	ada.want(`\["joined",4,"chat",{"epoch":` + at + `,"head":4,"recovered":true,"ttl":\d+}\]`)
 	ada.want(`\["m","chat",2,{"name":"Ada","text":"one",.*\]`)
 	ada.want(`\["m","chat",3,{"name":"Ada","text":"two",.*\]`)
 	ada.send(`["pub",3,"chat",{"text":"two"},{"since":[` + since + `]}]`)

@@ -44,6 +44,13 @@ var migrations = [...]string{
 		packet BLOB NOT NULL
 	) STRICT;
 	CREATE INDEX journal_room ON journal (room, number);`,
+	// 4: people, with hashes of what they sign in by and of what their programs send.
+	`CREATE TABLE people (
+		name     TEXT PRIMARY KEY COLLATE NOCASE,
+		role     TEXT NOT NULL CHECK (role IN ('viewer', 'member', 'admin')),
+		password TEXT,
+		key      BLOB UNIQUE
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema to the newest version, in one transaction: a process

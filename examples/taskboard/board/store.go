@@ -37,13 +37,15 @@ type Store struct {
 	read  *sql.DB
 	blobs blobs
 	now   func() time.Time // for tests
+
+	iterations int // of hashes of passwords
 }
 
 // Open opens the database file, which is made and brought to the newest schema where
 // needed, and the directory of the files, which has its name and "-files" behind it. What
 // a crash has left there that belongs to no task is removed.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{now: time.Now, blobs: blobs{dir: path + "-files"}}
+	s := &Store{now: time.Now, blobs: blobs{dir: path + "-files"}, iterations: iterations}
 	var err error
 	// FULL: a commit is synced to the disk before the client is told, so that what was
 	// acknowledged outlives the process, and the machine as far as its disk is honest.

@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { access } from "./access.mjs";
 import { stage } from "./kit.mjs";
 import { Server } from "./server.mjs";
 import { tasks } from "./tasks.mjs";
@@ -21,11 +22,14 @@ const flags = [
   "--disable-component-update", "--disable-sync", "--no-first-run",
 ];
 
+const first = new Server(TASKBOARD, join(TMP_DIR, "first.db")); // of which every board is a copy
+
 /** Runs a scenario on an empty board of its own. */
 async function run(name, scenario, number) {
   stage.errors = [];
   stage.pages = [];
   stage.server = new Server(TASKBOARD, join(TMP_DIR, `${number}.db`));
+  stage.server.copy(first);
   try {
     await stage.server.start();
     await scenario();
@@ -46,8 +50,9 @@ stage.browser = await chromium.launch({
   executablePath: CHROMIUM, ignoreDefaultArgs: true, args: flags, env: { ...process.env, HOME: TMP_DIR, TMPDIR: TMP_DIR },
 });
 try {
+  stage.cookies = await first.prepare();
   let number = 0;
-  for (const [name, scenario] of Object.entries({ ...tasks, ...together })) {
+  for (const [name, scenario] of Object.entries({ ...access, ...tasks, ...together })) {
     if (process.argv[2] && !name.includes(process.argv[2])) continue;
     console.log(JSON.stringify(await run(name, scenario, ++number)));
   }

@@ -10,5 +10,5 @@ import (
 // SCENARIO. SHOTS names a directory for screenshots.
 func TestBoard(t *testing.T) {
 	browsertest.Run(t, "board.mjs", "TASKBOARD", "..",
-		"*.mjs", "../../roomserver/browser/proxy.mjs", "../main.go", "../board/*.go", "../page/*", "../../../*.go", "../../../hub/*.go", "../../../client/*.js")
+		"*.mjs", "../../roomserver/browser/proxy.mjs", "../*.go", "../../../middleware/*/*.go", "../board/*.go", "../page/*", "../../../*.go", "../../../hub/*.go", "../../../client/*.js")
 }

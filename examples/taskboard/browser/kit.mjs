@@ -8,13 +8,13 @@ const { TMP_DIR, SHOTS } = process.env;
 const patience = 15_000; // milliseconds; nothing takes that long unless it is broken
 
 /** What there is while a scenario runs: a server, a browser, what its pages complain about. */
-export const stage = { server: null, browser: null, errors: [], pages: [] };
+export const stage = { server: null, browser: null, cookies: {}, errors: [], pages: [] };
 
-/** Opens what a browser of somebody else has: its own storage, its own connections. */
+/** Opens what a browser of somebody else has: its own storage, its own connections. Without a name nobody has signed in. */
 export async function someone(name, more) {
   const context = await stage.browser.newContext({ acceptDownloads: true, locale: "en-GB", viewport: { width: 1280, height: 800 }, ...more });
   context.setDefaultTimeout(patience);
-  await context.addInitScript((name) => location.protocol === "http:" && (localStorage.getItem("name") ?? localStorage.setItem("name", name)), name);
+  if (name) await context.addCookies([{ name: "sid", value: stage.cookies[name], url: "http://127.0.0.1" }]);
   context.on("page", (page) => {
     stage.pages.push(page);
     page.on("pageerror", (err) => stage.errors.push(err.stack));

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { becomes, card, column, create, files, gone, open, seen, shot, stage, statuses } from "./kit.mjs";
+import { key } from "./server.mjs";
 
 export const tasks = {
   async "create, edit, move and delete a task"() {
@@ -112,7 +113,8 @@ export const tasks = {
     await pages[2].locator("#pick").setInputFiles(files({ "x.txt": "x" }));
     for (const page of pages.slice(0, 2)) await seen(card(page, "Shared").getByRole("button", { name: "1 file" }));
     const lines = '{"title":"Imported 1"}\n{"title":"Imported 2"}\n';
-    await fetch(`${stage.server.base}/api/tasks/import`, { method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body: lines });
+    const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/x-ndjson" };
+    await fetch(`${stage.server.base}/api/tasks/import`, { method: "POST", headers, body: lines });
     for (const page of pages) await card(page, "Imported 2").waitFor({ state: "attached" });
     await pages[1].getByRole("button", { name: "Delete Shared" }).click();
     for (const page of pages) await gone(card(page, "Shared"));

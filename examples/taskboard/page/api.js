@@ -1,5 +1,7 @@
 // Requests to the board's API. An answer that is none of success is thrown as a Problem.
 
+import { signIn } from "./me.js";
+
 /** A request that was answered with a problem document, or not at all. */
 export class Problem extends Error {
   constructor(status, problem) {
@@ -20,6 +22,7 @@ export async function api(method, path, { body, version, signal } = {}) {
     if (err.name === "AbortError") throw err;
     throw new Problem(0);
   }
+  if (response.status === 401) signIn();
   if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null));
   return response.status === 204 ? null : response.json();
 }

@@ -6,7 +6,7 @@
 //	tasks.js   what the page knows, whichever way it came
 //	board.js   columns and cards
 //	editor.js  the dialog, with the files
-//	people.js  who is here; name.js: who one is
+//	people.js  who is here; me.js: who one is
 //	chat.js    the chat
 
 import { show } from "./board.js";

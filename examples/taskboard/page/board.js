@@ -1,5 +1,6 @@
 // The three columns and their cards.
 
+import { mayWrite } from "./me.js";
 import { editorsOf, peopleAre } from "./people.js";
 import * as tasks from "./tasks.js";
 import { $, notice, attempt } from "./ui.js";
@@ -78,8 +79,15 @@ function card(task) {
   $(".delete", li).onclick = () => {
     if (confirm(`Delete “${task.title}”?`)) attempt(() => tasks.remove(tasks.get(task.id)));
   };
-  draggable(li, task);
+  if (mayWrite) draggable(li, task);
+  else asShown(li);
   return li;
+}
+
+/** What a viewer cannot do is not offered. */
+function asShown(li) {
+  li.draggable = false;
+  $(".actions", li).remove();
 }
 
 /** A task that the server has not taken yet cannot be changed. */

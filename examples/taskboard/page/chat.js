@@ -3,7 +3,7 @@
 
 import { keep, kept } from "./kept.js";
 import { chat as room, showOthers, wait } from "./live.js";
-import { myName, onMyName } from "./name.js";
+import { myName } from "./me.js";
 import { avatar, peopleAre, typists } from "./people.js";
 import { $ } from "./ui.js";
 
@@ -27,7 +27,7 @@ room.on("message", (m) => {
   li.dataset.offset = m.offset;
   insert(li);
   join(li);
-  if (m.data.name !== myName() && m.offset > read() && !reads()) unread++;
+  if (m.data.name !== myName && m.offset > read() && !reads()) unread++;
   arrived(below);
 });
 
@@ -67,7 +67,7 @@ function item({ name, text, at }) {
   $("time", li).dateTime = time.toISOString();
   $("time", li).textContent = timeText(time);
   $(".text", li).textContent = text;
-  li.classList.toggle("mine", name === myName());
+  li.classList.toggle("mine", name === myName);
   return li;
 }
 
@@ -87,7 +87,7 @@ function timeText(time) {
 
 function send(text) {
   const sent = room.publish({ text });
-  const li = item({ name: myName(), text, at: Date.now() });
+  const li = item({ name: myName, text, at: Date.now() });
   li.classList.add("pending");
   $(".fate span", li).textContent = "waits to be sent";
   list.append(li);
@@ -152,23 +152,20 @@ export function showTypists() {
   $("#typing").textContent = names.length ? `${peopleAre(names)} writing…` : "";
 }
 
-onMyName(() => {
-  for (const li of list.children) li.classList.toggle("mine", li.dataset.name === myName());
-});
-
 // ---- what was read
 
 let unread = 0;
+const readKey = `read ${myName}`;
 
 /** Returns the offset up to which this browser's user has read. */
 function read() {
-  const [epoch, offset] = JSON.parse(kept("read")) ?? room.position;
+  const [epoch, offset] = JSON.parse(kept(readKey)) ?? room.position;
   return epoch === room.position[0] ? offset : 0;
 }
 
 // Who is here for the first time has not missed anything.
 room.on("joined", ({ epoch, head }) => {
-  if (!kept("read")) keep("read", JSON.stringify([epoch, head]));
+  if (!kept(readKey)) keep(readKey, JSON.stringify([epoch, head]));
 });
 
 const reads = () => !panel.hidden && !document.hidden && atEnd();
@@ -184,7 +181,7 @@ function toEnd() {
   log.scrollTop = log.scrollHeight;
   if (reads()) {
     unread = 0;
-    if (room.position) keep("read", JSON.stringify(room.position));
+    if (room.position) keep(readKey, JSON.stringify(room.position));
   }
   showUnread();
 }

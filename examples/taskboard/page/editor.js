@@ -5,6 +5,7 @@
 
 import { api, sendFiles } from "./api.js";
 import { showOthers } from "./live.js";
+import { mayWrite } from "./me.js";
 import { editorsOf, peopleAre } from "./people.js";
 import * as tasks from "./tasks.js";
 import { $, notice, sizeText } from "./ui.js";
@@ -29,7 +30,7 @@ export function edit(task, part) {
   showFiles([]);
   if (task) loadFiles();
   if (!editor.open) editor.showModal();
-  showOthers({ editing: task?.id });
+  showOthers({ editing: mayWrite ? task?.id : undefined });
   showEditors();
   (part === "files" ? $("#pick") : fields.title).focus();
 }

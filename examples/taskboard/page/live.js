@@ -3,25 +3,32 @@
 // what their people do; in "chat" people talk. It is a WebSocket where one gets through,
 // else Server-Sent Events; with ?live=sse always the latter.
 
+import { api } from "./api.js";
 import { connect } from "./geist.js";
 import { keptByTab } from "./kept.js";
-import { myName, onMyName } from "./name.js";
+import { myName, signIn } from "./me.js";
 import { $ } from "./ui.js";
 
 const wanted = new URLSearchParams(location.search).get("live");
 
 export const client = connect("/rt", {
-  token: async () => myName(),
   transports: wanted === "sse" ? ["sse"] : ["ws", "sse"],
   storage: keptByTab(), // what is not sent yet outlives a reload
-  key: "taskboard",
+  key: `taskboard ${myName}`, // nobody sends what another has written in this tab
 });
 
 // Both begin anew with the page, which reads the tasks, and shows the last of what was said.
 export const board = client.join("board", { since: null, presence: true, show: {} });
 export const chat = client.join("chat", { last: 50 });
 
-onMyName(() => client.reconnect()); // the server learns a name when a connection begins
+$("#leave").onsubmit = () => client.close(); // the form is on its way
+
+// Who signs out, on whatever page of this browser, is put out of the rooms.
+board.on("left", (code) => {
+  if (code !== "unauthorized") return;
+  client.close();
+  signIn();
+});
 
 // ---- what this page's user does
 
@@ -60,6 +67,8 @@ function say() {
 
 client.on("state", () => {
   lost ||= client.state === "open";
+  // A WebSocket is not told why it is refused: this request is, and then the page signs in.
+  if (client.state === "waiting") api("GET", "/api/me").catch(() => {});
   say();
   tell();
 });

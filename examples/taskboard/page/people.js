@@ -1,7 +1,7 @@
 // Who is here, and what they do. A person is a name; one with several pages is shown once.
 
 import { board } from "./live.js";
-import { askName, myName, onMyName } from "./name.js";
+import { myName } from "./me.js";
 import { $ } from "./ui.js";
 
 const most = 4; // avatars; the rest is a number
@@ -44,7 +44,7 @@ board.on("presence", (members, _change, all) => {
     if (!user) continue;
     const does = now.get(user) ?? { editing: new Set(), typing: false };
     now.set(user, does);
-    if (user === myName()) continue;
+    if (user === myName) continue;
     if (shown?.editing) does.editing.add(shown.editing);
     if (shown?.typing) does.typing = true;
   }
@@ -55,7 +55,7 @@ board.on("presence", (members, _change, all) => {
 });
 
 function show() {
-  const others = [...people.keys()].filter((name) => name !== myName()).sort((a, b) => a.localeCompare(b));
+  const others = [...people.keys()].filter((name) => name !== myName).sort((a, b) => a.localeCompare(b));
   const rest = Math.max(others.length - most, 0) + count;
   const shown = others.slice(0, most).map((name) => {
     const one = avatar(document.createElement("span"), name);
@@ -75,10 +75,8 @@ function show() {
     li.append(one);
     return li;
   }));
-  avatar($("#me span"), myName());
-  $("#me").title = $("#me").ariaLabel = `You are ${myName()}: change the name`;
 }
 
-$("#me").onclick = askName;
-onMyName(show);
+avatar($("#me"), myName);
+$("#me").title = $("#me").ariaLabel = `You are ${myName}`;
 show();

@@ -43,11 +43,24 @@ func run(base, file string) error {
 	if err := json.Unmarshal(text, &calls); err != nil {
 		return err
 	}
-	client, err := sdk.NewClientWithResponses(base, sdk.WithHTTPClient(&http.Client{Timeout: 20 * time.Second}))
+	var key string // of the call that is made; the document has it as a scheme, not as a parameter
+	withKey := func(_ context.Context, r *http.Request) error {
+		if key != "" {
+			r.Header.Set("Authorization", key)
+		}
+		return nil
+	}
+	client, err := sdk.NewClientWithResponses(base, sdk.WithHTTPClient(&http.Client{Timeout: 20 * time.Second}), sdk.WithRequestEditorFn(withKey))
 	if err != nil {
 		return err
 	}
 	for i := range calls {
+		key = ""
+		if text, ok := calls[i].Header["Authorization"]; ok {
+			if err := json.Unmarshal(text, &key); err != nil {
+				return err
+			}
+		}
 		if err := calls[i].do(reflect.ValueOf(client)); err != nil {
 			return fmt.Errorf("%s: %w", calls[i].Op, err)
 		}
