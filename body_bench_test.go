@@ -116,3 +116,20 @@ func TestBody_allocs(t *testing.T) {
 		}
 	}
 }
+
+// TestBody_largeIsReused: a connection keeps no large buffer, and yet large bodies and answers
+// are not allocated anew each time.
+func TestBody_largeIsReused(t *testing.T) {
+	const size, requests = 1 << 20, 300
+	app := geist.New(geist.Config{DrainIdle: -1})
+	app.POST("/x", func(c *geist.Ctx) error { return c.Bytes(200, "text/plain", c.Body()) })
+	request := fmt.Sprintf("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("b", size))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	serveLoopConn(t, app, request, requests)
+	runtime.ReadMemStats(&after)
+	// Each collection of garbage may drop some.
+	if got := (after.TotalAlloc - before.TotalAlloc) / requests; got > size/8 {
+		t.Errorf("%d bytes are allocated a request, want less than an eighth of the body", got)
+	}
+}

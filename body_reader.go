@@ -6,7 +6,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -254,7 +253,7 @@ func (b *bodyReader) end() {
 }
 
 // firstBodyBytes is where the buffer of a body begins to grow.
-const firstBodyBytes = 4 << 10
+const firstBodyBytes = 16 << 10
 
 // buffer reads all that is left into memory, which grows with what comes, and makes it
 // the request's body.
@@ -274,7 +273,7 @@ func (b *bodyReader) buffer() error {
 	buf := b.c.bodyBuf[:0]
 	for {
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, b.growth(len(buf)))
+			buf = b.c.server.large.grow(buf, b.growth(len(buf)))
 		}
 		n, err := b.read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -296,10 +295,10 @@ func (b *bodyReader) buffer() error {
 	return nil
 }
 
-// growth returns how much a full buffer of size n is to grow by: as much as has come,
-// but no more than is announced.
+// growth returns how much a full buffer of size n is to grow by: thrice what has come, but no
+// more than is announced. Who holds memory must have sent a quarter of it.
 func (b *bodyReader) growth(n int) int {
-	more := max(n, firstBodyBytes)
+	more := max(3*n, firstBodyBytes)
 	if b.rest >= 0 && int64(more) > b.rest {
 		more = int(b.rest)
 	}

@@ -62,6 +62,7 @@ type connState struct {
 	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
 	written  bool      // something was written since the last read
 	armedOut int64     // the clock when the deadline of writing was set
+	answered []byte    // the buffer of the last answer, see lendBody
 
 	linger atomic.Bool // the client may be sending still: see close
 
@@ -339,6 +340,7 @@ func (s *connState) read(inner net.Conn, p []byte, boundary bool) (int, error) {
 	}
 	if boundary {
 		s.pending, s.unsure = 0, false
+		s.giveBack()
 	}
 	if err := s.armRead(inner, boundary); err != nil {
 		return 0, err
@@ -433,6 +435,7 @@ func stateOf(conn net.Conn) *connState {
 func (s *connState) handle(req *fasthttp.Request, length int) {
 	// fasthttp keeps an answer while it has bytes of another request, and sends it
 	// before it reads more of that one's header.
+	s.giveBack()
 	s.flushed = !s.seen || s.drained && !s.between
 	s.between, s.seen = true, true
 	s.inBody = false

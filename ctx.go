@@ -93,6 +93,7 @@ type cold struct {
 	cancel  context.CancelCauseFunc // of own
 	tie     tie                     // what may end own
 	closers []closer
+	large   []byte // the buffer of a large answer, see lendBody
 	kv      map[string]any
 	logger  *slog.Logger
 	stream  *bodyStream        // the answer's body, while it is one
@@ -260,7 +261,7 @@ func (c *Ctx) closeCold() {
 	if len(c.locals) > maxLocals {
 		c.locals = nil
 	}
-	c.cold = cold{closers: c.cold.closers[:0], kv: c.cold.kv}
+	c.cold = cold{closers: c.cold.closers[:0], kv: c.cold.kv, large: c.cold.large}
 }
 
 // runCloser runs the last closer. A panic of it is logged and ends only itself.
@@ -296,13 +297,16 @@ func (c *Ctx) release() {
 			// the next one. A buffer may be large although the answer is small.
 			resp.SwapBody(nil)
 			resp.SetBodyRaw(body)
+			c.returnLarge(body)
 		}
 	}
+	c.cold.large = nil
 	if debugCtx {
 		c.poison()
 		return
 	}
 	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
+		e.large.put(c.bodyBuf)
 		c.bodyBuf = nil
 	}
 	c.rc = nil

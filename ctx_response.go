@@ -116,6 +116,7 @@ func (c *Ctx) RawResponse() *fasthttp.Response {
 func (c *Ctx) Text(code int, s string) error {
 	c.check()
 	c.begin(code, mimeText)
+	c.lendBody(len(s))
 	c.rc.Response.SetBodyString(s)
 	return nil
 }
@@ -125,6 +126,7 @@ func (c *Ctx) Text(code int, s string) error {
 func (c *Ctx) HTML(code int, s string) error {
 	c.check()
 	c.begin(code, mimeHTML)
+	c.lendBody(len(s))
 	c.rc.Response.SetBodyString(s)
 	return nil
 }
@@ -133,6 +135,7 @@ func (c *Ctx) HTML(code int, s string) error {
 func (c *Ctx) Bytes(code int, contentType string, b []byte) error {
 	c.check()
 	c.begin(code, fieldValue(contentType))
+	c.lendBody(len(b))
 	c.rc.Response.SetBody(b)
 	return nil
 }
@@ -157,7 +160,7 @@ func (c *Ctx) XML(code int, v any) error {
 func (c *Ctx) encode(codec Codec, code int, contentType string, v any) error {
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.encoded = bodyWriter{resp: resp, whole: contentType != mimeJSON && contentType != mimeProblem}
+	c.encoded = bodyWriter{c: c, whole: contentType != mimeJSON && contentType != mimeProblem}
 	if err := codec.Encode(&c.encoded, v); err != nil {
 		resp.ResetBody()
 		media, _, _ := strings.Cut(contentType, ";")
@@ -302,7 +305,7 @@ func (c *Ctx) redirectClean() error {
 // bodyWriter appends to a response's body, but for the newline that encoders of JSON
 // write at the end.
 type bodyWriter struct {
-	resp    *fasthttp.Response
+	c       *Ctx
 	whole   bool // not JSON: in CBOR, say, the byte 10 at the end is a number
 	newline bool // one is held back
 }
@@ -314,17 +317,21 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
+	resp := &w.c.rc.Response
+	if n >= 1<<leastLarge && len(resp.Body()) == 0 {
+		w.c.lendBody(n + 1)
+	}
 	if w.whole {
-		w.resp.AppendBody(p)
+		resp.AppendBody(p)
 		return n, nil
 	}
 	if w.newline {
-		w.resp.AppendBodyString("\n")
+		resp.AppendBodyString("\n")
 	}
 	w.newline = p[n-1] == '\n'
 	if w.newline {
 		p = p[:n-1]
 	}
-	w.resp.AppendBody(p)
+	resp.AppendBody(p)
 	return n, nil
 }

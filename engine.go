@@ -37,9 +37,10 @@ type Engine struct {
 	routes   atomic.Pointer[routes]
 
 	pool     sync.Pool // of *Ctx
-	tables   sync.Map  // of *fieldTable by reflect.Type: what binding knows of types
-	ruled    sync.Map  // of *ruled by reflect.Type: what the validator knows of types
-	embedded sync.Map  // embed.FS to *files, of Ctx.FileFS
+	large    largeBuffers
+	tables   sync.Map // of *fieldTable by reflect.Type: what binding knows of types
+	ruled    sync.Map // of *ruled by reflect.Type: what the validator knows of types
+	embedded sync.Map // embed.FS to *files, of Ctx.FileFS
 	watcher  peerwatch.Watcher
 	live     server
 }

@@ -42,7 +42,7 @@ func (c *Ctx) Render(code int, name string, data any) error {
 	}
 	resp := &c.rc.Response
 	resp.ResetBody()
-	c.encoded = bodyWriter{resp: resp, whole: true}
+	c.encoded = bodyWriter{c: c, whole: true}
 	contentType, err := r.Render(&c.encoded, c, name, data)
 	if err != nil {
 		resp.ResetBody()

@@ -1,0 +1,89 @@
+package geist
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+// Buffers of large bodies are shared by all connections: none keeps one for its next
+// request, as it does a small one (Config.MaxRetainedBytes), and yet a service of large
+// bodies does not allocate one each time, which is dearer than the body's whole way through
+// the kernel (bench, growth/body). What nobody uses ends with the next collections of garbage.
+
+const (
+	leastLarge = 14 // 16 KiB: the least size, as a power of two
+	mostLarge  = 26 // 64 MiB: the greatest that is kept
+)
+
+// largeBuffers are pools of *[]byte, a size each.
+type largeBuffers [mostLarge - leastLarge + 1]sync.Pool
+
+// largeClass returns the index of the smallest size that holds n bytes.
+func largeClass(n int) int { return max(bits.Len(uint(n-1)), leastLarge) - leastLarge }
+
+// get returns an empty buffer with room for n bytes.
+func (p *largeBuffers) get(n int) []byte {
+	class := largeClass(n)
+	if class >= len(p) {
+		return make([]byte, 0, n)
+	}
+	if b, ok := p[class].Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 1<<(class+leastLarge))
+}
+
+// put takes back a buffer that nobody uses any more. One that is not of get's sizes is left
+// to the garbage collector.
+func (p *largeBuffers) put(b []byte) {
+	class := largeClass(max(cap(b), 1))
+	if debugCtx || class >= len(p) || cap(b) != 1<<(class+leastLarge) {
+		return
+	}
+	p[class].Put(&b)
+}
+
+// grow returns b with room for more bytes, in another buffer if need be.
+func (p *largeBuffers) grow(b []byte, more int) []byte {
+	if len(b)+more < 1<<leastLarge {
+		return slices.Grow(b, more)
+	}
+	larger := append(p.get(len(b)+more), b...)
+	p.put(b)
+	return larger
+}
+
+// A large answer is written when its Ctx has been released. So its buffer goes to the
+// connection, which gives it back before it waits for the next request: whatever
+// fasthttp had to write of it has been written, or copied, by then.
+
+// lendBody gives the answer a large buffer if it has n bytes, and the connection is ours.
+func (c *Ctx) lendBody(n int) {
+	if n <= max(c.server.set.MaxRetainedBytes, 1<<leastLarge) || c.rc.Response.IsBodyStream() || stateOf(c.rc.Conn()) == nil {
+		return
+	}
+	c.cold.large = c.server.large.get(n)
+	c.rc.Response.SwapBody(c.cold.large)
+}
+
+// returnLarge has the connection give the answer's buffer back, unless middleware has put
+// another body in its place, and may have kept this one.
+func (c *Ctx) returnLarge(body []byte) {
+	large := c.cold.large
+	c.cold.large = nil
+	if large == nil || &large[:1][0] != &body[:1][0] {
+		return
+	}
+	if st := stateOf(c.rc.Conn()); st != nil {
+		st.answered = large
+	}
+}
+
+// giveBack gives back the buffer of the answer that has been written.
+func (s *connState) giveBack() {
+	if s.answered != nil {
+		s.live.engine.large.put(s.answered)
+		s.answered = nil
+	}
+}
