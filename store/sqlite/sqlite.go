@@ -84,9 +84,9 @@ type Store struct {
 
 var _ store.RateStore = (*Store)(nil)
 
-// Open opens the store in a file, which it makes if need be, readable for its owner alone. Other
-// tables in the file are left alone. The name of a file is all that path is: options of drivers are
-// not read from it.
+// Open opens the store in a file, which it makes if need be, readable for its owner alone; one that
+// is there keeps its mode, and its other tables. The name of a file is all that path is: options of
+// drivers are not read from it.
 func Open(ctx context.Context, path string, conf Config) (*Store, error) {
 	if err := conf.complete(); err != nil {
 		return nil, err
