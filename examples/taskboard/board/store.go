@@ -78,7 +78,7 @@ func private(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
+		return err // which names the file
 	}
 	return f.Close()
 }
