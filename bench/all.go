@@ -81,7 +81,7 @@ func finish(c console, run *result.Run, file string) error {
 
 func parseAll(c console, args []string) (j job, helped bool, err error) {
 	fs := flag.NewFlagSet("all", flag.ContinueOnError)
-	quick := fs.Bool("quick", false, "few and short rounds: shows in two minutes that everything works; figures are not for quoting")
+	quick := fs.Bool("quick", false, "few and short rounds: shows in a few minutes that everything works; figures are not for quoting")
 	full := fs.Bool("full", false, "for quoting; this is the default")
 	scene := fs.String("scene", "", "only scenes whose name matches this `expression`")
 	peer := fs.String("peer", "", "only peers whose name matches this `expression`")

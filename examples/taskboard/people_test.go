@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gogeist/geist/examples/taskboard/board"
@@ -34,6 +35,9 @@ func TestAddPeople(t *testing.T) {
 		madeUp, err := addPeople(t.Context(), store, file)
 		if (err == nil) != test.ok || errors.Is(err, errPeople) != test.form || len(madeUp) > 0 {
 			t.Errorf("%s: made up %v, error %v", test.name, madeUp, err)
+		}
+		if err != nil && !test.form && !strings.Contains(err.Error(), "ada") {
+			t.Errorf("%s: the error does not say who is meant: %v", test.name, err)
 		}
 	}
 	if p, err := store.Person(t.Context(), "grace hopper"); err != nil || p.Role != board.Admin {

@@ -92,7 +92,8 @@ func TestSignIn(t *testing.T) {
 func TestSignIn_plantedSession(t *testing.T) {
 	app := newService(t, 0)
 	c := browser(t, app)
-	planted := c.POST("/logout").Do().Status(303).Cookie("sid")
+	try(c, "Vera", "secret of Vera").Status(303)
+	planted := c.POST("/logout").Do().Status(303).Cookie("sid") // which keeps what is to be said
 	mine := try(c, "Grace", "secret of Grace").Status(303).Cookie("sid")
 	if planted == nil || mine == nil || planted.Value == mine.Value {
 		t.Fatalf("the cookie was %v, and is %v", planted, mine)
@@ -101,6 +102,16 @@ func TestSignIn_plantedSession(t *testing.T) {
 		t.Error("scripts can read the cookie")
 	}
 	geisttest.New(t, app).GET("/").Cookie("sid", planted.Value).Do().Status(303)
+}
+
+// Who has not signed in cannot make the service keep sessions.
+func TestSignOut_nobody(t *testing.T) {
+	c := browser(t, newService(t, 0))
+	for _, r := range []*geisttest.Request{c.POST("/logout"), c.GET("/login"), c.GET("/"), c.POST("/login").Form(url.Values{"name": {"Ada"}})} {
+		if sid := r.Do().Cookie("sid"); sid != nil {
+			t.Errorf("there is a session: %v", sid)
+		}
+	}
 }
 
 // After ten attempts a name waits, whoever has it; others do not.

@@ -14,9 +14,15 @@
 // With Config.Keys a request must carry a token besides, which only pages of the
 // application can know: protection for browsers too old to say where a request comes from.
 //
-//	app.Use(csrf.New(csrf.Config{
-//		Keys:    [][]byte{key},
-//		Session: func(c *geist.Ctx) string { return c.Cookie("sid") },
+//	app.Use(session.New(session.Config{Store: store}), csrf.New(csrf.Config{
+//		Keys: [][]byte{key},
+//		Session: func(c *geist.Ctx) string {
+//			s, err := session.From(c)
+//			if err != nil {
+//				return ""
+//			}
+//			return s.User()
+//		},
 //	}))
 //	…
 //	form := `<input type="hidden" name="csrf_token" value="` + csrf.Token(c) + `">`
@@ -27,9 +33,11 @@
 // often as the session sends it, and for no other session: renew the id of the session at
 // login.
 //
-// What Session looks at must have been set by middleware that runs before. Where it returns
-// "", visitors who are not known share what is signed; a cookie of the attacker's is then
-// kept out by its name alone, which begins with __Host- over HTTPS.
+// What Session looks at must have been set by middleware that runs before. It must say the same
+// when a form is made and when that comes back: the cookie of a session does not, since the first
+// page is made before its client has one. Where it returns "", visitors who are not known share
+// what is signed; a cookie of the attacker's is then kept out by its name alone, which begins with
+// __Host- over HTTPS.
 //
 // On routes with [geist.StreamBody] send the header field: looking for the form's would
 // read the body before the handler does.
@@ -76,8 +84,9 @@ type Config struct {
 	Keys [][]byte
 
 	// Session returns what a token is bound to: the id of the visitor's session or of the
-	// user, or "" for visitors who have neither. It is required with Keys. It runs on the
-	// request's goroutine, for many requests at once.
+	// user, or "" for visitors who have neither. A session that begins while a page is made has no
+	// id yet when that page's token is: bind tokens to the user where this may happen. It is required
+	// with Keys. It runs on the request's goroutine, for many requests at once.
 	Session func(c *geist.Ctx) string
 
 	// CookieName is the name of the secret's cookie; over HTTPS __Host- stands before it. Empty

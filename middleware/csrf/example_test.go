@@ -7,6 +7,8 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/middleware/csrf"
+	"github.com/gogeist/geist/middleware/session"
+	"github.com/gogeist/geist/store"
 )
 
 func Example() {
@@ -33,9 +35,15 @@ func Example() {
 func ExampleToken() {
 	key := []byte("32 random bytes of configuration") // from the environment, not from the source
 	app := geist.New()
-	app.Use(csrf.New(csrf.Config{
-		Keys:    [][]byte{key},
-		Session: func(c *geist.Ctx) string { return c.Cookie("sid") },
+	app.Use(session.New(session.Config{Store: store.NewMemory(store.MemoryConfig{})}), csrf.New(csrf.Config{
+		Keys: [][]byte{key},
+		Session: func(c *geist.Ctx) string {
+			s, err := session.From(c)
+			if err != nil {
+				return "" // the handler that needs the session says so
+			}
+			return s.User() // "" before the login: a session may begin between a form and its answer
+		},
 	}))
 	app.GET("/form", func(c *geist.Ctx) error {
 		return c.HTML(200, `<form method="post"><input type="hidden" name="csrf_token" value="`+csrf.Token(c)+`"></form>`)

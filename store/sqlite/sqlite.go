@@ -13,9 +13,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -82,14 +84,18 @@ type Store struct {
 
 var _ store.RateStore = (*Store)(nil)
 
-// Open opens the store in a file, which it makes if need be. Other tables in the file are
-// left alone. The name of a file is all that path is: options of drivers are not read from it.
+// Open opens the store in a file, which it makes if need be, readable for its owner alone; one that
+// is there keeps its mode, and its other tables. The name of a file is all that path is: options of
+// drivers are not read from it.
 func Open(ctx context.Context, path string, conf Config) (*Store, error) {
 	if err := conf.complete(); err != nil {
 		return nil, err
 	}
 	dsn, err := conf.dsn(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := private(path); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", dsn)
@@ -105,6 +111,19 @@ func Open(ctx context.Context, path string, conf Config) (*Store, error) {
 	s := &Store{conf: conf, db: db, writer: make(chan struct{}, 1), closed: make(chan struct{})}
 	s.writer <- struct{}{}
 	return s, nil
+}
+
+// private makes the file, if it is not there, so that only its owner reads it: SQLite would go
+// by the umask alone, and gives the files beside it the mode of this one.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err // which names the file
+	}
+	return f.Close()
 }
 
 func (c *Config) complete() error {

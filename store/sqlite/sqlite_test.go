@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +62,30 @@ func TestOpen_paths(t *testing.T) {
 		item, err := open(t, path, Config{}).Get(t.Context(), "k")
 		if err != nil || string(item.Val) != name {
 			t.Errorf("Get after another Open of %q = %q, %v", name, item.Val, err)
+		}
+	}
+}
+
+// TestOpen_mode holds that other users of the machine do not read what is kept, and that
+// a file which is there stays as it is.
+func TestOpen_mode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // which has no modes
+	}
+	shared := filepath.Join(t.TempDir(), "shared.db")
+	if err := errors.Join(os.WriteFile(shared, nil, 0o600), os.Chmod(shared, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{filepath.Join(t.TempDir(), "new.db"): 0o600, shared: 0o640} {
+		set(t, open(t, path, Config{}), "k", "v", 0)
+		for _, name := range []string{path, path + "-wal", path + "-shm"} {
+			info, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := info.Mode().Perm(); got != want {
+				t.Errorf("mode of %s = %o, want %o", filepath.Base(name), got, want)
+			}
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (s *Store) AddPerson(ctx context.Context, p Person, password, key string) (
 	var wrong problems
 	p.Name = wrong.text("", p.Name, 1, maxName)
 	if len(wrong) > 0 || !p.Role.May(Viewer) {
-		return false, errPerson
+		return false, fmt.Errorf("%q as %q: %w", p.Name, p.Role, errPerson)
 	}
 	if key != "" && len(key) < minKey {
 		return false, fmt.Errorf("the key of %s is shorter than %d characters", p.Name, minKey)

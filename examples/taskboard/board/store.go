@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -46,7 +48,10 @@ type Store struct {
 // a crash has left there that belongs to no task is removed.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{now: time.Now, blobs: blobs{dir: path + "-files"}, iterations: iterations}
-	var err error
+	err := private(path)
+	if err != nil {
+		return nil, err
+	}
 	// FULL: a commit is synced to the disk before the client is told, so that what was
 	// acknowledged outlives the process, and the machine as far as its disk is honest.
 	if s.write, err = open(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)"); err != nil {
@@ -63,6 +68,19 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
 	return s, nil
+}
+
+// private makes the database file, if it is not there, so that only its owner reads it and the
+// files that SQLite puts beside it: hashes of passwords are in it.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err // which names the file
+	}
+	return f.Close()
 }
 
 func open(path string, conns int, options ...string) (*sql.DB, error) {

@@ -3,7 +3,9 @@ package board
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -33,6 +35,24 @@ func TestOpen_migrates(t *testing.T) {
 		var mode string
 		if err := s.read.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
 			t.Errorf("journal_mode = %q, %v; want wal", mode, err)
+		}
+	}
+}
+
+// Hashes of passwords are in the database: other users of the machine do not read it.
+func TestOpen_mode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // which has no modes
+	}
+	path := filepath.Join(t.TempDir(), "tasks.db")
+	openStore(t, path)
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("mode of %s = %o, want 600", filepath.Base(name), mode)
 		}
 	}
 }
