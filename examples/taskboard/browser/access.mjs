@@ -36,17 +36,11 @@ export const access = {
 
   async "who signs out in one tab is out in the others at once"() {
     const one = await open("", { name: "Grace" });
-    const socket = once(one, "websocket");
     const two = await open("", { context: one.context() });
-    await one.reload();
-    const [line] = await socket;
-    await live(one);
     const elsewhere = await open("", { name: "Ada" });
     const sse = await open("?live=sse", { context: one.context() });
-    const closed = line.waitForEvent("close");
     await two.getByRole("button", { name: "Sign out" }).click();
     await Promise.all([one, two, sse].map(atLogin));
-    await closed;
     await say(elsewhere, "Still here");
     await seen(said(elsewhere, "Still here"));
     await gone(elsewhere.getByRole("list", { name: "Here now" }).getByRole("img", { name: "Grace", exact: true }));

@@ -147,6 +147,7 @@ export const tasks = {
     await page.getByLabel("Owner", { exact: true }).fill("linus");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("read it again").waitFor();
+    await becomes(() => page.getByLabel("Title", { exact: true }).inputValue(), "Hidden"); // it has been
     await page.getByRole("button", { name: "Save" }).click();
     await page.locator("#editor").waitFor({ state: "hidden" });
     await becomes(written, ["Hidden", "linus"]);
