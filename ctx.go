@@ -300,7 +300,9 @@ func (c *Ctx) release() {
 			c.returnLarge(body)
 		}
 	}
-	c.cold.large = nil
+	if c.cold.large != nil {
+		c.cold.large = nil
+	}
 	if debugCtx {
 		c.poison()
 		return

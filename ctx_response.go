@@ -318,8 +318,8 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	resp := &w.c.rc.Response
-	if n >= 1<<leastLarge && len(resp.Body()) == 0 {
-		w.c.lendBody(n + 1)
+	if n > 1<<leastLarge && len(resp.Body()) == 0 {
+		w.c.lendLarge(n + 1)
 	}
 	if w.whole {
 		resp.AppendBody(p)

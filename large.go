@@ -60,7 +60,13 @@ func (p *largeBuffers) grow(b []byte, more int) []byte {
 
 // lendBody gives the answer a large buffer if it has n bytes, and the connection is ours.
 func (c *Ctx) lendBody(n int) {
-	if n <= max(c.server.set.MaxRetainedBytes, 1<<leastLarge) || c.rc.Response.IsBodyStream() || stateOf(c.rc.Conn()) == nil {
+	if n > 1<<leastLarge {
+		c.lendLarge(n)
+	}
+}
+
+func (c *Ctx) lendLarge(n int) {
+	if n <= c.server.set.MaxRetainedBytes || c.rc.Response.IsBodyStream() || stateOf(c.rc.Conn()) == nil {
 		return
 	}
 	c.cold.large = c.server.large.get(n)
