@@ -8,8 +8,8 @@ import (
 	"github.com/gogeist/geist/internal/unsafestring"
 )
 
-// TestLimiter_keepsNoKeys: what has no requests takes no memory.
-func TestLimiter_keepsNoKeys(t *testing.T) {
+// TestCWE_770_keepsNoKeys: whoever sends many keys takes no memory with those that have no requests.
+func TestCWE_770_keepsNoKeys(t *testing.T) {
 	l := NewLimiter(Config{Limit: 1, Key: func(*geist.Ctx) string { return "" }})
 	for i := range 1000 {
 		g, w := l.enter(fmt.Sprint(i))
@@ -30,9 +30,9 @@ func TestLimiter_keepsNoKeys(t *testing.T) {
 	}
 }
 
-// TestLimiter_keyThatChanges: a key may be a view of a request that ends sooner than the next one
+// TestCWE_416_keyThatChanges: a key may be a view of a request that ends sooner than the next one
 // of its key (geist.Config.UnsafeStrings).
-func TestLimiter_keyThatChanges(t *testing.T) {
+func TestCWE_416_keyThatChanges(t *testing.T) {
 	l := NewLimiter(Config{Limit: 2, Queue: -1, Key: func(*geist.Ctx) string { return "" }})
 	view := []byte("ada")
 	first, _ := l.enter(unsafestring.String(view))
