@@ -47,8 +47,8 @@ func TestProcess_measures(t *testing.T) {
 	if err := errors.Join(err1, err2, err3); err != nil || before <= 0 || after <= before || after > time.Minute || peak < 5<<20 || peak > 1<<30 {
 		t.Errorf("processor time %v and %v, peak %d; %v", before, after, peak, err)
 	}
-	_ = p.resetPeak() // not every kernel can
-	if later, err := p.peak(); err != nil || later <= 0 || later > peak {
+	_ = p.resetPeak() // not every kernel can; and a process that rests may still take some
+	if later, err := p.peak(); err != nil || later <= 0 || later > peak+32<<20 {
 		t.Errorf("peak %d after %d, %v", later, peak, err)
 	}
 	if err := p.end(); err != nil {
