@@ -63,6 +63,7 @@ type connState struct {
 	written  bool      // something was written since the last read
 	armedOut int64     // the clock when the deadline of writing was set
 	answered []byte    // the buffer of the last answer, see lendBody
+	asked    []byte    // the buffer of the last request's body, see returnBody
 
 	linger atomic.Bool // the client may be sending still: see close
 

@@ -308,8 +308,7 @@ func (c *Ctx) release() {
 		return
 	}
 	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
-		e.large.put(c.bodyBuf)
-		c.bodyBuf = nil
+		c.returnBody()
 	}
 	c.rc = nil
 	c.engine = e

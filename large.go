@@ -86,10 +86,23 @@ func (c *Ctx) returnLarge(body []byte) {
 	}
 }
 
-// giveBack gives back the buffer of the answer that has been written.
+// returnBody has the connection give the request's buffer back: the answer may be made of it
+// (Ctx.Raw), and is yet to be written.
+func (c *Ctx) returnBody() {
+	if st := stateOf(c.rc.Conn()); st != nil {
+		st.asked = c.bodyBuf
+	}
+	c.bodyBuf = nil
+}
+
+// giveBack gives back the buffers of the request whose answer has been written.
 func (s *connState) giveBack() {
 	if s.answered != nil {
 		s.live.engine.large.put(s.answered)
 		s.answered = nil
+	}
+	if s.asked != nil {
+		s.live.engine.large.put(s.asked)
+		s.asked = nil
 	}
 }
