@@ -5,6 +5,7 @@ package idempotency_test
 import (
 	"testing"
 
+	"github.com/gogeist/geist/internal/cycle"
 	"github.com/gogeist/geist/middleware/idempotency"
 )
 
@@ -24,10 +25,8 @@ func BenchmarkNew(b *testing.B) {
 		{"replayed", s, "Idempotency-Key: k\r\n"},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			run := serving(b, bb.s.Engine, "POST /pay HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"+bb.key+"\r\nhello")
 			b.ReportAllocs()
-			b.ResetTimer()
-			run(b.N)
+			cycle.Run(b, bb.s.Engine.Server().ServeConn, "POST /pay HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"+bb.key+"\r\nhello", b.N)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gogeist/geist"
 	"github.com/gogeist/geist/geisttest"
+	"github.com/gogeist/geist/internal/cycle"
 	"github.com/gogeist/geist/middleware/session"
 )
 
@@ -28,10 +29,8 @@ func BenchmarkNew(b *testing.B) {
 		{"readAndWrite", app, "POST /count"},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			run := serving(b, bb.app, bb.line+" HTTP/1.1\r\nHost: a\r\nCookie: sid="+id+"\r\n\r\n")
 			b.ReportAllocs()
-			b.ResetTimer()
-			run(b.N)
+			cycle.Run(b, bb.app.Server().ServeConn, bb.line+" HTTP/1.1\r\nHost: a\r\nCookie: sid="+id+"\r\n\r\n", b.N)
 		})
 	}
 }
