@@ -281,7 +281,7 @@ func (b *bodyReader) buffer() error {
 			break
 		}
 		if err != nil {
-			b.c.bodyBuf = buf[:0]
+			b.c.bodyBuf = buf
 			b.lost = true
 			req.SetBodyRaw([]byte{}) // so that nobody reads on by Ctx.Raw
 			return err

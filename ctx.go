@@ -307,7 +307,7 @@ func (c *Ctx) release() {
 		c.poison()
 		return
 	}
-	if cap(c.bodyBuf) > e.set.MaxRetainedBytes {
+	if len(c.bodyBuf) > 0 {
 		c.returnBody()
 	}
 	c.rc = nil

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"github.com/gogeist/geist/internal/unsafestring"
 )
 
 // Buffers of large bodies are shared by all connections: none keeps one for its next
@@ -86,13 +88,24 @@ func (c *Ctx) returnLarge(body []byte) {
 	}
 }
 
-// returnBody has the connection give the request's buffer back: the answer may be made of it
-// (Ctx.Raw), and is yet to be written.
+// returnBody keeps the buffer of the request's body for the next one, unless it is large, or
+// the answer may be made of it (Ctx.Raw), which is yet to be written: then the connection gives
+// it back.
 func (c *Ctx) returnBody() {
+	if cap(c.bodyBuf) <= c.server.set.MaxRetainedBytes && !c.answersBody() {
+		c.bodyBuf = c.bodyBuf[:0]
+		return
+	}
 	if st := stateOf(c.rc.Conn()); st != nil {
 		st.asked = c.bodyBuf
 	}
 	c.bodyBuf = nil
+}
+
+// answersBody reports whether the answer may lie in the buffer of the request's body.
+func (c *Ctx) answersBody() bool {
+	resp := &c.rc.Response
+	return resp.IsBodyStream() || unsafestring.Within(resp.Body(), c.bodyBuf)
 }
 
 // giveBack gives back the buffers of the request whose answer has been written.

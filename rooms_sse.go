@@ -56,12 +56,12 @@ func (s *Stream) speak(h *hub.Hub, p *hub.Policy, engine *Engine) error {
 	s.session = x
 	s.mu.Unlock()
 	defer x.finish()
+	x.start() // before a command, which may wait for an answer of the client, can have the turn
 	s.server.live.sessions.open(key, x)
 	defer s.server.live.sessions.shut(key)
 	if err := x.link.say(x.enc.unit(func(dst []byte) []byte { return roomwire.AppendStream(dst, key) })); err != nil {
 		return nil // the client has gone
 	}
-	x.start()
 	<-s.Context().Done()
 	return nil
 }

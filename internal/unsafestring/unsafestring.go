@@ -14,3 +14,13 @@ func String(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b))
 // append copies. Nobody may write to them: a string constant lies in read-only pages,
 // and writing to it kills the process beyond any recover. An empty s gives an empty slice.
 func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// Within reports whether part begins in the memory of whole, its spare capacity included. An
+// empty part lies nowhere.
+func Within(part, whole []byte) bool {
+	if len(part) == 0 {
+		return false
+	}
+	at, first := uintptr(unsafe.Pointer(unsafe.SliceData(part))), uintptr(unsafe.Pointer(unsafe.SliceData(whole)))
+	return at >= first && at-first < uintptr(cap(whole))
+}

@@ -64,3 +64,26 @@ func TestUnsafestring_allocs(t *testing.T) {
 		t.Errorf("allocs = %v, want 0", n)
 	}
 }
+
+func TestWithin(t *testing.T) {
+	whole := make([]byte, 8, 16)
+	for name, test := range map[string]struct {
+		part, whole []byte
+		want        bool
+	}{
+		"itself":               {whole, whole, true},
+		"its last byte":        {whole[7:], whole, true},
+		"its spare capacity":   {whole[:16][15:], whole, true},
+		"a part without more":  {whole[2:3:3], whole, true},
+		"before it":            {whole, whole[1:], false},
+		"behind it":            {whole[4:], whole[:4:4], false},
+		"an empty part":        {whole[:0], whole, false},
+		"nil":                  {nil, whole, false},
+		"of nil":               {whole, nil, false},
+		"of a slice with none": {whole, []byte{}, false},
+	} {
+		if got := Within(test.part, test.whole); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
