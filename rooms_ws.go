@@ -134,6 +134,8 @@ func (w *Conn) goodbye(e *CloseError) []byte {
 		code, retry = roomwire.CodeDraining, someTime()
 	case CloseTryLater:
 		code = roomwire.CodeLagging
+	case roomwire.CloseUnauthorized:
+		code = roomwire.CodeUnauthorized
 	default:
 		return units
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/eventstream"
 	"github.com/gogeist/geist/internal/hubwire"
+	"github.com/gogeist/geist/internal/roomwire"
 )
 
 // streamSocket is a Stream as its outlet sees it: where units go. Until the stream is
@@ -214,11 +215,17 @@ var errTooSlow = fmt.Errorf("%w: it reads too slowly", ErrClientGone)
 
 // closedByHub ends the stream for its hub.
 func (s *Stream) closedByHub(reason hubwire.CloseReason) {
-	if reason == hubwire.Lagging {
+	s.mu.Lock()
+	x := s.session
+	s.mu.Unlock()
+	switch {
+	case reason == hubwire.Lagging:
 		s.out.Cut(errTooSlow)
-		return
+	case reason == hubwire.Dismissed && x != nil:
+		x.end(roomwire.CloseUnauthorized, roomwire.CodeUnauthorized, roomwire.Never, nil)
+	default:
+		s.leave()
 	}
-	s.leave()
 }
 
 var _ hub.Subscriber = (*Stream)(nil)

@@ -7,6 +7,7 @@ import (
 	"github.com/gogeist/geist/hub"
 	"github.com/gogeist/geist/internal/hubwire"
 	"github.com/gogeist/geist/internal/outlet"
+	"github.com/gogeist/geist/internal/roomwire"
 	"github.com/gogeist/geist/internal/wsproto"
 )
 
@@ -41,8 +42,11 @@ func (w *Conn) HubConn() *hub.Conn {
 // closedByHub closes the connection for its hub.
 func (w *Conn) closedByHub(reason hubwire.CloseReason) {
 	e := &CloseError{Code: CloseGoingAway, err: ErrServerClosed}
-	if reason == hubwire.Lagging {
+	switch reason {
+	case hubwire.Lagging:
 		e = &CloseError{Code: CloseTryLater, Reason: "too slow"}
+	case hubwire.Dismissed:
+		e = &CloseError{Code: roomwire.CloseUnauthorized, Reason: roomwire.CodeUnauthorized}
 	}
 	w.close(e)
 }

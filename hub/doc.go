@@ -51,7 +51,7 @@
 //
 // Routes of geist.Engine.Rooms speak the protocol geist.v1, in which clients join rooms and
 // publish; a [Policy] says which of them may. [Hub.Request] asks a client, [Hub.Recheck] asks
-// the policies again.
+// the policies again, [Hub.DisconnectUser] ends what a revoked login has open.
 //
 // # The application as a subscriber
 //

@@ -124,3 +124,22 @@ func ExampleBus() {
 	// Output:
 	// ann in lobby receives from afar
 }
+
+// When a login is revoked, what it has open ends: revoke first, for clients come again.
+func ExampleHub_DisconnectUser() {
+	ctx := context.Background()
+	h := hub.New(hub.Config{})
+	defer h.Shutdown(ctx)
+
+	phone, laptop := hubtest.NewClient(), hubtest.NewClient()
+	h.Attach(phone, hub.As("ann"))
+	h.Attach(laptop, hub.As("ann"))
+	fmt.Println(h.Stats().Conns, h.DisconnectUser(ctx, "ann"))
+	_, err := phone.Next(ctx)
+	fmt.Println(err)
+	fmt.Println(h.SendUser(ctx, "ann", hub.Message{}))
+	// Output:
+	// 2 <nil>
+	// hubtest: closed
+	// hub: no such connection
+}

@@ -17,7 +17,7 @@ import (
 // anything else as "internal", which is logged and not told.
 //
 // To take a client out of a room, have Join refuse it and call Recheck: [Hub.Leave] does not
-// tell it.
+// tell it. [Hub.Disconnect] ends its connection.
 //
 // The zero Policy refuses everything but hello.
 type Policy struct {

@@ -63,17 +63,7 @@ const recheckMark = "\x00recheck"
 // With a Backplane the other nodes are told, too. It returns ErrClosed, ErrBackplane, or the
 // error of ctx.
 func (h *Hub) Recheck(ctx context.Context, userID string) error {
-	if err := h.check(ctx); err != nil {
-		return err
-	}
-	if h.clustered() {
-		p := &Packet{To: ToUser, Name: userID, Message: Message{Event: recheckMark}}
-		if _, err := h.transmit(ctx, p); err != nil {
-			return err
-		}
-	}
-	h.recheckNear(userID)
-	return nil
+	return h.order(ctx, &Packet{To: ToUser, Name: userID, Message: Message{Event: recheckMark}})
 }
 
 func (h *Hub) recheckNear(user string) {

@@ -28,8 +28,7 @@ func (k *sink) Deliver(p *Packet) {
 		}
 		return
 	}
-	if p.To == ToUser && p.Event == recheckMark {
-		h.recheckNear(p.Name)
+	if h.obey(p) {
 		return
 	}
 	if p.To > ToUser || h.checkMessage(&p.Message) != nil {

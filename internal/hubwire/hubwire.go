@@ -112,8 +112,9 @@ type CloseReason uint8
 
 // The reasons. A WebSocket is closed with the code given here; a stream just ends.
 const (
-	Lagging  CloseReason = iota + 1 // too far behind, or a gap that the encoding cannot tell: 1013
-	Shutdown                        // the hub ends: 1001
+	Lagging   CloseReason = iota + 1 // too far behind, or a gap that the encoding cannot tell: 1013
+	Shutdown                         // the hub ends: 1001
+	Dismissed                        // the application has called Disconnect or DisconnectUser: 4401
 )
 
 // Key is what methods of hub.Conn take that are for transports only: users cannot name it.
