@@ -46,9 +46,8 @@ func (s *Session) User() string {
 
 // Revoke ends all sessions that are bound to a user, on every node: those that were bound before
 // it returns. It needs the Store and the Absolute that New was given. A session is looked at
-// when a request reads it; connections that are open stay until [hub.Hub.DisconnectUser] ends
-// them. It fails with ErrStore, and with ErrNoSession
-// if there is no Store.
+// when a request reads it; connections that are open stay until DisconnectUser of a hub.Hub ends
+// them. It fails with ErrStore, and with ErrNoSession if there is no Store.
 func (c Config) Revoke(ctx context.Context, user string) error {
 	if c.Store == nil {
 		return ErrNoSession
