@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/gogeist/geist/hub"
+	"github.com/gogeist/geist/internal/hubwire"
 	"github.com/gogeist/geist/internal/roomwire"
 	"github.com/gogeist/geist/internal/wsproto"
 )
@@ -26,6 +27,11 @@ import (
 // A GET for neither is answered 426, one for another version of the protocol 406. A POST
 // is answered 202 when its commands have been taken; 404 if there is no such stream, 415
 // if it is not application/json, 400 or 413 if it cannot be taken.
+//
+// Rooms of several processes are one by the hub's Backplane; in those of [Engine.ListenPrefork]
+// a hub without one is an error at start. A POST must reach the process that has its stream, by
+// a balancer that keeps clients apart: among the children of ListenPrefork nothing does, there
+// only WebSockets are sure to work.
 func (s *scope) Rooms(path string, h *hub.Hub, policy func(c *Ctx) (hub.Policy, error), opts ...RouteOption) *Route {
 	r := s.add([]string{fasthttp.MethodGet, fasthttp.MethodPost}, path, []Handler{roomsHandler(h, policy)})
 	r.options = slices.Clone(opts)
@@ -36,6 +42,10 @@ func (s *scope) Rooms(path string, h *hub.Hub, policy func(c *Ctx) (hub.Policy, 
 	if h == nil || policy == nil {
 		r.options = append(r.options, optionFunc(func(o *routeOptions) {
 			o.problem("Rooms was given a nil hub or a nil policy: pass both")
+		}))
+	} else if IsPreforkChild() && !h.Clustered(hubwire.Key{}) {
+		r.options = append(r.options, optionFunc(func(o *routeOptions) {
+			o.problem("Rooms in a process of ListenPrefork was given a hub without a Backplane, whose clients would not reach those of the other processes: give hub.Config a Backplane, or use Run")
 		}))
 	}
 	return r

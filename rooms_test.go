@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +121,26 @@ func TestRooms_middlewareAndPolicy(t *testing.T) {
 	}
 	if !slices.Contains(seen, "POST") {
 		t.Errorf("the middleware has seen %v, want POST, too", seen)
+	}
+}
+
+// TestRooms_prefork: processes that share nothing have no room in common.
+func TestRooms_prefork(t *testing.T) {
+	check := func(conf hub.Config) error {
+		app := geist.New()
+		app.Rooms("/rt", hub.New(conf), func(*geist.Ctx) (hub.Policy, error) { return openPolicy(), nil })
+		return app.Check()
+	}
+	var bus hub.Bus
+	if err := check(hub.Config{}); err != nil {
+		t.Errorf("without prefork: %v", err)
+	}
+	t.Setenv("GEIST_PREFORK_PARENT", strconv.Itoa(os.Getppid()))
+	if err := check(hub.Config{}); err == nil || !strings.Contains(err.Error(), "without a Backplane") {
+		t.Errorf("without a Backplane: %v", err)
+	}
+	if err := check(hub.Config{Backplane: bus.Node()}); err != nil {
+		t.Errorf("with a Backplane: %v", err)
 	}
 }
 

@@ -24,6 +24,9 @@ func (c *Conn) asked() hubwire.Peer {
 // CheckRoom is for transports: it returns ErrRoomName for what cannot name a room, or nil.
 func (h *Hub) CheckRoom(_ hubwire.Key, name string) error { return h.checkName(name) }
 
+// Clustered is for transports: it reports whether there may be other nodes.
+func (h *Hub) Clustered(hubwire.Key) bool { return h.clustered() }
+
 // Request asks the client of a connection and waits for its answer, which is JSON, for as
 // long as ctx allows. The message is JSON or text, not Binary. It must not be called by a
 // function of that connection's Policy: the answer would wait for that.
