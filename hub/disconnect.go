@@ -13,30 +13,31 @@ const disconnectMark = "\x00disconnect"
 // client is told that it needs other credentials. What it has not been sent yet is
 // lost. It does not wait for the end, and it is no error if there is no such connection.
 //
-// The client may come again: withdraw what it may come with first. With a Backplane the
-// other nodes are told, too. It returns ErrClosed, ErrBackplane, or the error of ctx.
+// The client may come again: withdraw what it may come with first. If it is not here, and
+// there is a Backplane, the other nodes are told. It returns ErrClosed, ErrBackplane, or the error of ctx.
 func (h *Hub) Disconnect(ctx context.Context, id ConnID) error {
 	return h.order(ctx, &Packet{To: ToConn, Conn: id, Message: Message{Event: disconnectMark}})
 }
 
-// DisconnectUser ends all connections of a user, as Disconnect does: for sessions and
+// DisconnectUser ends all connections of a user, on all nodes, as Disconnect does: for sessions and
 // tokens that have been revoked. [Hub.Recheck] is for rights in single rooms.
 func (h *Hub) DisconnectUser(ctx context.Context, userID string) error {
 	return h.order(ctx, &Packet{To: ToUser, Name: userID, Message: Message{Event: disconnectMark}})
 }
 
-// order has all nodes do what a packet says that is no message.
+// order has all nodes do what a packet says that is no message: this one first, whether or
+// not the others can be reached.
 func (h *Hub) order(ctx context.Context, p *Packet) error {
 	if err := h.check(ctx); err != nil {
 		return err
 	}
-	if h.clustered() {
-		if _, err := h.transmit(ctx, p); err != nil {
-			return err
-		}
-	}
+	here := p.To == ToConn && h.conn(p.Conn) != nil
 	h.obey(p)
-	return nil
+	if here || !h.clustered() {
+		return nil
+	}
+	_, err := h.transmit(ctx, p)
+	return err
 }
 
 // obey does what a packet orders on this node, and reports whether it was an order.

@@ -37,12 +37,7 @@
 //
 // The token is checked once, before the connection or the stream begins: a refusal is a plain
 // answer. What has begun outlives the token, unless something ends it: a WebSocket [CloseAtExpiry],
-// a stream a context that ends with it,
-//
-//	ctx, cancel := context.WithDeadline(s.Context(), token.Expires)
-//
-// rooms the Expires of what the hub.Policy answers to a client's first message. A stream that
-// is followed lasts as long as its client stays: where that matters, use Run.
+// a stream [EndAtExpiry], rooms the Expires of what the hub.Policy answers to a client's first message.
 //
 // The WebSocket and the EventSource of browsers cannot send header fields: for them there are
 // cookies, which their route should take from pages of its own host alone (the default), and

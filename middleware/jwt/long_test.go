@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -137,26 +136,79 @@ func TestNew_stream(t *testing.T) {
 	client.GET("/http").Header("Authorization", in).Do().Status(200).BodyIs("http")
 }
 
-// What the package comment says of streams.
-func TestNew_streamEndsWithItsToken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		app := geist.New()
-		app.Use(New(config()))
-		app.SSE("/", func(c *geist.Ctx, s *geist.Stream) error {
-			token, _ := From(c)
-			return s.Run(func() error {
-				ctx, cancel := context.WithDeadline(s.Context(), token.Expires)
-				defer cancel()
-				<-ctx.Done()
-				return nil
+// A stream outlives its token, unless it is told not to: run by its handler or followed.
+func TestEndAtExpiry(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		ends, follows bool
+	}{{"outlives", false, true}, {"run", true, false}, {"followed", true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hub.New(hub.Config{})
+				defer h.Shutdown(t.Context())
+				app := geist.New()
+				app.Use(New(config()))
+				app.SSE("/", func(c *geist.Ctx, s *geist.Stream) error {
+					if tt.ends {
+						if err := EndAtExpiry(c, s, h); err != nil {
+							return err
+						}
+					}
+					if tt.follows {
+						return s.Follow(h, "news")
+					}
+					return s.Run(func() error {
+						<-s.Context().Done()
+						return nil
+					})
+				})
+				client := geisttest.New(t, app, geisttest.Config{Timeout: 2 * time.Hour})
+				token := "Bearer " + sign("HS256", secret, nil, claims(nil)) // for ten minutes
+				client.GET("/").Header("Authorization", token).SSE().Close()
+				stream := client.GET("/").Header("Authorization", token).SSE()
+				start := time.Now()
+				if !tt.ends {
+					time.Sleep(time.Hour)
+					if _, err := h.Publish(t.Context(), "news", hub.Message{Data: []byte("x")}); err != nil {
+						t.Fatal(err)
+					}
+					stream.Next().Is("message", "x")
+					return
+				}
+				stream.End()
+				if took := time.Since(start).Round(time.Second); took != 10*time.Minute+DefaultLeeway {
+					t.Errorf("ended after %s, want 10m10s", took)
+				}
 			})
 		})
-		token := sign("HS256", secret, nil, claims(nil))
-		start := time.Now()
-		client := geisttest.New(t, app, geisttest.Config{Timeout: time.Hour})
-		client.GET("/").Header("Authorization", "Bearer "+token).SSE().End()
-		if took := time.Since(start); took != 10*time.Minute {
-			t.Errorf("ended after %s, want 10m", took)
+	}
+}
+
+// Without a token no stream ends, and none is attached.
+func TestEndAtExpiry_withoutToken(t *testing.T) {
+	h := hub.New(hub.Config{})
+	t.Cleanup(func() { _ = h.Shutdown(t.Context()) })
+	app := geist.New()
+	app.SSE("/", func(c *geist.Ctx, s *geist.Stream) error {
+		if err := EndAtExpiry(c, s, h); err != nil {
+			return err
 		}
+		return s.Run(func() error { return s.Send(geist.Event{Data: []byte("here")}) })
 	})
+	geisttest.New(t, app).GET("/").SSE().Next().Is("message", "here")
+	if n := h.Stats().Conns; n != 0 {
+		t.Errorf("%d are attached", n)
+	}
+}
+
+// A hub that has ended refuses the stream.
+func TestEndAtExpiry_closedHub(t *testing.T) {
+	h := hub.New(hub.Config{})
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	app := geist.New()
+	app.Use(New(config()))
+	app.SSE("/", func(c *geist.Ctx, s *geist.Stream) error { return EndAtExpiry(c, s, h) })
+	geisttest.New(t, app).GET("/").Header("Authorization", "Bearer "+sign("HS256", secret, nil, claims(nil))).Do().Status(503)
 }
