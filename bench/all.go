@@ -20,8 +20,9 @@ import (
 // job is what the command all is asked for.
 type job struct {
 	suite.Settings
-	scenes []suite.Scene
-	out    string
+	scenes  []suite.Scene
+	out     string
+	command string // that measures the same again
 }
 
 // all measures.
@@ -38,7 +39,7 @@ func all(ctx context.Context, c console, args []string) error {
 	}
 	r := suite.Runner{
 		Scenes: j.scenes, Settings: j.Settings, Modules: modules(), Limits: suite.ThisSystem(),
-		Command:  strings.TrimSpace("go run . all " + shell(args)),
+		Command:  j.command,
 		Progress: suite.NewProgress(c.log, terminal(c.log)),
 	}
 	var file string
@@ -106,7 +107,24 @@ func parseAll(c console, args []string) (j job, helped bool, err error) {
 	if *quick {
 		j.Mode = result.Quick
 	}
+	j.command = again(fs)
 	return j, false, j.resolve(*scene, *peer, *held)
+}
+
+// again is the command of the flags that were given, but those that say where files go and
+// what is told meanwhile: what they name belongs to one machine.
+func again(fs *flag.FlagSet) string {
+	words := []string{"go run . all"}
+	fs.Visit(func(f *flag.Flag) {
+		switch v := f.Value.String(); {
+		case f.Name == "out" || f.Name == "v" || v == "false":
+		case v == "true":
+			words = append(words, "-"+f.Name)
+		default:
+			words = append(words, "-"+f.Name, suite.Quote(v))
+		}
+	})
+	return strings.Join(words, " ")
 }
 
 // resolve checks the flags and finds the scenes.
@@ -171,15 +189,6 @@ func fileName(run *result.Run) string {
 		name += "-quick"
 	}
 	return name + ".json"
-}
-
-// shell writes arguments as a shell reads them.
-func shell(args []string) string {
-	words := make([]string, len(args))
-	for i, a := range args {
-		words[i] = suite.Quote(a)
-	}
-	return strings.Join(words, " ")
 }
 
 // terminal reports whether w is a terminal.

@@ -193,12 +193,12 @@ func TestRun_refuses(t *testing.T) {
 		{"all -held 0", `-held "0"`},
 		{"all -held x,1", `-held "x,1"`},
 		{"all -rounds -1", "-rounds is negative"},
-		{"report", "report takes results.json"},
+		{"report", "report takes results.json…"},
 		{"report none.json", "none.json"},
-		{"capacity", "capacity takes results.json"},
+		{"capacity", "capacity takes results.json…"},
 		{"capacity -headroom 1 none.json", "headroom is 1: want less than 1"},
 		{"capacity none.json", "none.json"},
-		{"diff a", "diff takes old.json and new.json"},
+		{"diff a", "diff takes old.json[,more.json] and new.json[,more.json]"},
 		{"list x", "list takes nothing"},
 	} {
 		if _, _, err := call(t, strings.Fields(tt.args)...); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -208,7 +208,7 @@ func TestRun_refuses(t *testing.T) {
 }
 
 func TestRun_help(t *testing.T) {
-	for args, want := range map[string]string{"help": "report", "all -h": "-quick", "diff -h": "old.json new.json"} {
+	for args, want := range map[string]string{"help": "report", "all -h": "-quick", "diff -h": "old.json[,more.json] new.json"} {
 		if out, _, err := call(t, strings.Fields(args)...); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", args, err, out)
 		}

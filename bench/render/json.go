@@ -31,13 +31,14 @@ type duel struct {
 // rival, where a cost below 1 is a win. The figures themselves are in the file of the run.
 func JSON(w io.Writer, r *result.Run) error {
 	out := struct {
-		Started  time.Time   `json:"started"`
-		Commit   string      `json:"commit,omitempty"`
-		Mode     result.Mode `json:"mode"`
-		Failures int         `json:"failures"`
-		Targets  []verdict   `json:"targets"`
-		Duels    []duel      `json:"comparisons"`
-	}{Started: r.Started, Commit: r.Commit, Mode: r.Mode, Failures: r.Failures()}
+		Started  time.Time     `json:"started"`
+		Commit   string        `json:"commit,omitempty"`
+		Mode     result.Mode   `json:"mode"`
+		Runs     []result.Part `json:"runs"`
+		Failures int           `json:"failures"`
+		Targets  []verdict     `json:"targets"`
+		Duels    []duel        `json:"comparisons"`
+	}{Started: r.Started, Commit: r.Commit, Mode: r.Mode, Runs: r.Parts(), Failures: r.Failures()}
 	for _, o := range Outcomes(r) {
 		v := verdict{Group: o.Target.Group, Name: o.Target.Name, Bound: bound(o.Target), Verdict: o.Verdict, Why: o.Why}
 		if o.Verdict != result.NotMeasured {

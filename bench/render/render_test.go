@@ -127,7 +127,8 @@ func TestMarkdown(t *testing.T) {
 	Markdown(&sb, example())
 	text := sb.String()
 	wantAll(t, text,
-		"Do not quote them", "The machine was busy", "a CPU, 2 cores", "commit 0123456789ab.",
+		"Quick: a look, no claim.", "The machine was busy", "a CPU, 2 cores",
+		"| 9 September 2001 01:46 UTC | 1m15s | 0123456789ab | a CPU, 2 cores, linux/amd64, go1.26 | 3.00, 0.00 | 5 | `go run . all -quick` |",
 		"Of 7 comparisons with rivals it wins 5, is level in 1 (the interval contains 1) and loses 1.",
 		"| server/github | time, ns/op | fast <rival> | 2.1",
 		"Level with: growth/routes: gin, N = 1000.",
@@ -202,6 +203,26 @@ func TestPage(t *testing.T) {
 	if rest := strings.ReplaceAll(text, "http://www.w3.org/2000/svg", ""); strings.Contains(rest, "://") {
 		t.Error("the page names another host")
 	}
+}
+
+// A report of several runs names each of them.
+func TestMarkdown_parts(t *testing.T) {
+	first, second := example(), example()
+	second.Command, second.Commit, second.Started = "go run . all -quick -scene '^(a|ws)'", "fedcba9876543210", first.Started.Add(time.Hour)
+	second.Scenes = second.Scenes[3:]
+	r, err := result.Merge(first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sb strings.Builder
+	Markdown(&sb, r)
+	wantAll(t, sb.String(), "| 0123456789ab |", "| 3 | `go run . all -quick` |", "| fedcba987654 |", `| 2 | `+"`"+`go run . all -quick -scene '^(a\|ws)'`+"`"+` |`,
+		"began: load 3.00", "run of 9 September 2001 02:46 UTC began")
+	sb.Reset()
+	if err := Page(&sb, r); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, sb.String(), "<td>0123456789ab</td>", "<td>fedcba987654</td>", "<code>go run . all -quick</code>")
 }
 
 // A run without anything in it has reports as well.
