@@ -144,7 +144,7 @@ type contender struct {
 	size  int // of a message, in bytes
 	row   *result.Contender
 
-	published int // messages of the one room of ws/resume
+	published int // messages of the one room of the scenes resume
 }
 
 func (c *contender) close() error {

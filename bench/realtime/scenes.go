@@ -2,6 +2,8 @@
 
 package realtime
 
+import "github.com/gogeist/geist/bench/realtime/wire"
+
 // All returns every scene.
 func All() []Scene {
 	var all []Scene
@@ -11,7 +13,7 @@ func All() []Scene {
 		}
 		all = append(all, hall("ws", sockets, burst))
 	}
-	all = append(all, echoScene(), crowdScene(), churnScene(), resumeScene(), stalledScene("ws", sockets), hold("ws", sockets))
+	all = append(all, echoScene(), crowdScene(), churnScene(), resumeScene("ws", wire.Geist, wire.Centrifuge), stalledScene("ws", sockets), hold("ws", sockets))
 	all = append(all, growthScenes("ws", sockets)...)
 	for _, burst := range []int{1, bursts} {
 		for _, size := range []int{10, 1000} {
@@ -19,6 +21,6 @@ func All() []Scene {
 		}
 		all = append(all, hall("sse", streams, burst))
 	}
-	all = append(all, stalledScene("sse", streams), hold("sse", streams))
+	all = append(all, resumeScene("sse", wire.EventStream, wire.CentrifugeStream), stalledScene("sse", streams), hold("sse", streams))
 	return append(all, growthScenes("sse", streams)...)
 }
