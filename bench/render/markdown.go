@@ -50,7 +50,7 @@ const reading = "Contenders of a scene take turns in each round and ratios are f
 func warnings(r *result.Run) []string {
 	var out []string
 	if r.Mode == result.Quick {
-		out = append(out, "Quick: a look, no claim. A few short rounds of small loads show that everything works. Do not quote these figures.")
+		out = append(out, "Quick: a look, no claim. Few and short rounds of small loads, and unless scenes were named none of those that repeat others at other sizes. Do not quote these figures.")
 	}
 	for _, p := range r.Parts() {
 		if p.Interrupted {
