@@ -66,6 +66,9 @@ func TestAll_quick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := "go run . all -peer '^(geist|gin|melody)$' -quick -scene '" + scenes + "' -size 2"; r.Command != want {
+		t.Errorf("the command is %s, want %s", r.Command, want)
+	}
 	if s := r.Scene("router/one-param"); s == nil || len(s.Contenders) < 3 || len(s.Contenders[0].Samples("ns")) != 3 || r.Interrupted || r.Mode != result.Quick {
 		t.Errorf("%+v", r)
 	}
@@ -96,7 +99,10 @@ func reports(t *testing.T, file string) {
 	if out, _, err := call(t, "capacity", "-cores", "48", file); err != nil || !strings.Contains(out, "| 48 |") {
 		t.Errorf("capacity: %v\n%s", err, out)
 	}
-	if out, _, err := call(t, "diff", "-fail-on-regress", file, file); err != nil || !strings.Contains(out, "no change") {
+	if out, _, err := call(t, "report", "-json", filepath.Join(dir, "b.json"), file, file); err != nil {
+		t.Errorf("report of two files: %v\n%s", err, out)
+	}
+	if out, _, err := call(t, "diff", "-fail-on-regress", file+","+file, file); err != nil || !strings.Contains(out, "no change") {
 		t.Errorf("diff with itself: %v\n%s", err, out)
 	}
 }

@@ -136,6 +136,8 @@ func bound(t result.Target) string {
 		b += " " + t.Unit
 	}
 	switch {
+	case len(t.Tests) > 0:
+		return "exact"
 	case t.Least:
 		return "≥ " + b
 	case t.Include:
@@ -146,15 +148,20 @@ func bound(t result.Target) string {
 }
 
 func judged(w io.Writer, r *result.Run) {
-	fmt.Fprintf(w, "## Targets\n\nThe bounds that the design sets itself. Met and missed are intervals on one side of the bound, undecided those that contain it.\n\n")
-	line(w, []string{"what", "", "bound", "measured", "95 %", "verdict"})
-	line(w, []string{"---", "---", "---", "--:", "--:", "---"})
+	fmt.Fprintf(w, "## Targets\n\nThe bounds that the design sets itself. Met and missed are intervals on one side of the bound, undecided those that contain it. "+
+		"What is exact is held by the tests that are named. The last column leads to what has been tried.\n\n")
+	line(w, []string{"what", "", "scene", "bound", "measured", "95 %", "verdict", "record"})
+	line(w, []string{"---", "---", "---", "---", "--:", "--:", "---", "---"})
 	for _, o := range Outcomes(r) {
-		cells := []string{o.Target.Group, o.Target.Name, bound(o.Target), Ratio(o.Figure.Median), RatioInterval(o.Figure), "**" + string(o.Verdict) + "**"}
-		if o.Verdict == result.NotMeasured {
-			cells = []string{o.Target.Group, o.Target.Name, bound(o.Target), "", "", "not measured: " + o.Why}
+		figure, interval, verdict, record := "", "", string(o.Verdict)+": "+o.Why, ""
+		if o.Judged() {
+			figure, interval, verdict = Ratio(o.Figure.Median), RatioInterval(o.Figure), "**"+string(o.Verdict)+"**"
 		}
-		line(w, cells)
+		if o.Open() {
+			number, _, _ := strings.Cut(o.Target.Record, "-")
+			record = fmt.Sprintf("[%s](design/%s)", number, o.Target.Record)
+		}
+		line(w, []string{o.Target.Group, o.Target.Name, strings.Join(o.Target.Scenes, ", "), bound(o.Target), figure, interval, verdict, record})
 	}
 	fmt.Fprintln(w)
 }

@@ -89,7 +89,7 @@ func newPage(r *result.Run) (*page, error) {
 		if o.Verdict == result.Met {
 			p.Met++
 		}
-		if o.Verdict != result.NotMeasured {
+		if o.Judged() {
 			p.Judged++
 		}
 	}
