@@ -19,7 +19,7 @@ import (
 // holdCore are the servers that the most clients are held by as well: geist's, what stands
 // for net/http or fasthttp without it, and the leanest rival.
 func holdCore() []string {
-	return []string{"geist", "geist (Follow)", "fasthttp/websocket", "gws", "geist (stream)", "geist (Run)", "net/http"}
+	return []string{"geist", "geist (Follow)", "fasthttp/websocket", "gws", "geist (stream)", "geist (Run)", "net/http", "tmaxmax/go-sse"}
 }
 
 // hold is a scene in which clients connect, stay idle and then all vanish at once.
@@ -48,7 +48,7 @@ func holdTime(o Options, peers int) (d time.Duration) {
 	for _, h := range o.Held {
 		n := peers
 		if h.Core {
-			n = (peers + 1) / 2
+			n = min(peers, len(holdCore())/2) // half of them are of the other protocol
 		}
 		d += time.Duration(h.Trials*n) * (o.Rest + o.Forget/12 + time.Second/2 + time.Duration(h.Conns)*200*time.Microsecond)
 	}

@@ -109,10 +109,10 @@ func newPage(r *result.Run) (*page, error) {
 }
 
 // id is the fragment of a scene in the page.
-func id(s *result.Scene) string { return strings.ReplaceAll(s.Name, "/", "-") }
+func id(scene string) string { return strings.ReplaceAll(scene, "/", "-") }
 
 func newCard(s *result.Scene) (card, error) {
-	c := card{Scene: s, ID: id(s), Absent: absences(s.Absent), Remarks: remarks(s)}
+	c := card{Scene: s, ID: id(s.Name), Absent: absences(s.Absent), Remarks: remarks(s)}
 	if len(s.Contenders) > 0 {
 		lines := grid(s)
 		c.Head = lines[0]

@@ -133,7 +133,7 @@ func TestMarkdown(t *testing.T) {
 		"| server/github | time, ns/op | fast <rival> | 2.1",
 		"Level with: growth/routes: gin, N = 1000.",
 		"| loopback API mix | requests/s ÷ Gin | loopback/api | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
-		"| last of 1,000 routes ÷ last of 10 | growth/routes | ≤ 1.3 | 100.0 |", "| **missed** | [021](design/021-tuning.md) |",
+		"| last of 1,000 routes ÷ last of 10 | growth/routes | ≤ 1.3 | 100.0 |", "| **missed** | [028](design/028-targets.md) |",
 		"|  | exact |  |  | held by tests: TestLag_nobodyWaitsForAStalledClient |  |",
 		"- server/github, fiber: answered 500 want 200.", "- ws/hold was not measured",
 		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "\ngeist: remarkable.\n", "example.com/gin v1.2.3",
@@ -192,7 +192,7 @@ func TestPage(t *testing.T) {
 	}
 	text := sb.String()
 	wantAll(t, text, "<!doctype html>", "prefers-color-scheme: dark", "fast &lt;rival&gt;", `id="server-github"`, `href="#server-github"`,
-		`class="badge met"`, `class="badge not-measured"`, "<b>fiber failed:</b> answered 500 want 200", "Not measured: it needs 15100 open files", "</html>")
+		`class="badge met"`, `<a class="small" href="#loopback-api">loopback/api</a>`, "see docs/design/021-tuning.md", `class="badge not-measured"`, "<b>fiber failed:</b> answered 500 want 200", "Not measured: it needs 15100 open files", "</html>")
 	if n := strings.Count(text, "<svg "); n != 4 {
 		t.Errorf("%d charts, want 4", n)
 	}

@@ -52,6 +52,8 @@ func record(group string) string {
 		return "013-hub.md"
 	case groupMiddlewares:
 		return "020-middleware.md"
+	case groupRouter, groupGrowth, groupMisses, groupBind:
+		return "028-targets.md"
 	default:
 		return "021-tuning.md"
 	}
