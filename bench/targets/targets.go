@@ -50,9 +50,7 @@ func record(group string) string {
 		return "014-streams-of-events.md"
 	case groupBursts, groupSingle, groupStalled, groupCrowd:
 		return "013-hub.md"
-	case groupMiddlewares:
-		return "020-middleware.md"
-	case groupRouter, groupGrowth, groupMisses, groupBind:
+	case groupRouter, groupGrowth, groupMisses, groupBind, groupMiddlewares:
 		return "028-targets.md"
 	default:
 		return "021-tuning.md"
