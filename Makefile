@@ -114,7 +114,7 @@ lint: $(GOLANGCI) ## gofmt and golangci-lint, go vet within it, in every module
 	$(call each,golangci-lint,$(GOLANGCI) run --config $(CURDIR)/.golangci.yml)
 
 .PHONY: bench
-bench: ## geist beside its peers, hours; in a few minutes: BENCHFLAGS=-quick
+bench: ## geist beside its peers, 80 minutes; in two, a look: BENCHFLAGS=-quick
 	@$(step) "geist beside its peers, interleaved: results, a page and Markdown in bench/results"
 	@cd bench && go run . all $(BENCHFLAGS)
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gogeist/geist/bench/render"
 	"github.com/gogeist/geist/bench/result"
@@ -20,8 +21,9 @@ import (
 // job is what the command all is asked for.
 type job struct {
 	suite.Settings
-	scenes []suite.Scene
-	out    string
+	scenes  []suite.Scene
+	out     string
+	command string // that measures the same again
 }
 
 // all measures.
@@ -38,7 +40,7 @@ func all(ctx context.Context, c console, args []string) error {
 	}
 	r := suite.Runner{
 		Scenes: j.scenes, Settings: j.Settings, Modules: modules(), Limits: suite.ThisSystem(),
-		Command:  strings.TrimSpace("go run . all " + shell(args)),
+		Command:  j.command,
 		Progress: suite.NewProgress(c.log, terminal(c.log)),
 	}
 	var file string
@@ -81,17 +83,17 @@ func finish(c console, run *result.Run, file string) error {
 
 func parseAll(c console, args []string) (j job, helped bool, err error) {
 	fs := flag.NewFlagSet("all", flag.ContinueOnError)
-	quick := fs.Bool("quick", false, "few and short rounds: shows in a few minutes that everything works; figures are not for quoting")
+	quick := fs.Bool("quick", false, "a look, no claim: few and short rounds, without -scene also without scenes that repeat others at other sizes")
 	full := fs.Bool("full", false, "for quoting; this is the default")
 	scene := fs.String("scene", "", "only scenes whose name matches this `expression`")
 	peer := fs.String("peer", "", "only peers whose name matches this `expression`")
 	fs.StringVar(&j.out, "out", "results", "the `directory` of the files")
 	fs.BoolVar(&j.Verbose, "v", false, "say on the error output what goes on inside the scenes")
-	fs.IntVar(&j.Rounds, "rounds", 0, "rounds, in each of which every contender runs one batch (10; quick 3)")
+	fs.IntVar(&j.Rounds, "rounds", 0, "rounds, in each of which every contender runs one batch (10, in latency and real-time growth 6; quick 3)")
 	fs.DurationVar(&j.Batch, "batch", 0, "least duration of a batch (30ms, in real time 500ms; quick 2ms and 20ms)")
-	fs.IntVar(&j.Trials, "trials", 0, "trials in gone (100), fresh processes in hold and stalled (3) and transfer (6)")
+	fs.IntVar(&j.Trials, "trials", 0, "trials in gone (100), fresh processes in stalled (3), transfer (6) and hold (1 or 2, by the number of clients)")
 	fs.IntVar(&j.Conns, "conns", 0, "clients of the fan-out scenes (1000; quick 100)")
-	held := fs.String("held", "", "clients of the hold scenes, each number in turn (1000,5000,15000; quick 100)")
+	held := fs.String("held", "", "clients of the hold scenes, each number in turn and by every server (1000,5000 and, by some servers, 15000; quick 100)")
 	fs.IntVar(&j.Crowd, "crowd", 0, "other rooms of ws/crowd (100000; quick 500)")
 	fs.DurationVar(&j.Rest, "rest", 0, "how long clients of the hold scenes rest before memory is read (12s; quick and negative: not at all)")
 	fs.DurationVar(&j.Forget, "forget", 0, "how long servers may take to let go of clients that have vanished (30s; quick 2s)")
@@ -106,7 +108,24 @@ func parseAll(c console, args []string) (j job, helped bool, err error) {
 	if *quick {
 		j.Mode = result.Quick
 	}
+	j.command = again(fs)
 	return j, false, j.resolve(*scene, *peer, *held)
+}
+
+// again is the command of the flags that were given, but those that say where files go and
+// what is told meanwhile: what they name belongs to one machine.
+func again(fs *flag.FlagSet) string {
+	words := []string{"go run . all"}
+	fs.Visit(func(f *flag.Flag) {
+		switch v := f.Value.String(); {
+		case f.Name == "out" || f.Name == "v" || v == "false":
+		case v == "true":
+			words = append(words, "-"+f.Name)
+		default:
+			words = append(words, "-"+f.Name, suite.Quote(v))
+		}
+	})
+	return strings.Join(words, " ")
 }
 
 // resolve checks the flags and finds the scenes.
@@ -136,7 +155,7 @@ func (j *job) resolve(scene, peer, held string) error {
 		return fmt.Errorf("-scene %q: %w", scene, err)
 	}
 	for _, s := range catalogue() {
-		if wanted.MatchString(s.Name) {
+		if wanted.MatchString(s.Name) && !(s.Repeats && scene == "" && j.Mode == result.Quick) {
 			j.scenes = append(j.scenes, s)
 		}
 	}
@@ -146,18 +165,24 @@ func (j *job) resolve(scene, peer, held string) error {
 	return nil
 }
 
+// expectation is how long the job will take.
+func (j *job) expectation() time.Duration { return suite.Expectation(j.scenes, j.Settings) }
+
 // list lists the scenes.
 func list(_ context.Context, c console, args []string) error {
 	fs := flag.NewFlagSet("list", flag.ContinueOnError)
 	if _, helped, err := parse(c, fs, args); err != nil || helped {
 		return err
 	}
-	full, quick := suite.Settings{Mode: result.Full}, suite.Settings{Mode: result.Quick}
-	for _, s := range catalogue() {
-		fmt.Fprintf(c.out, "%-20s %6s  %s\n", s.Name, suite.Span(suite.Expectation([]suite.Scene{s}, full)), s.Title)
+	full, quick := job{Settings: suite.Settings{Mode: result.Full}}, job{Settings: suite.Settings{Mode: result.Quick}}
+	if err := errors.Join(full.resolve("", "", ""), quick.resolve("", "", "")); err != nil {
+		return err
 	}
-	fmt.Fprintf(c.out, "%d scenes, about %s; with -quick about %s\n", len(catalogue()),
-		suite.Span(suite.Expectation(catalogue(), full)), suite.Span(suite.Expectation(catalogue(), quick)))
+	for _, s := range full.scenes {
+		fmt.Fprintf(c.out, "%-22s %6s  %s\n", s.Name, suite.Span(suite.Expectation([]suite.Scene{s}, full.Settings)), s.Title)
+	}
+	fmt.Fprintf(c.out, "%d scenes, about %s; with -quick %d, about %s\n",
+		len(full.scenes), suite.Span(full.expectation()), len(quick.scenes), suite.Span(quick.expectation()))
 	return nil
 }
 
@@ -171,15 +196,6 @@ func fileName(run *result.Run) string {
 		name += "-quick"
 	}
 	return name + ".json"
-}
-
-// shell writes arguments as a shell reads them.
-func shell(args []string) string {
-	words := make([]string, len(args))
-	for i, a := range args {
-		words[i] = suite.Quote(a)
-	}
-	return strings.Join(words, " ")
 }
 
 // terminal reports whether w is a terminal.

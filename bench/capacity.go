@@ -6,7 +6,6 @@ import (
 
 	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/render"
-	"github.com/gogeist/geist/bench/result"
 )
 
 // capacityCommand computes what a load needs, with the reader's assumptions.
@@ -23,14 +22,14 @@ func capacityCommand(_ context.Context, c console, args []string) error {
 	fs.Float64Var(&a.Connections, "connections", a.Connections, "connections")
 	fs.Float64Var(&a.Deliveries, "deliveries", a.Deliveries, "messages to each connection a second")
 	fs.Float64Var(&a.Kernel, "kernel", a.Kernel, "the kernel's memory for a connection, `KiB`")
-	rest, helped, err := parse(c, fs, args, "results.json")
+	rest, helped, err := parse(c, fs, args, "results.json…")
 	if err != nil || helped {
 		return err
 	}
 	if err := a.Check(); err != nil {
 		return err
 	}
-	run, err := result.Read(rest[0])
+	run, err := merged(rest)
 	if err != nil {
 		return err
 	}

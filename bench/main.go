@@ -66,9 +66,9 @@ func commands() []command {
 	return append([]command{
 		{"all", "measure: every scene, or those of -scene; writes a file of results and reports of it", all},
 		{"list", "list the scenes, and how long each takes", list},
-		{"report", "write a page, Markdown, charts or JSON of a file of results", report},
-		{"diff", "compare two files of results", diff},
-		{"capacity", "compute machines and money for a million connections or requests/s out of a file of results", capacityCommand},
+		{"report", "write a page, Markdown, charts or JSON of one or more files of results", report},
+		{"diff", "compare two runs, each of one or more files of results", diff},
+		{"capacity", "compute machines and money for a million connections or requests/s out of files of results", capacityCommand},
 		{"loop", "run one contender and measure nothing, under a profiler", loop},
 	}, more()...)
 }
@@ -98,7 +98,8 @@ func usage() string {
 }
 
 // parse parses the flags of a command and returns what follows them, which must be as many
-// words as want names. With -h it writes the flags and reports true.
+// words as want names, or more if its last ends with an ellipsis. With -h it writes the flags
+// and reports true.
 func parse(c console, fs *flag.FlagSet, args []string, want ...string) (rest []string, helped bool, err error) {
 	fs.SetOutput(io.Discard)
 	err = fs.Parse(args)
@@ -111,7 +112,8 @@ func parse(c console, fs *flag.FlagSet, args []string, want ...string) (rest []s
 	if err != nil {
 		return nil, false, fmt.Errorf("%w; see go run . %s -h", err, fs.Name())
 	}
-	if fs.NArg() != len(want) {
+	more := len(want) > 0 && strings.HasSuffix(want[len(want)-1], "…")
+	if fs.NArg() < len(want) || fs.NArg() > len(want) && !more {
 		return nil, false, fmt.Errorf("%s takes %s after its flags and got %q; see go run . %s -h",
 			fs.Name(), words(want), fs.Args(), fs.Name())
 	}

@@ -66,6 +66,9 @@ func TestAll_quick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := "go run . all -peer '^(geist|gin|melody)$' -quick -scene '" + scenes + "' -size 2"; r.Command != want {
+		t.Errorf("the command is %s, want %s", r.Command, want)
+	}
 	if s := r.Scene("router/one-param"); s == nil || len(s.Contenders) < 3 || len(s.Contenders[0].Samples("ns")) != 3 || r.Interrupted || r.Mode != result.Quick {
 		t.Errorf("%+v", r)
 	}
@@ -96,7 +99,10 @@ func reports(t *testing.T, file string) {
 	if out, _, err := call(t, "capacity", "-cores", "48", file); err != nil || !strings.Contains(out, "| 48 |") {
 		t.Errorf("capacity: %v\n%s", err, out)
 	}
-	if out, _, err := call(t, "diff", "-fail-on-regress", file, file); err != nil || !strings.Contains(out, "no change") {
+	if out, _, err := call(t, "report", "-json", filepath.Join(dir, "b.json"), file, file); err != nil {
+		t.Errorf("report of two files: %v\n%s", err, out)
+	}
+	if out, _, err := call(t, "diff", "-fail-on-regress", file+","+file, file); err != nil || !strings.Contains(out, "no change") {
 		t.Errorf("diff with itself: %v\n%s", err, out)
 	}
 }
@@ -193,12 +199,12 @@ func TestRun_refuses(t *testing.T) {
 		{"all -held 0", `-held "0"`},
 		{"all -held x,1", `-held "x,1"`},
 		{"all -rounds -1", "-rounds is negative"},
-		{"report", "report takes results.json"},
+		{"report", "report takes results.json…"},
 		{"report none.json", "none.json"},
-		{"capacity", "capacity takes results.json"},
+		{"capacity", "capacity takes results.json…"},
 		{"capacity -headroom 1 none.json", "headroom is 1: want less than 1"},
 		{"capacity none.json", "none.json"},
-		{"diff a", "diff takes old.json and new.json"},
+		{"diff a", "diff takes old.json[,more.json] and new.json[,more.json]"},
 		{"list x", "list takes nothing"},
 	} {
 		if _, _, err := call(t, strings.Fields(tt.args)...); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -208,7 +214,7 @@ func TestRun_refuses(t *testing.T) {
 }
 
 func TestRun_help(t *testing.T) {
-	for args, want := range map[string]string{"help": "report", "all -h": "-quick", "diff -h": "old.json new.json"} {
+	for args, want := range map[string]string{"help": "report", "all -h": "-quick", "diff -h": "old.json[,more.json] new.json"} {
 		if out, _, err := call(t, strings.Fields(args)...); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", args, err, out)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -9,24 +10,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gogeist/geist/bench/render"
 	"github.com/gogeist/geist/bench/result"
 )
 
-// report writes reports of a file of results.
+// report writes reports of one or more files of results.
 func report(_ context.Context, c console, args []string) error {
 	fs := flag.NewFlagSet("report", flag.ContinueOnError)
 	page := fs.String("html", "", "write the page to this `file`")
 	text := fs.String("md", "", "write Markdown to this `file`")
 	data := fs.String("json", "", "write verdicts and comparisons to this `file`")
 	images := fs.String("images", "", "write the charts of the README to this `directory`")
-	rest, helped, err := parse(c, fs, args, "results.json")
+	rest, helped, err := parse(c, fs, args, "results.json…")
 	if err != nil || helped {
 		return err
 	}
-	run, err := result.Read(rest[0])
+	run, err := merged(rest)
 	if err != nil {
 		return err
 	}
@@ -39,6 +41,24 @@ func report(_ context.Context, c console, args []string) error {
 		return err
 	}
 	return writeImages(c, run, *images)
+}
+
+// merged reads files and makes one run of them, whose scenes are in the order of the
+// catalogue.
+func merged(files []string) (*result.Run, error) {
+	r, err := result.ReadAll(files...)
+	if err != nil {
+		return nil, err
+	}
+	place := map[string]int{}
+	for i, s := range catalogue() {
+		place[s.Name] = i + 1
+	}
+	last := len(place) + 1 // of scenes that are none of the catalogue any longer
+	slices.SortStableFunc(r.Scenes, func(a, b *result.Scene) int {
+		return cmp.Compare(cmp.Or(place[a.Name], last), cmp.Or(place[b.Name], last))
+	})
+	return r, nil
 }
 
 // writeReports writes the reports of a run to files, by their kind. Kinds without a file are
@@ -88,20 +108,20 @@ func writeImages(c console, run *result.Run, dir string) error {
 	return nil
 }
 
-// diff compares two files of results.
+// diff compares two runs.
 func diff(_ context.Context, c console, args []string) error {
 	fs := flag.NewFlagSet("diff", flag.ContinueOnError)
 	fail := fs.Bool("fail-on-regress", false, "end with exit code 1 if a row of geist got worse")
 	everything := fs.Bool("all", false, "also write the rows that have not changed")
-	rest, helped, err := parse(c, fs, args, "old.json", "new.json")
+	rest, helped, err := parse(c, fs, args, "old.json[,more.json]", "new.json[,more.json]")
 	if err != nil || helped {
 		return err
 	}
-	old, err := result.Read(rest[0])
+	old, err := merged(strings.Split(rest[0], ","))
 	if err != nil {
 		return err
 	}
-	now, err := result.Read(rest[1])
+	now, err := merged(strings.Split(rest[1], ","))
 	if err != nil {
 		return err
 	}

@@ -244,7 +244,7 @@ func (b *bench) latency() error {
 	}
 	b.out.Notes = append(b.out.Notes, "latency counts from the time at which a request was due by the schedule",
 		"the maximum is that of a closed loop in the same round, each server's own")
-	cs, err := b.field(rounds(b.set), func(c *contender) error {
+	cs, err := b.field(latencyRounds(b.set), func(c *contender) error {
 		for _, share := range shares() {
 			variant := fmt.Sprintf("%.0f %%", 100*share)
 			c.row(variant).Base = result.Label("fasthttp", variant)
@@ -256,7 +256,7 @@ func (b *bench) latency() error {
 		return err
 	}
 	slices.SortStableFunc(b.out.Contenders, func(x, y *result.Contender) int { return cmp.Compare(x.Variant, y.Variant) })
-	return b.rounds(rounds(b.set), cs, b.latencyBatch)
+	return b.rounds(latencyRounds(b.set), cs, b.latencyBatch)
 }
 
 func (b *bench) latencyBatch(c *contender) error {

@@ -34,6 +34,7 @@ type scene struct {
 	name, title string
 	app         string // of the peer
 	exchange    string // the one that is sent of a plain application
+	repeats     bool   // see suite.Scene
 	conns       int
 	depth       int
 	perConn     int
@@ -80,6 +81,7 @@ func (s scene) variants() []scene {
 	variant := func(name, title string, change func(*scene)) scene {
 		v := s
 		v.name, v.title = s.name+"/"+name, s.title+"; "+title
+		v.repeats = s.app == appPlain && slices.Contains([]string{"latency", "wrk", "k6"}, name) // the same of the mix
 		change(&v)
 		return v
 	}
@@ -104,7 +106,7 @@ func (s scene) suite(all []peers.Peer) suite.Scene {
 	all = slices.Clone(all)
 	all = slices.DeleteFunc(all, func(p peers.Peer) bool { return s.builder(p) == nil })
 	return suite.Scene{
-		Name: s.name, Title: s.title,
+		Name: s.name, Title: s.title, Repeats: s.repeats,
 		Needs: func(set suite.Settings) suite.Needs {
 			n := len(wanted(set, all)) * s.conns
 			return suite.Needs{Files: n + spare, Ports: n}
@@ -152,6 +154,9 @@ func (s scene) config(p *process, exact []generator.Exchange, workers int) gener
 
 func rounds(set suite.Settings) int { return suite.Choose(set.Mode, set.Rounds, 10, 3) }
 
+// latencyRounds are fewer: an open loop takes long, and no target is judged by it.
+func latencyRounds(set suite.Settings) int { return suite.Choose(set.Mode, set.Rounds, 6, 3) }
+
 func batch(set suite.Settings) time.Duration {
 	return suite.Choose(set.Mode, set.Batch, 500*time.Millisecond, 20*time.Millisecond)
 }
@@ -165,5 +170,5 @@ func closedTime(set suite.Settings, servers int) time.Duration {
 }
 
 func latencyTime(set suite.Settings, servers int) time.Duration {
-	return time.Duration(servers) * (setup + time.Duration(rounds(set)+1)*batch(set)*time.Duration(1+2*len(shares())))
+	return time.Duration(servers) * (setup + time.Duration(latencyRounds(set)+1)*batch(set)*time.Duration(1+2*len(shares())))
 }

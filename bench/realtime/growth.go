@@ -41,7 +41,7 @@ func growth(kind string, protos []wire.Protocol, what, title string, all func(Op
 		protocols: protos,
 		expect: func(o Options, peers int) time.Duration {
 			n := len(loads(o))
-			o.Conns = conns(o) / n
+			o.Conns, o.Rounds = conns(o)/n, o.FewRounds
 			return batches(o, n*peers)
 		},
 		needs: func(o Options, peers int) suite.Needs {
@@ -109,5 +109,5 @@ func (r *runner) growth(s Scene, out *result.Scene, loads []growing) error {
 	if err != nil {
 		return err
 	}
-	return r.rounds(out, cs, func(c *contender) error { return r.fanoutBatch(c, c.swarm.Len(), 1) })
+	return r.someRounds(r.FewRounds, out, cs, func(c *contender) error { return r.fanoutBatch(c, c.swarm.Len(), 1) })
 }

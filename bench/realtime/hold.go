@@ -16,13 +16,24 @@ import (
 	"github.com/gogeist/geist/bench/result"
 )
 
+// holdCore are the servers that the most clients are held by as well: geist's, what stands
+// for net/http or fasthttp without it, and the leanest rival.
+func holdCore() []string {
+	return []string{"geist", "geist (Follow)", "fasthttp/websocket", "gws", "geist (stream)", "geist (Run)", "net/http", "tmaxmax/go-sse"}
+}
+
 // hold is a scene in which clients connect, stay idle and then all vanish at once.
 func hold(kind string, protos []wire.Protocol) Scene {
 	return Scene{
 		Name: kind + "/hold",
 		Title: "clients with a browser's headers connect, 64 at a time, stay idle, and vanish all at once (RST); " +
 			"memory after a rest and a collection of garbage, a fresh process each",
-		protocols: protos, expect: holdTime, needs: alone(func(o Options) int { return slices.Max(o.Held) }),
+		protocols: protos, expect: holdTime, needs: alone(func(o Options) (most int) {
+			for _, h := range o.Held {
+				most = max(most, h.Conns)
+			}
+			return most
+		}),
 		run: func(r *runner, s Scene, out *result.Scene) error {
 			out.Bases = []string{"fasthttp/websocket", "net/http", "gorilla chat", "melody", "centrifuge"}
 			return r.hold(s, out)
@@ -30,10 +41,16 @@ func hold(kind string, protos []wire.Protocol) Scene {
 	}
 }
 
-// holdTime guesses: connecting, resting, and a server that takes its time to let go.
+// holdTime guesses: connecting, resting, and the few servers that take their time to let go.
+// One of the peers is a floor, which takes no part.
 func holdTime(o Options, peers int) (d time.Duration) {
-	for _, n := range o.Held {
-		d += time.Duration(o.Trials*peers) * (o.Rest + o.Forget/2 + time.Second + time.Duration(n)*150*time.Microsecond)
+	peers = max(peers-1, 1)
+	for _, h := range o.Held {
+		n := peers
+		if h.Core {
+			n = min(peers, len(holdCore())/2) // half of them are of the other protocol
+		}
+		d += time.Duration(h.Trials*n) * (o.Rest + o.Forget/12 + time.Second/2 + time.Duration(h.Conns)*200*time.Microsecond)
 	}
 	return d
 }
@@ -62,24 +79,37 @@ func (r *runner) hold(s Scene, out *result.Scene) error {
 		}
 		return ""
 	})
-	for i, n := range r.Held {
-		r.done, r.steps = i*len(peers)*r.Trials, len(r.Held)*len(peers)*r.Trials
-		rows := map[string]*result.Contender{}
-		for _, p := range peers {
-			row := newRow(p, strconv.Itoa(n))
-			rows[p.Name] = row
-			if base := firstOf(out.Bases, peers); base != "" {
-				row.Base = result.Label(base, row.Variant)
-			}
-			if !out.Failed(p.Name) {
-				out.Contenders = append(out.Contenders, row)
-			}
-		}
-		if err := r.trials(out, peers, r.Trials, func(p servers.Peer) error { return r.holdOne(p, n, rows[p.Name]) }); err != nil {
+	for _, h := range r.Held {
+		r.steps += h.Trials * len(peers)
+	}
+	for _, h := range r.Held {
+		if err := r.holdAll(out, h, peers); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// holdAll holds one number of clients by every server that takes part.
+func (r *runner) holdAll(out *result.Scene, h Holding, peers []servers.Peer) error {
+	if h.Core {
+		all := len(peers)
+		peers = slices.DeleteFunc(slices.Clone(peers), func(p servers.Peer) bool { return !slices.Contains(holdCore(), p.Name) })
+		r.steps -= h.Trials * (all - len(peers))
+		out.Notes = append(out.Notes, fmt.Sprintf("%d clients are held by geist, its base and the leanest rival alone; -held %d asks all", h.Conns, h.Conns))
+	}
+	rows := map[string]*result.Contender{}
+	for _, p := range peers {
+		row := newRow(p, strconv.Itoa(h.Conns))
+		rows[p.Name] = row
+		if base := firstOf(out.Bases, peers); base != "" {
+			row.Base = result.Label(base, row.Variant)
+		}
+		if !out.Failed(p.Name) {
+			out.Contenders = append(out.Contenders, row)
+		}
+	}
+	return r.trials(out, peers, h.Trials, func(p servers.Peer) error { return r.holdOne(p, h.Conns, rows[p.Name]) })
 }
 
 // trials calls f for every peer so many times, in an order that is drawn anew. Who fails is

@@ -18,18 +18,18 @@ const missed = 20
 
 // resumeScene is the hour after a network has failed: everybody comes back at once and wants
 // what it has missed.
-func resumeScene() Scene {
+func resumeScene(kind string, protos ...wire.Protocol) Scene {
 	return Scene{
-		Name: "ws/resume",
+		Name: kind + "/resume",
 		Title: fmt.Sprintf("clients of one room vanish (RST), %d messages of %d bytes are published, all connect again at once and resume, "+
 			"until every client has every message once and in order", missed, messageSize),
-		protocols: []wire.Protocol{wire.Geist, wire.Centrifuge}, resumes: true,
+		protocols: protos, resumes: true,
 		needs: crowdOf(func(o Options) int { return o.Conns }),
 		expect: func(o Options, peers int) time.Duration {
 			return time.Duration(peers*(o.Rounds+1)) * (300*time.Millisecond + time.Duration(o.Conns)*500*time.Microsecond)
 		},
 		run: func(r *runner, s Scene, out *result.Scene) error {
-			out.Bases = []string{"centrifuge (recovery)"}
+			out.Bases = []string{"centrifuge (recovery)", "centrifuge (SSE, recovery)"}
 			return r.resume(s, out)
 		},
 	}
@@ -43,14 +43,17 @@ func (r *runner) resume(s Scene, out *result.Scene) error {
 		{Key: "client", Name: "client's CPU", Unit: "µs/client", Digits: 1},
 	}
 	for _, p := range servers.All() {
-		if p.Protocol == wire.WebSocket && !p.Batches && !p.Floor && (r.Wants == nil || r.Wants(p.Name)) {
-			out.Absent = append(out.Absent, result.Absence{Peer: p.Name, Reason: "raw WebSockets carry no positions to resume from"})
+		if why := cannotResume(p); why != "" && p.Protocol.Streams() == s.protocols[0].Streams() && (r.Wants == nil || r.Wants(p.Name)) {
+			out.Absent = append(out.Absent, result.Absence{Peer: p.Name, Reason: why})
 		}
 	}
 	cs, err := r.field(out, r.peers(s, out, nil), func(p servers.Peer) ([]*contender, error) {
 		c, err := r.contend(p, load.Config{Conns: r.Conns, Rooms: 1})
 		if err != nil {
 			return nil, err
+		}
+		if err := r.heard(c); err != nil {
+			return []*contender{c}, err
 		}
 		return []*contender{c}, r.storm(c, false) // warms up
 	})
@@ -61,11 +64,27 @@ func (r *runner) resume(s Scene, out *result.Scene) error {
 	return r.rounds(out, cs, func(c *contender) error { return r.storm(c, true) })
 }
 
+// cannotResume says why a server takes no part. It is empty for floors, and for servers that
+// have a variant that does.
+func cannotResume(p servers.Peer) string {
+	if p.Protocol == wire.WebSocket && !p.Batches && !p.Floor {
+		return "raw WebSockets carry no positions to resume from"
+	}
+	return p.NoResume
+}
+
+// heard publishes a message that all clients hear: those of streams have an id from then on.
+func (r *runner) heard(c *contender) error {
+	_, _, err := r.publish(c, control.Run{Steps: 1, Rooms: 1, Burst: 1, Size: messageSize}, r.Conns)
+	c.published++
+	return err
+}
+
 // storm has the clients of c vanish and come back, and adds to its row what that has cost.
 func (r *runner) storm(c *contender, count bool) error {
-	place := load.Place{Epoch: c.swarm.Epoch(), Offset: c.published, Missed: missed}
-	if place.Epoch == "" {
-		return fmt.Errorf("%s: it names no epoch", c.peer.Name)
+	place := load.Place{Epoch: c.swarm.Epoch(), LastID: c.swarm.LastID(), Offset: c.published, Missed: missed}
+	if place.Epoch == "" && place.LastID == "" {
+		return fmt.Errorf("%s: it names no place to resume from", c.peer.Name)
 	}
 	c.swarm.Close(true)
 	if err := r.joined(c.Process, 0); err != nil {

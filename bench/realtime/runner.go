@@ -34,9 +34,12 @@ type Options struct {
 	// Patience is how long a server may make no progress, before it counts as stopped.
 	// Zero means 15 s.
 	Patience time.Duration
+	// FewRounds is the number of rounds in scenes that have several rows of each server, and
+	// of which no target is judged.
+	FewRounds int
 	// Conns is the number of subscribers of the fan-out scenes, Held those of hold.
 	Conns int
-	Held  []int
+	Held  []Holding
 	// Crowd is how many rooms "many" are.
 	Crowd int
 	// Small leaves out the loads between the least and the largest of scenes that grow.
@@ -48,12 +51,24 @@ type Options struct {
 	Step suite.StepFunc
 }
 
+// A Holding is one number of idle clients.
+type Holding struct {
+	// Conns is the number, Trials that of fresh processes of each server.
+	Conns, Trials int
+	// Core leaves out servers that are neither geist's nor what it is compared with.
+	Core bool
+}
+
 // A Scene is one comparison.
 type Scene struct {
 	// Name is a path such as "ws/fanout/1000x16".
 	Name string
 	// Title says what is measured.
 	Title string
+
+	// Repeats says that servers do nothing in it that they do not do in another scene, at
+	// other sizes: quick runs leave it out.
+	Repeats bool
 
 	protocols []wire.Protocol
 	bursts    bool
@@ -144,7 +159,7 @@ type contender struct {
 	size  int // of a message, in bytes
 	row   *result.Contender
 
-	published int // messages of the one room of ws/resume
+	published int // messages of the one room of the scenes resume
 }
 
 func (c *contender) close() error {
@@ -258,10 +273,15 @@ func (r *runner) publish(c *contender, run control.Run, receivers int) (control.
 // rounds calls f for every contender in each round, in an order that is drawn anew. Who
 // fails takes no part in the rest.
 func (r *runner) rounds(out *result.Scene, cs []*contender, f func(*contender) error) error {
+	return r.someRounds(r.Rounds, out, cs, f)
+}
+
+// someRounds is rounds with a number of them.
+func (r *runner) someRounds(n int, out *result.Scene, cs []*contender, f func(*contender) error) error {
 	order := slices.Clone(cs)
-	r.done, r.steps = len(cs), len(cs)*(r.Rounds+1)
-	for i := range r.Rounds {
-		r.Log("round %d of %d", i+1, r.Rounds)
+	r.done, r.steps = len(cs), len(cs)*(n+1)
+	for i := range n {
+		r.Log("round %d of %d", i+1, n)
 		r.rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, c := range order {
 			if err := r.step(c.peer); err != nil {

@@ -37,24 +37,16 @@ func tiny(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Exe: exe, Rounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []int{30}, Crowd: 100,
+		Exe: exe, Rounds: 1, FewRounds: 1, Batch: time.Millisecond, Trials: 1, Conns: 30, Held: []Holding{{Conns: 30, Trials: 1}}, Crowd: 100,
 		Forget: 2 * time.Second, Patience: 3 * time.Second, Small: true, Log: t.Logf,
 	}
-}
-
-// repeated are scenes in which the servers do nothing that they do not do in others: sizes
-// of rooms and of bursts that are tried in another combination.
-var repeated = []string{
-	"ws/fanout/100x1", "ws/fanout/1000x1", "ws/fanout/10x16", "ws/fanout/100x16", "sse/fanout/1000x1", "sse/fanout/10x16",
-	"sse/growth/connections", "sse/growth/rooms", "sse/growth/size", "ws/growth/connections", "ws/growth/rooms",
-	"ws/fanout/10000x16", "sse/fanout/10000x1", "sse/fanout/10000x16",
 }
 
 // TestScenes runs the scenes a little, which proves that every server delivers every
 // message to everybody, once, in order and unchanged.
 func TestScenes(t *testing.T) {
 	for _, s := range All() {
-		if slices.Contains(repeated, s.Name) {
+		if s.Repeats {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package realtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,7 +26,7 @@ func Suite() []suite.Scene {
 			return n
 		}
 		all = append(all, suite.Scene{
-			Name: s.Name, Title: s.Title,
+			Name: s.Name, Title: s.Title, Repeats: s.Repeats,
 			Needs:  func(set suite.Settings) suite.Needs { return s.needs(options(set), wanted(set)) },
 			Expect: func(set suite.Settings) time.Duration { return s.expect(options(set), wanted(set)) },
 			Run: func(ctx context.Context, out *result.Scene, set suite.Settings, step suite.StepFunc) error {
@@ -42,28 +43,42 @@ func Suite() []suite.Scene {
 func options(s suite.Settings) Options {
 	o := Options{
 		Exe: s.Exe, Wants: s.Wants,
-		Rounds: suite.Choose(s.Mode, s.Rounds, 10, 3),
-		Batch:  suite.Choose(s.Mode, s.Batch, 500*time.Millisecond, 20*time.Millisecond),
-		Trials: suite.Choose(s.Mode, s.Trials, 3, 1),
-		Conns:  suite.Choose(s.Mode, s.Conns, 1000, 100),
-		Crowd:  suite.Choose(s.Mode, s.Crowd, 100_000, 500),
-		Rest:   max(suite.Choose(s.Mode, s.Rest, 12*time.Second, -1), 0),
-		Forget: max(suite.Choose(s.Mode, s.Forget, 30*time.Second, 2*time.Second), 0),
-		Held:   s.Held, Small: s.Mode == result.Quick,
+		Rounds:    suite.Choose(s.Mode, s.Rounds, 10, 3),
+		Batch:     suite.Choose(s.Mode, s.Batch, 500*time.Millisecond, 20*time.Millisecond),
+		FewRounds: suite.Choose(s.Mode, s.Rounds, 6, 3),
+		Trials:    suite.Choose(s.Mode, s.Trials, 3, 1),
+		Conns:     suite.Choose(s.Mode, s.Conns, 1000, 100),
+		Crowd:     suite.Choose(s.Mode, s.Crowd, 100_000, 500),
+		Rest:      max(suite.Choose(s.Mode, s.Rest, 12*time.Second, -1), 0),
+		Forget:    max(suite.Choose(s.Mode, s.Forget, 30*time.Second, 2*time.Second), 0),
+		Held:      holdings(s), Small: s.Mode == result.Quick,
 		// A server that its slowest client has stopped is waited for as long.
 		Patience: suite.Choose(s.Mode, 0, 15*time.Second, 3*time.Second),
-	}
-	switch {
-	case len(o.Held) > 0:
-	case s.Mode == result.Quick:
-		o.Held = []int{100}
-	default:
-		o.Held = []int{1000, 5000, 15_000}
 	}
 	if s.Verbose {
 		o.Log = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	}
 	return o
+}
+
+// holdings are the numbers of idle clients. Memory of a connection differs little from trial
+// to trial, and less the more there are: few trials do.
+func holdings(s suite.Settings) []Holding {
+	if len(s.Held) == 0 && s.Mode != result.Quick {
+		return []Holding{
+			{Conns: 1000, Trials: cmp.Or(s.Trials, 2)},
+			{Conns: 5000, Trials: cmp.Or(s.Trials, 1)},
+			{Conns: 15_000, Trials: cmp.Or(s.Trials, 2), Core: true},
+		}
+	}
+	if len(s.Held) == 0 {
+		return []Holding{{Conns: 100, Trials: cmp.Or(s.Trials, 1)}}
+	}
+	var all []Holding
+	for _, n := range s.Held {
+		all = append(all, Holding{Conns: n, Trials: suite.Choose(s.Mode, s.Trials, 3, 1)})
+	}
+	return all
 }
 
 // batches guesses the time of scenes whose servers take turns.

@@ -16,6 +16,7 @@ type verdict struct {
 	Verdict result.Verdict   `json:"verdict"`
 	Figure  *result.Estimate `json:"figure,omitempty"`
 	Why     string           `json:"why,omitempty"`
+	Record  string           `json:"record,omitempty"`
 }
 
 // duel is a comparison in JSON.
@@ -31,16 +32,20 @@ type duel struct {
 // rival, where a cost below 1 is a win. The figures themselves are in the file of the run.
 func JSON(w io.Writer, r *result.Run) error {
 	out := struct {
-		Started  time.Time   `json:"started"`
-		Commit   string      `json:"commit,omitempty"`
-		Mode     result.Mode `json:"mode"`
-		Failures int         `json:"failures"`
-		Targets  []verdict   `json:"targets"`
-		Duels    []duel      `json:"comparisons"`
-	}{Started: r.Started, Commit: r.Commit, Mode: r.Mode, Failures: r.Failures()}
+		Started  time.Time     `json:"started"`
+		Commit   string        `json:"commit,omitempty"`
+		Mode     result.Mode   `json:"mode"`
+		Runs     []result.Part `json:"runs"`
+		Failures int           `json:"failures"`
+		Targets  []verdict     `json:"targets"`
+		Duels    []duel        `json:"comparisons"`
+	}{Started: r.Started, Commit: r.Commit, Mode: r.Mode, Runs: r.Parts(), Failures: r.Failures()}
 	for _, o := range Outcomes(r) {
 		v := verdict{Group: o.Target.Group, Name: o.Target.Name, Bound: bound(o.Target), Verdict: o.Verdict, Why: o.Why}
-		if o.Verdict != result.NotMeasured {
+		if o.Open() {
+			v.Record = "docs/design/" + o.Target.Record
+		}
+		if o.Judged() {
 			v.Figure = &o.Figure
 		}
 		out.Targets = append(out.Targets, v)

@@ -9,17 +9,18 @@ import (
 
 	"github.com/gogeist/geist/bench/capacity"
 	"github.com/gogeist/geist/bench/result"
+	"github.com/gogeist/geist/bench/suite"
 	"github.com/gogeist/geist/bench/targets"
 )
 
 // Markdown writes the report of a run. It begins with where geist does not win.
 func Markdown(w io.Writer, r *result.Run) {
 	fmt.Fprintf(w, "# Benchmarks\n\n")
-	fmt.Fprintf(w, "Made by `go run . report` of a run of `%s` in [bench](../bench), %s. Do not edit.\n\n", r.Command, when(r))
+	fmt.Fprintf(w, "Made by `go run . report` in [bench](../bench), of what the commands under [Runs](#runs) have measured. Do not edit.\n\n")
 	for _, n := range warnings(r) {
 		fmt.Fprintf(w, "**%s**\n\n", n)
 	}
-	fmt.Fprintf(w, "%s\n\n%s How each scene works, and what it does not tell, stands in [bench](../bench/README.md).\n\n", machine(r), reading)
+	fmt.Fprintf(w, "%s.\n\n%s How each scene works, and what it does not tell, stands in [bench](../bench/README.md).\n\n", r.Machine, reading)
 	duels := Duels(r)
 	losses(w, duels)
 	judged(w, r)
@@ -30,6 +31,14 @@ func Markdown(w io.Writer, r *result.Run) {
 	for _, s := range r.Scenes {
 		Table(w, s)
 	}
+	fmt.Fprintf(w, "\n## Runs\n\nEach command measures its part again, in [bench](../bench).\n\n")
+	lines := runLines(r)
+	line(w, lines[0])
+	line(w, slices.Repeat([]string{"---"}, len(lines[0])))
+	for _, l := range lines[1:] {
+		l[len(l)-1] = "`" + l[len(l)-1] + "`"
+		line(w, l)
+	}
 	fmt.Fprintf(w, "\n## Versions\n\n%s\n", strings.Join(moduleList(r), ", "))
 }
 
@@ -37,46 +46,41 @@ func Markdown(w io.Writer, r *result.Run) {
 const reading = "Contenders of a scene take turns in each round and ratios are formed within a round; figures are medians with 95 % intervals. " +
 	"Ratios carry over to another machine far better than times. The command below each table measures that scene again."
 
-func when(r *result.Run) string { return r.Started.Format("2 January 2006 15:04 UTC") }
-
 // warnings say what the figures are not good for.
 func warnings(r *result.Run) []string {
 	var out []string
 	if r.Mode == result.Quick {
-		out = append(out, "Quick mode: these figures show that the suite works. Do not quote them.")
+		out = append(out, "Quick: a look, no claim. Few and short rounds of small loads, and unless scenes were named none of those that repeat others at other sizes. Do not quote these figures.")
 	}
-	if r.Interrupted {
-		out = append(out, "The run was stopped before its end.")
-	}
-	if r.Machine.LoadBefore > float64(r.Machine.Cores)/2 {
-		out = append(out, fmt.Sprintf("The machine was busy before the run began: load %.2f on %d cores.", r.Machine.LoadBefore, r.Machine.Cores))
+	for _, p := range r.Parts() {
+		if p.Interrupted {
+			out = append(out, fmt.Sprintf("The run of %s was stopped before its end.", when(p)))
+		}
+		if m := p.Machine; m.LoadBefore > float64(m.Cores)/2 {
+			out = append(out, fmt.Sprintf("The machine was busy before the run of %s began: load %.2f on %d cores.", when(p), m.LoadBefore, m.Cores))
+		}
 	}
 	return out
 }
 
-func machine(r *result.Run) string {
-	m := r.Machine
-	words := []string{cmp.Or(m.CPU, "unknown CPU"), fmt.Sprintf("%d cores", m.Cores)}
-	if m.Memory > 0 {
-		words = append(words, fmt.Sprintf("%.1f GiB", float64(m.Memory)/(1<<30)))
+func when(p result.Part) string { return p.Started.Format("2 January 2006 15:04 UTC") }
+
+// runLines is the table of the runs that a report is made of, with its head.
+func runLines(r *result.Run) [][]string {
+	out := [][]string{{"begun", "took", "commit", "machine", "load before, after", "scenes", "command"}}
+	for _, p := range r.Parts() {
+		out = append(out, []string{when(p), suite.Span(seconds(p.Seconds)), revision(p), p.Machine.String(),
+			fmt.Sprintf("%.2f, %.2f", p.Machine.LoadBefore, p.Machine.LoadAfter), fmt.Sprint(len(p.Scenes)), p.Command})
 	}
-	words = append(words, m.OS+"/"+m.Arch)
-	if m.Kernel != "" {
-		words = append(words, "kernel "+m.Kernel)
-	}
-	if m.Governor != "" {
-		words = append(words, "governor "+m.Governor)
-	}
-	words = append(words, m.Go, fmt.Sprintf("load %.2f before and %.2f after", m.LoadBefore, m.LoadAfter), revision(r))
-	return strings.Join(words, ", ") + "."
+	return out
 }
 
-func revision(r *result.Run) string {
-	if r.Commit == "" {
-		return "unknown commit"
+func revision(p result.Part) string {
+	if p.Commit == "" {
+		return "unknown"
 	}
-	s := "commit " + r.Commit[:min(len(r.Commit), 12)]
-	if r.Dirty {
+	s := p.Commit[:min(len(p.Commit), 12)]
+	if p.Dirty {
 		s += " with changes"
 	}
 	return s
@@ -132,6 +136,8 @@ func bound(t result.Target) string {
 		b += " " + t.Unit
 	}
 	switch {
+	case len(t.Tests) > 0:
+		return "exact"
 	case t.Least:
 		return "≥ " + b
 	case t.Include:
@@ -142,15 +148,20 @@ func bound(t result.Target) string {
 }
 
 func judged(w io.Writer, r *result.Run) {
-	fmt.Fprintf(w, "## Targets\n\nThe bounds that the design sets itself. Met and missed are intervals on one side of the bound, undecided those that contain it.\n\n")
-	line(w, []string{"what", "", "bound", "measured", "95 %", "verdict"})
-	line(w, []string{"---", "---", "---", "--:", "--:", "---"})
+	fmt.Fprintf(w, "## Targets\n\nThe bounds that the design sets itself. Met and missed are intervals on one side of the bound, undecided those that contain it. "+
+		"What is exact is held by the tests that are named. The last column leads to what has been tried.\n\n")
+	line(w, []string{"what", "", "scene", "bound", "measured", "95 %", "verdict", "record"})
+	line(w, []string{"---", "---", "---", "---", "--:", "--:", "---", "---"})
 	for _, o := range Outcomes(r) {
-		cells := []string{o.Target.Group, o.Target.Name, bound(o.Target), Ratio(o.Figure.Median), RatioInterval(o.Figure), "**" + string(o.Verdict) + "**"}
-		if o.Verdict == result.NotMeasured {
-			cells = []string{o.Target.Group, o.Target.Name, bound(o.Target), "", "", "not measured: " + o.Why}
+		figure, interval, verdict, record := "", "", string(o.Verdict)+": "+o.Why, ""
+		if o.Judged() {
+			figure, interval, verdict = Ratio(o.Figure.Median), RatioInterval(o.Figure), "**"+string(o.Verdict)+"**"
 		}
-		line(w, cells)
+		if o.Open() {
+			number, _, _ := strings.Cut(o.Target.Record, "-")
+			record = fmt.Sprintf("[%s](design/%s)", number, o.Target.Record)
+		}
+		line(w, []string{o.Target.Group, o.Target.Name, strings.Join(o.Target.Scenes, ", "), bound(o.Target), figure, interval, verdict, record})
 	}
 	fmt.Fprintln(w)
 }

@@ -20,6 +20,7 @@ type page struct {
 	Run              *result.Run
 	When, Took       string
 	Machine, Reading string
+	Runs             [][]string // with a head
 	Warnings         []string
 	Duels            int
 	Won, Level, Lost int
@@ -79,7 +80,7 @@ func newPage(r *result.Run) (*page, error) {
 	duels := Duels(r)
 	lost, level := ended(duels, Lost), ended(duels, Level)
 	p := &page{
-		Run: r, When: when(r), Took: suite.Span(seconds(r.Seconds)), Machine: machine(r), Reading: reading, Warnings: warnings(r),
+		Run: r, When: when(r.Parts()[0]), Took: suite.Span(seconds(r.Seconds)), Machine: r.Machine.String(), Reading: reading, Runs: runLines(r), Warnings: warnings(r),
 		Duels: len(duels), Won: len(ended(duels, Won)), Level: len(level), Lost: len(lost), Losses: lost, Levels: levels(level),
 		Outcomes: Outcomes(r), Failures: r.Failures(), Versions: moduleList(r),
 		Growth: growthLines(r), Capacity: capacityReading, Assumptions: assumptionLines(capacity.Default()), Plans: plans(r, capacity.Default()),
@@ -88,7 +89,7 @@ func newPage(r *result.Run) (*page, error) {
 		if o.Verdict == result.Met {
 			p.Met++
 		}
-		if o.Verdict != result.NotMeasured {
+		if o.Judged() {
 			p.Judged++
 		}
 	}
@@ -108,10 +109,10 @@ func newPage(r *result.Run) (*page, error) {
 }
 
 // id is the fragment of a scene in the page.
-func id(s *result.Scene) string { return strings.ReplaceAll(s.Name, "/", "-") }
+func id(scene string) string { return strings.ReplaceAll(scene, "/", "-") }
 
 func newCard(s *result.Scene) (card, error) {
-	c := card{Scene: s, ID: id(s), Absent: absences(s.Absent), Remarks: remarks(s)}
+	c := card{Scene: s, ID: id(s.Name), Absent: absences(s.Absent), Remarks: remarks(s)}
 	if len(s.Contenders) > 0 {
 		lines := grid(s)
 		c.Head = lines[0]

@@ -127,12 +127,14 @@ func TestMarkdown(t *testing.T) {
 	Markdown(&sb, example())
 	text := sb.String()
 	wantAll(t, text,
-		"Do not quote them", "The machine was busy", "a CPU, 2 cores", "commit 0123456789ab.",
+		"Quick: a look, no claim.", "The machine was busy", "a CPU, 2 cores",
+		"| 9 September 2001 01:46 UTC | 1m15s | 0123456789ab | a CPU, 2 cores, linux/amd64, go1.26 | 3.00, 0.00 | 5 | `go run . all -quick` |",
 		"Of 7 comparisons with rivals it wins 5, is level in 1 (the interval contains 1) and loses 1.",
 		"| server/github | time, ns/op | fast <rival> | 2.1",
 		"Level with: growth/routes: gin, N = 1000.",
-		"| loopback API mix | requests/s ÷ Gin | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
-		"| last of 1,000 routes ÷ last of 10 | ≤ 1.3 | 100.0 |",
+		"| loopback API mix | requests/s ÷ Gin | loopback/api | ≥ 2 | 3.000 |", "**met**", "**missed**", "not measured: it needs 15100 open files",
+		"| last of 1,000 routes ÷ last of 10 | growth/routes | ≤ 1.3 | 100.0 |", "| **missed** | [028](design/028-targets.md) |",
+		"|  | exact |  |  | held by tests: TestLag_nobodyWaitsForAStalledClient |  |",
 		"- server/github, fiber: answered 500 want 200.", "- ws/hold was not measured",
 		"`go run . all -scene '^server/github$'`", "Absent: httprouter: refuses.", "\ngeist: remarkable.\n", "example.com/gin v1.2.3",
 	)
@@ -190,7 +192,7 @@ func TestPage(t *testing.T) {
 	}
 	text := sb.String()
 	wantAll(t, text, "<!doctype html>", "prefers-color-scheme: dark", "fast &lt;rival&gt;", `id="server-github"`, `href="#server-github"`,
-		`class="badge met"`, `class="badge not-measured"`, "<b>fiber failed:</b> answered 500 want 200", "Not measured: it needs 15100 open files", "</html>")
+		`class="badge met"`, `<a class="small" href="#loopback-api">loopback/api</a>`, "see docs/design/021-tuning.md", `class="badge not-measured"`, "<b>fiber failed:</b> answered 500 want 200", "Not measured: it needs 15100 open files", "</html>")
 	if n := strings.Count(text, "<svg "); n != 4 {
 		t.Errorf("%d charts, want 4", n)
 	}
@@ -202,6 +204,26 @@ func TestPage(t *testing.T) {
 	if rest := strings.ReplaceAll(text, "http://www.w3.org/2000/svg", ""); strings.Contains(rest, "://") {
 		t.Error("the page names another host")
 	}
+}
+
+// A report of several runs names each of them.
+func TestMarkdown_parts(t *testing.T) {
+	first, second := example(), example()
+	second.Command, second.Commit, second.Started = "go run . all -quick -scene '^(a|ws)'", "fedcba9876543210", first.Started.Add(time.Hour)
+	second.Scenes = second.Scenes[3:]
+	r, err := result.Merge(first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sb strings.Builder
+	Markdown(&sb, r)
+	wantAll(t, sb.String(), "| 0123456789ab |", "| 3 | `go run . all -quick` |", "| fedcba987654 |", `| 2 | `+"`"+`go run . all -quick -scene '^(a\|ws)'`+"`"+` |`,
+		"began: load 3.00", "run of 9 September 2001 02:46 UTC began")
+	sb.Reset()
+	if err := Page(&sb, r); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, sb.String(), "<td>0123456789ab</td>", "<td>fedcba987654</td>", "<code>go run . all -quick</code>")
 }
 
 // A run without anything in it has reports as well.

@@ -24,6 +24,19 @@ func Read(file string) (*Run, error) {
 	return r, nil
 }
 
+// ReadAll reads the files of one or more runs and merges them, see [Merge].
+func ReadAll(files ...string) (*Run, error) {
+	var runs []*Run
+	for _, file := range files {
+		r, err := Read(file)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return Merge(runs...)
+}
+
 // Write writes the run to a file, whole or not at all: an older file of that name stays
 // until the new one is complete. Samples are cut to six digits.
 func (r *Run) Write(file string) error {

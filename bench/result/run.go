@@ -41,6 +41,8 @@ type Run struct {
 	// Versions are those of the modules that took part, by their path.
 	Versions map[string]string `json:"versions,omitempty"`
 	Scenes   []*Scene          `json:"scenes"`
+
+	parts []Part // that it was merged of, or nil
 }
 
 // Scene returns the scene of a name, or nil.

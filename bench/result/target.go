@@ -1,5 +1,7 @@
 package result
 
+import "strings"
+
 // A Target is one bound of the design, and how it is computed out of scenes.
 type Target struct {
 	// Group is the row of the design that the bound belongs to; Name says what is bounded.
@@ -13,6 +15,11 @@ type Target struct {
 	Unit string
 	// Scenes are those that the figure is computed of.
 	Scenes []string
+	// Tests are the tests of geist that hold what is exact, and is no figure of a run. A
+	// target with tests has no bound and no Measure.
+	Tests []string
+	// Record is the file in docs/design that says what has been tried.
+	Record string
 	// Measure computes it. It returns why not, if it cannot.
 	Measure func(*Run) (Estimate, string)
 }
@@ -27,6 +34,8 @@ const (
 	Missed Verdict = "missed"
 	// Undecided is for those that contain the bound.
 	Undecided Verdict = "undecided"
+	// Tested is for what tests count, and no run measures.
+	Tested Verdict = "held by tests"
 	// NotMeasured is for figures whose scene or contender is not in the run.
 	NotMeasured Verdict = "not measured"
 )
@@ -36,12 +45,22 @@ type Outcome struct {
 	Target  Target
 	Figure  Estimate
 	Verdict Verdict
-	// Why says why the verdict is NotMeasured.
+	// Why says why the verdict is NotMeasured, and names the tests if it is Tested.
 	Why string
 }
 
+// Judged reports whether the run has a figure.
+func (o Outcome) Judged() bool { return o.Verdict != NotMeasured && o.Verdict != Tested }
+
+// Open reports whether the record has something to say: the bound is missed, or it is not
+// known whether it holds.
+func (o Outcome) Open() bool { return o.Verdict == Missed || o.Verdict == Undecided }
+
 // Judge compares the figure of a run with the bound.
 func (t Target) Judge(r *Run) Outcome {
+	if len(t.Tests) > 0 {
+		return Outcome{Target: t, Verdict: Tested, Why: strings.Join(t.Tests, ", ")}
+	}
 	e, why := t.Measure(r)
 	o := Outcome{Target: t, Figure: e, Verdict: NotMeasured, Why: why}
 	if why == "" {

@@ -38,7 +38,7 @@ func goneScene() suite.Scene {
 		Name:  "gone",
 		Title: "from a client's close to the end of the context that its handler waits on, loopback",
 		Expect: func(s suite.Settings) time.Duration {
-			return 8*time.Second + time.Duration(goneTrials(s))*230*time.Millisecond
+			return 3*time.Second + time.Duration(goneTrials(s))*230*time.Millisecond
 		},
 		Run: gone,
 	}

@@ -18,6 +18,9 @@ type Scene struct {
 	// Name is a path such as "router/github"; Title says what is measured, as half a
 	// sentence without a full stop.
 	Name, Title string
+	// Repeats says that the scene does what another does, at other sizes or by other means.
+	// Quick runs of all scenes leave it out.
+	Repeats bool
 	// Needs says what a process of the scene needs of the system. Nil means nothing unusual.
 	Needs func(Settings) Needs
 	// Expect guesses how long the scene takes. The estimate of what is left of a run is

@@ -11,30 +11,57 @@ import (
 
 // All returns every bound, in the order of the design.
 func All() []result.Target {
-	return slices.Concat(
-		[]result.Target{
-			atMost("server cycle in memory", "one static route, time ÷ raw fasthttp", 1.12, ratio("server/static", "ns", "geist", "fasthttp")),
-			atMost("server cycle in memory", "GitHub's table, 3 parameters as safe strings, time ÷ raw fasthttp", 1.25, ratio("server/github", "ns", "geist", "fasthttp")),
-		},
-		routers(),
-		[]result.Target{
-			atMost("growth of the table", "last of 1,000 routes ÷ last of 10", 1.3, ratio("growth/routes", "ns", "geist, N = 1000", "geist, N = 10")),
-			atMost("growth of the table", "last of 10,000 routes ÷ last of 10", 1.6, ratio("growth/routes", "ns", "geist, N = 10000", "geist, N = 10")),
-			atMost("misses at 1,000 routes", "404 ÷ hit", 3, ratio("miss", "ns", "geist, 404", "geist, hit")),
-			atMost("misses at 1,000 routes", "405 ÷ hit", 8, ratio("miss", "ns", "geist, 405", "geist, hit")),
-			atMost("binding", "4 query fields ÷ by hand", 1.4, ratio("bind", "ns", "geist", "geist by hand")),
-			atMost("typed POST", "without validator ÷ by hand", 1.1, ratio("typed", "ns", "geist typed", "geist by hand")),
-			atMost("typed POST", "with validator ÷ by hand", 1.3, ratio("typed", "ns", "geist typed, validated", "geist by hand")),
-			parity("loopback hello-world", "server CPU a request ÷ raw fasthttp", 1.02, ratio("loopback/hello", "cpu", "geist", "fasthttp")),
-			atLeast("loopback API mix", "requests/s ÷ Fiber", 1.25, ratio("loopback/api", "rate", "geist", "fiber")),
-			atLeast("loopback API mix", "requests/s ÷ Gin", 2, ratio("loopback/api", "rate", "geist", "gin")),
-			atLeast("pipelined by 16", "in memory, requests/s ÷ raw fasthttp", 0.95, ratio("pipeline/memory", "ns", "fasthttp", "geist")),
-			atLeast("pipelined by 16", "over loopback, requests/s ÷ raw fasthttp", 0.95, ratio("pipeline/socket", "ns", "fasthttp", "geist")),
-			inMillis("client gone → context ends", "client leaves early", 10, value("gone", "ms", "geist, early (0.2–4 ms)")),
-			inMillis("client gone → context ends", "client leaves late", 10, value("gone", "ms", "geist, late (10–40 ms)")),
-		},
-		realTime(),
-	)
+	all := slices.Concat(cycles(), routers(), requests(), overSockets(), realTime())
+	for i := range all {
+		all[i].Record = record(all[i].Group)
+	}
+	return all
+}
+
+// Groups are the rows of the design; that of the middlewares is none of it.
+const (
+	groupCycle       = "server cycle in memory"
+	groupRouter      = "router"
+	groupGrowth      = "growth of the table"
+	groupMisses      = "misses at 1,000 routes"
+	groupBind        = "binding"
+	groupTyped       = "typed POST"
+	groupHello       = "loopback hello-world"
+	groupMix         = "loopback API mix"
+	groupPipeline    = "pipelined by 16"
+	groupGone        = "client gone → context ends"
+	groupSocket      = "idle WebSocket"
+	groupStream      = "followed SSE stream"
+	groupBursts      = "fan-out, bursts of 16 to 1,000 subscribers"
+	groupSingle      = "fan-out, one at a time"
+	groupStalled     = "one stalled client in 1,000"
+	groupCrowd       = "publish beside other rooms"
+	groupMiddlewares = "ten middlewares"
+)
+
+// record is where docs/design says what has been found and tried about a row.
+func record(group string) string {
+	switch group {
+	case groupTyped:
+		return "017-typed.md"
+	case groupSocket:
+		return "012-websocket.md"
+	case groupStream:
+		return "014-streams-of-events.md"
+	case groupBursts, groupSingle, groupStalled, groupCrowd:
+		return "013-hub.md"
+	case groupRouter, groupGrowth, groupMisses, groupBind, groupMiddlewares:
+		return "028-targets.md"
+	default:
+		return "021-tuning.md"
+	}
+}
+
+func cycles() []result.Target {
+	return []result.Target{
+		atMost(groupCycle, "one static route, time ÷ raw fasthttp", 1.12, ratio("server/static", "ns", "geist", "fasthttp")),
+		atMost(groupCycle, "GitHub's table, 3 parameters as safe strings, time ÷ raw fasthttp", 1.25, ratio("server/github", "ns", "geist", "fasthttp")),
+	}
 }
 
 func routers() []result.Target {
@@ -42,32 +69,60 @@ func routers() []result.Target {
 	for _, table := range []string{"github", "parse", "gplus", "static"} {
 		scene := "router/" + table
 		all = append(all,
-			atMost("router", table+": router alone ÷ whole handler of the fastest peer", 1, fastest(scene, "geist, router alone")),
+			atMost(groupRouter, table+": router alone ÷ whole handler of the fastest peer", 1, fastest(scene, "geist, router alone")),
 			allocations(scene, table),
 		)
 	}
-	return all
+	return append(all, exact(groupRouter, "a request allocates nothing, from connection to answer", "TestAllocs"))
+}
+
+func requests() []result.Target {
+	return []result.Target{
+		atMost(groupGrowth, "last of 1,000 routes ÷ last of 10", 1.3, ratio("growth/routes", "ns", "geist, N = 1000", "geist, N = 10")),
+		atMost(groupGrowth, "last of 10,000 routes ÷ last of 10", 1.6, ratio("growth/routes", "ns", "geist, N = 10000", "geist, N = 10")),
+		atMost(groupMisses, "404 ÷ hit", 3, ratio("miss", "ns", "geist, 404", "geist, hit")),
+		atMost(groupMisses, "405 ÷ hit", 8, ratio("miss", "ns", "geist, 405", "geist, hit")),
+		atMost(groupBind, "4 query fields ÷ by hand", 1.4, ratio("bind", "ns", "geist", "geist by hand")),
+		atMost(groupTyped, "without validator ÷ by hand", 1.1, ratio("typed", "ns", "geist typed", "geist by hand")),
+		atMost(groupTyped, "with validator ÷ by hand", 1.3, ratio("typed", "ns", "geist typed, validated", "geist by hand")),
+		atMost(groupMiddlewares, "time ÷ Fiber", 0.5, ratio("middleware/ten", "ns", "geist", "fiber")),
+		atMost(groupMiddlewares, "time ÷ Fiber with geist's fields for browsers", 0.5, ratio("middleware/ten", "ns", "geist", "fiber, five fields")),
+	}
+}
+
+func overSockets() []result.Target {
+	return []result.Target{
+		parity(groupHello, "server CPU a request ÷ raw fasthttp", 1.02, ratio("loopback/hello", "cpu", "geist", "fasthttp")),
+		atLeast(groupMix, "requests/s ÷ Fiber", 1.25, ratio("loopback/api", "rate", "geist", "fiber")),
+		atLeast(groupMix, "requests/s ÷ Gin", 2, ratio("loopback/api", "rate", "geist", "gin")),
+		atLeast(groupPipeline, "in memory, requests/s ÷ raw fasthttp", 0.95, ratio("pipeline/memory", "ns", "fasthttp", "geist")),
+		atLeast(groupPipeline, "over loopback, requests/s ÷ raw fasthttp", 0.95, ratio("pipeline/socket", "ns", "fasthttp", "geist")),
+		inMillis(groupGone, "client leaves early", 10, value("gone", "ms", "geist, early (0.2–4 ms)")),
+		inMillis(groupGone, "client leaves late", 10, value("gone", "ms", "geist, late (10–40 ms)")),
+		exact(groupGone, "handlers that do not ask or end sooner pay nothing",
+			"TestContext_watchedOnlyIfAsked", "TestAllocs_contextNotAsked", "TestWatcher_shortWatchMakesNoSystemCall"),
+	}
 }
 
 func realTime() []result.Target {
 	const burst, single = "ws/fanout/1000x16", "ws/fanout/1000x1"
 	return []result.Target{
-		inKiB("idle WebSocket, RSS", "handler reads", 5, held("ws/hold", "rss", "geist")),
-		inKiB("idle WebSocket, RSS", "followed", 4, held("ws/hold", "rss", "geist (Follow)")),
-		inKiB("followed SSE stream", "RSS", 2, held("sse/hold", "rss", "geist (stream)")),
-		atMost("followed SSE stream", "goroutines each", 0.01, held("sse/hold", "goroutines", "geist (stream)")),
-		atMost("fan-out, bursts of 16 to 1,000 subscribers", "server CPU a delivery ÷ melody", 0.12, ratio(burst, "cpu", "geist", "melody")),
-		atMost("fan-out, bursts of 16 to 1,000 subscribers", "server CPU a delivery ÷ centrifuge at its fastest", 0.6,
+		inKiB(groupSocket, "RSS, handler reads", 5, held("ws/hold", "rss", "geist")),
+		inKiB(groupSocket, "RSS, followed", 4, held("ws/hold", "rss", "geist (Follow)")),
+		inKiB(groupStream, "RSS", 2, held("sse/hold", "rss", "geist (stream)")),
+		atMost(groupStream, "goroutines each", 0.01, held("sse/hold", "goroutines", "geist (stream)")),
+		atMost(groupBursts, "server CPU a delivery ÷ melody", 0.12, ratio(burst, "cpu", "geist", "melody")),
+		atMost(groupBursts, "server CPU a delivery ÷ centrifuge at its fastest", 0.6,
 			against(burst, "cpu", "geist", "centrifuge", "centrifuge (write delay)", "centrifuge (channel batches)")),
-		atMost("fan-out, one at a time", "server CPU a delivery ÷ write(2)", 1.15, ratio(single, "cpu", "geist", "write(2)")),
-		{
-			Group: "one stalled client in 1,000", Name: "flushers that block", Scenes: []string{"ws/stalled"},
-			Measure: func(*result.Run) (result.Estimate, string) {
-				return result.Estimate{}, "exact, so a test counts it (TestLag_nobodyWaitsForAStalledClient of hub); the scene ws/stalled shows what the others feel"
-			},
-		},
-		atMost("publish beside other rooms", "100,000 others ÷ 10", 1.1, ratio("ws/crowd", "cpu", "geist, 100000 others", "geist, 10 others")),
+		atMost(groupSingle, "server CPU a delivery ÷ write(2)", 1.15, ratio(single, "cpu", "geist", "write(2)")),
+		exact(groupStalled, "no flusher ever blocks; what the others feel is in ws/stalled", "TestLag_nobodyWaitsForAStalledClient"),
+		atMost(groupCrowd, "server CPU a delivery, 100,000 others ÷ 10", 1.1, ratio("ws/crowd", "cpu", "geist, 100000 others", "geist, 10 others")),
 	}
+}
+
+// exact is what tests hold.
+func exact(group, name string, tests ...string) result.Target {
+	return result.Target{Group: group, Name: name, Tests: tests}
 }
 
 // A figure is computed of one scene.
@@ -181,6 +236,10 @@ func value(scene, key, row string) figure {
 	}}
 }
 
+// fewest is the least number of connections among which memory is shared out: below, what the
+// server needs by itself is most of it.
+const fewest = 1000
+
 // held is a metric of a peer with the most connections that the run held.
 func held(scene, key, peer string) figure {
 	return figure{scene, func(s *result.Scene) (result.Estimate, string) {
@@ -190,6 +249,9 @@ func held(scene, key, peer string) figure {
 				most = max(most, n)
 			}
 		}
+		if most < fewest {
+			return result.Estimate{}, fmt.Sprintf("%s held fewer than %d connections in %s", peer, fewest, s.Name)
+		}
 		return value(scene, key, result.Label(peer, strconv.Itoa(most))).measure(s)
 	}}
 }
@@ -197,7 +259,7 @@ func held(scene, key, peer string) figure {
 // allocations bounds mallocs a request above one for every 2 KiB of strings read.
 func allocations(scene, table string) result.Target {
 	const share, page = 0.01, 2048
-	return atMost("router", fmt.Sprintf("%s: allocations a request above strings read ÷ 2 KiB", table), share,
+	return atMost(groupRouter, fmt.Sprintf("%s: allocations a request above strings read ÷ 2 KiB", table), share,
 		figure{scene, func(s *result.Scene) (result.Estimate, string) {
 			c := s.Contender("geist")
 			if c == nil || c.Values["allocs"] == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 
 	"golang.org/x/sys/unix"
 
@@ -39,8 +40,8 @@ type conn struct {
 	sse   events
 }
 
-// event handles what epoll reports. It does not matter what: reading says more.
-func (c *conn) event(l *Loop) {
+// ready handles what epoll reports. It does not matter what: reading says more.
+func (c *conn) ready(l *Loop) {
 	var err error
 	if c.state == connecting {
 		err = c.connected(l)
@@ -71,11 +72,24 @@ func (c *conn) connected(l *Loop) error {
 	if code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 		return fmt.Errorf("connect: %w", errors.Join(err, unix.Errno(code)))
 	}
-	if err := c.write(wire.Request(c.swarm.cfg.Protocol, c.swarm.cfg.Addr, c.swarm.cfg.path(c.room))); err != nil {
+	if err := c.write(c.request()); err != nil {
 		return err
 	}
 	c.state = answering
 	return l.watch(c, unix.EPOLLIN)
+}
+
+// request opens the connection. Who comes back to a stream says in it what it has.
+func (c *conn) request() []byte {
+	cfg, lastID := c.swarm.cfg, ""
+	if cfg.Resume != nil && cfg.Protocol == wire.EventStream {
+		lastID = cfg.Resume.LastID
+	}
+	path := cfg.path(c.room)
+	if cfg.Protocol == wire.CentrifugeStream {
+		path += "&cf_connect=" + url.QueryEscape(string(c.connectCommand()))
+	}
+	return wire.Request(cfg.Protocol, cfg.Addr, path, lastID)
 }
 
 // write sends all of b at once: what a client sends is small, and what does not fit into
@@ -128,8 +142,8 @@ func (c *conn) units(l *Loop, b []byte) ([]byte, error) {
 			return b, err
 		}
 	}
-	if c.swarm.cfg.Protocol == wire.EventStream {
-		return c.sse.feed(b, func(p []byte) error { return c.message(l, p) })
+	if c.swarm.cfg.Protocol.Streams() {
+		return c.sse.feed(b, func(p []byte) error { return c.event(l, p) })
 	}
 	for {
 		op, p, rest, ok, err := wire.ReadFrame(b)
@@ -149,6 +163,9 @@ func (c *conn) answered() error {
 	case wire.Centrifuge:
 		c.state = greeting
 		return c.write(wire.AppendMasked(nil, wire.Text, c.connectCommand()))
+	case wire.CentrifugeStream:
+		c.state = greeting
+		return nil
 	case wire.Geist:
 		c.state = greeting
 		hello := wire.AppendMasked(nil, wire.Text, []byte(geistHello))
@@ -184,6 +201,17 @@ func (c *conn) frame(l *Loop, op byte, p []byte) error {
 		return fmt.Errorf("closed by the server: %q", p)
 	}
 	return fmt.Errorf("frame with the opcode %#x", op)
+}
+
+// event handles the data of one event.
+func (c *conn) event(l *Loop, p []byte) error {
+	if c.swarm.cfg.Protocol == wire.CentrifugeStream {
+		return c.lines(l, p)
+	}
+	if string(c.sse.id) != c.swarm.lastID {
+		c.swarm.lastID = string(c.sse.id)
+	}
+	return c.message(l, p)
 }
 
 // message handles one message, which must be the next of its room.

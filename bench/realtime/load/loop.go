@@ -58,7 +58,7 @@ func (l *Loop) Poll(d time.Duration) error {
 	l.now = l.clock.Now()
 	for i := range max(n, 0) {
 		if c := l.conns[l.events[i].Fd]; c != nil {
-			c.event(l)
+			c.ready(l)
 		}
 	}
 	return l.err

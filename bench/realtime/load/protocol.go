@@ -41,6 +41,8 @@ func (c *conn) line(l *Loop, p []byte) error {
 		return c.push(l, rest)
 	}
 	switch {
+	case string(p) == "{}" && c.swarm.cfg.Protocol == wire.CentrifugeStream:
+		return nil // the answer is a request of its own, and due long after the scene
 	case string(p) == "{}":
 		return c.write(wire.AppendMasked(nil, wire.Text, p))
 	case c.state == greeting && bytes.HasPrefix(p, []byte(centrifugeReply)):
@@ -185,6 +187,7 @@ type events struct {
 	left int    // bytes of the chunk at hand, with the line end behind it
 	line []byte // the beginning of a line
 	data []byte // of the event at hand
+	id   []byte // of the last event that had one
 }
 
 // feed reads b and returns what is left: the beginning of a chunk's head.
@@ -237,7 +240,7 @@ func (e *events) text(b []byte, message func([]byte) error) error {
 	return nil
 }
 
-// whole handles one line. Of the fields of an event only its data counts.
+// whole handles one line. Of the fields of an event its data and its id count.
 func (e *events) whole(line []byte, message func([]byte) error) error {
 	if len(line) == 0 {
 		if len(e.data) == 0 {
@@ -249,6 +252,8 @@ func (e *events) whole(line []byte, message func([]byte) error) error {
 	}
 	if data, ok := bytes.CutPrefix(line, []byte("data:")); ok {
 		e.data = append(e.data, bytes.TrimPrefix(data, []byte(" "))...)
+	} else if id, ok := bytes.CutPrefix(line, []byte("id:")); ok {
+		e.id = append(e.id[:0], bytes.TrimPrefix(id, []byte(" "))...)
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ func TestEvents_splitAnywhere(t *testing.T) {
 				}
 				rest = slices.Clone(left)
 			}
-			if !slices.Equal(got, want) || len(rest) > 0 || e.left != 0 {
-				t.Fatalf("split at %d and %d: got %q, rest %q, %d to come; want %q", i, j, got, rest, e.left, want)
+			if !slices.Equal(got, want) || len(rest) > 0 || e.left != 0 || string(e.id) != "7-9" {
+				t.Fatalf("split at %d and %d: got %q, id %q, rest %q, %d to come; want %q, id 7-9", i, j, got, e.id, rest, e.left, want)
 			}
 		}
 	}

@@ -33,15 +33,16 @@ type Config struct {
 	// StallFirst gives the first connection a receive buffer that fills at once, for
 	// Stall.
 	StallFirst bool
-	// Resume, if it is not nil, is where connections of Centrifuge and Geist stand: they ask for
-	// what is behind it, and Wait for so many messages of each may follow Dial.
+	// Resume, if it is not nil, is where connections stand: they ask for what is behind it, and
+	// Wait for so many messages of each may follow Dial. WebSocket alone knows no places.
 	Resume *Place
 }
 
 // A Place is a position in a room, and how much has been published since.
 type Place struct {
-	// Epoch is what the server calls its numbering.
-	Epoch string
+	// Epoch is what the server calls its numbering, in Centrifuge and Geist; LastID the last
+	// event, in EventStream.
+	Epoch, LastID string
 	// Offset is the number of messages up to it, Missed of those behind it.
 	Offset, Missed int
 }
@@ -62,11 +63,17 @@ type Swarm struct {
 	lost  int
 	bytes uint64
 	epoch string // of the room that was joined last
-	run   run
+	// lastID is the id of the event that was read last.
+	lastID string
+	run    run
 }
 
 // Epoch is what the server calls the numbering of the room, where the protocol has one.
 func (s *Swarm) Epoch() string { return s.epoch }
+
+// LastID is the id of the event that was read last, where the protocol has one. When
+// every connection of one room has everything, it is that of all.
+func (s *Swarm) LastID() string { return s.lastID }
 
 // run is what is being received.
 type run struct {

@@ -34,6 +34,11 @@ func testServer(t *testing.T, handle func(room string, conn net.Conn)) string {
 				if err != nil {
 					return
 				}
+				if req.Header.Get("Upgrade") == "" {
+					_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"))
+					handle(req.URL.Query().Get("room"), conn)
+					return
+				}
 				_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"))
 				handle(req.URL.Query().Get("room"), conn)
 			})

@@ -28,11 +28,16 @@ func centrifugePeers() []Peer {
 	}
 }
 
-// centrifugeRecoveryPeer keeps a history and lets clients recover from a position.
-func centrifugeRecoveryPeer() Peer {
-	p := centrifugePeer("centrifuge (recovery)", "EnableRecovery; history of 100 messages in memory", centrifugeOptions{recovery: true})
-	p.Batches, p.Resumes = false, true
-	return p
+// centrifugeRecoveryPeers keep a history and let clients recover from a position, over
+// WebSocket and over its stream of events.
+func centrifugeRecoveryPeers() []Peer {
+	const note = "EnableRecovery; history of 100 messages in memory"
+	socket := centrifugePeer("centrifuge (recovery)", note, centrifugeOptions{recovery: true})
+	stream := centrifugePeer("centrifuge (SSE, recovery)", note+"; its JSON protocol in events", centrifugeOptions{recovery: true, stream: true})
+	stream.Protocol = wire.CentrifugeStream
+	socket.Batches, socket.Resumes = false, true
+	stream.Batches, stream.Resumes = false, true
+	return []Peer{socket, stream}
 }
 
 type centrifugeOptions struct {
@@ -41,6 +46,7 @@ type centrifugeOptions struct {
 	pool     bool
 	batch    centrifuge.ChannelBatchConfig
 	recovery bool
+	stream   bool // Server-Sent Events in place of WebSocket
 }
 
 func centrifugePeer(name, note string, o centrifugeOptions) Peer {
@@ -88,12 +94,15 @@ func (s *centrifugeServer) build(o centrifugeOptions) (Server, error) {
 	if err := node.Run(); err != nil {
 		return Server{}, err
 	}
-	ws := centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{UseWriteBufferPool: o.pool})
+	var clients http.Handler = centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{UseWriteBufferPool: o.pool})
+	if o.stream {
+		clients = centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{})
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(wire.RoomPath, func(w http.ResponseWriter, r *http.Request) {
-		ws.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), roomKey{}, r.URL.Query().Get("room"))))
+		clients.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), roomKey{}, r.URL.Query().Get("room"))))
 	})
-	mux.Handle(wire.EchoPath, ws)
+	mux.Handle(wire.EchoPath, clients)
 	var history []centrifuge.PublishOption
 	if o.recovery {
 		history = append(history, centrifuge.WithHistory(kept, keptFor))

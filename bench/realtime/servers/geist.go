@@ -23,6 +23,7 @@ func geistPeers() []Peer {
 		geistSocketPeer("geist (Coalesce)", "messages wait up to 1 ms for others", coalesce, geistRead),
 		geistStreamPeer("geist (stream)", "s.Follow: the hub owns the connection", hub.Config{}),
 		geistStreamPeer("geist (stream, Coalesce)", "s.Follow; messages wait up to 1 ms for others", coalesce),
+		geistResumePeer(),
 		geistRunPeer(),
 	}
 }
@@ -174,13 +175,20 @@ func geistStreamPeer(name, note string, cfg hub.Config) Peer {
 	}
 }
 
+// geistResumePeer is the same for clients who come back: the history is on in any case.
+func geistResumePeer() Peer {
+	p := geistStreamPeer("geist (Last-Event-ID)", "s.Follow; the hub's history as it is, 100 messages", hub.Config{})
+	p.Resumes = true
+	return p
+}
+
 // geistRunPeer is a stream that its handler writes (Stream.Run), with a channel of every
 // client by hand, as in net/http.
 func geistRunPeer() Peer {
 	return Peer{
 		Name: "geist (Run)", Module: "github.com/gogeist/geist", Protocol: wire.EventStream,
 		Note:    "s.Run: written by the handler; queues by hand",
-		NoChurn: "its rooms are a map by hand",
+		NoChurn: "its rooms are a map by hand", NoResume: "so would be its history",
 		Build: func(Spec) (Server, error) {
 			rooms := newRoster[*streamClient]()
 			app := geist.New(geist.Config{})

@@ -9,16 +9,28 @@ import (
 	"github.com/gogeist/geist/bench/realtime/wire"
 )
 
-// goSSEPeer is tmaxmax/go-sse with its default provider, Joe, which writes and flushes
-// to one subscriber after the other. Rooms are topics.
-func goSSEPeer() Peer {
+// goSSEPeers are tmaxmax/go-sse with its default provider, Joe, which writes and flushes
+// to one subscriber after the other, without and with a history. Rooms are topics.
+func goSSEPeers() []Peer {
+	const note = "writes to all subscribers from one goroutine"
+	replays := goSSEPeer("tmaxmax/go-sse (replay)", note+"; FiniteReplayer of 100 messages", func() (sse.Replayer, error) {
+		return sse.NewFiniteReplayer(kept, true)
+	})
+	replays.Resumes = true
+	return []Peer{goSSEPeer("tmaxmax/go-sse", note, func() (sse.Replayer, error) { return nil, nil }), replays}
+}
+
+func goSSEPeer(name, note string, replayer func() (sse.Replayer, error)) Peer {
 	return Peer{
-		Name: "tmaxmax/go-sse", Module: "github.com/tmaxmax/go-sse", Protocol: wire.EventStream,
-		Note:    "writes to all subscribers from one goroutine",
+		Name: name, Module: "github.com/tmaxmax/go-sse", Protocol: wire.EventStream, Note: note,
 		NoChurn: "topics are chosen when a client connects",
 		Build: func(Spec) (Server, error) {
+			history, err := replayer()
+			if err != nil {
+				return Server{}, err
+			}
 			var members atomic.Int64
-			s := &sse.Server{OnSession: func(w http.ResponseWriter, r *http.Request) ([]string, bool) {
+			s := &sse.Server{Provider: &sse.Joe{Replayer: history}, OnSession: func(w http.ResponseWriter, r *http.Request) ([]string, bool) {
 				// The library sends the header with the first event only.
 				w.Header().Set("Content-Type", "text/event-stream")
 				w.Header().Set("Cache-Control", "no-store")

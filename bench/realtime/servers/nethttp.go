@@ -14,7 +14,7 @@ func netHTTPPeer() Peer {
 	return Peer{
 		Name: "net/http", Protocol: wire.EventStream,
 		Note:    "by hand",
-		NoChurn: "its rooms are a map by hand",
+		NoChurn: "its rooms are a map by hand", NoResume: "it has no history",
 		Build: func(Spec) (Server, error) {
 			s := &netHTTPServer{rooms: newRoster[*streamClient]()}
 			mux := http.NewServeMux()

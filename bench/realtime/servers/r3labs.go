@@ -14,8 +14,9 @@ import (
 func r3labsPeer() Peer {
 	return Peer{
 		Name: "r3labs/sse", Module: "github.com/r3labs/sse/v2", Protocol: wire.EventStream,
-		Note:    "waits for the slowest subscriber of a stream",
-		NoChurn: "a stream is chosen when a client connects",
+		Note:     "waits for the slowest subscriber of a stream",
+		NoChurn:  "a stream is chosen when a client connects",
+		NoResume: "its replay begins with the event that the client has seen last, once more, and keeps every event for ever",
 		Build: func(Spec) (Server, error) {
 			var members atomic.Int64
 			s := sse.NewWithCallback(

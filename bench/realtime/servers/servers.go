@@ -71,6 +71,8 @@ type Peer struct {
 	Resumes bool
 	// NoEcho, NoChurn and NoStall say why a peer takes no part in a scene; empty means it does.
 	NoEcho, NoChurn, NoStall string
+	// NoResume says why no variant of a peer takes part in the scenes of clients who come back.
+	NoResume string
 	// Build makes a server. The server lasts as long as its process.
 	Build func(Spec) (Server, error)
 }
@@ -82,9 +84,12 @@ func All() []Peer {
 	all = append(all, gorillaPeer(), melodyPeer(), gwsPeer(), coderPeer())
 	all = append(all, centrifugePeers()...)
 	all = append(all, fasthttpPeer())
-	all = append(all, geistRoomsPeer(), centrifugeRecoveryPeer())
+	all = append(all, geistRoomsPeer())
+	all = append(all, centrifugeRecoveryPeers()...)
 	all = append(all, bareSocketPeers()...)
-	all = append(all, netHTTPPeer(), goSSEPeer(), r3labsPeer())
+	all = append(all, netHTTPPeer())
+	all = append(all, goSSEPeers()...)
+	all = append(all, r3labsPeer())
 	return append(all, bareStreamPeers()...)
 }
 

@@ -19,7 +19,13 @@ const (
 	// Geist is geist.v1, in JSON over WebSocket: a frame is one array, messages are what
 	// rooms send.
 	Geist
+	// CentrifugeStream is what Centrifuge says to a client, in Server-Sent Events; the
+	// client's first word is in the query.
+	CentrifugeStream
 )
+
+// Streams reports whether p is over Server-Sent Events.
+func (p Protocol) Streams() bool { return p == EventStream || p == CentrifugeStream }
 
 // Paths of every server. Both take the room as ?room=…
 const (
@@ -45,11 +51,15 @@ const browser = "Pragma: no-cache\r\n" +
 	"Cookie: sid=4f1c2a90b7d84e5f9a63d0c1b2e3f405; theme=dark; consent=functional%2Canalytics; lang=en-GB; " +
 	"_ga=GA1.1.1299184327.1718092000; _ga_0QWERTY123=GS1.1.1718092000.12.1.1718093456.0.0.0\r\n"
 
-// Request returns the bytes with which a client opens a connection.
-func Request(p Protocol, host, path string) []byte {
+// Request returns the bytes with which a client opens a connection. A client of streams that
+// comes back names the last event that it has seen; lastID is empty for others.
+func Request(p Protocol, host, path, lastID string) []byte {
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, host)
-	if p == EventStream {
+	if p.Streams() {
 		b = append(b, "Connection: keep-alive\r\nAccept: text/event-stream\r\n"...)
+		if lastID != "" {
+			b = append(b, "Last-Event-ID: "+lastID+"\r\n"...)
+		}
 		b = append(b, "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n"...)
 		return append(append(b, browser...), "\r\n"...)
 	}
@@ -74,7 +84,7 @@ func ReadResponse(p Protocol, b []byte) (rest []byte, ok bool, err error) {
 	}
 	fields := bytes.ToLower(b[:i+2])
 	want := []string{"http/1.1 101 ", "\r\nsec-websocket-accept: " + string(bytes.ToLower([]byte(accept))) + "\r\n"}
-	if p == EventStream {
+	if p.Streams() {
 		want = []string{"http/1.1 200 ", "\r\ncontent-type: text/event-stream", "\r\ntransfer-encoding: chunked\r\n"}
 	}
 	for _, w := range want {
