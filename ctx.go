@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -75,6 +76,8 @@ type Ctx struct {
 type buffers struct {
 	encoded   bodyWriter
 	knownHost []byte // the last Host that was found valid
+	client    clientText
+	forwarded forwardedFor
 	decoded   []byte // of path, raw and hostName
 	folded    []byte
 	cleaned   []byte
@@ -82,6 +85,19 @@ type buffers struct {
 	scratch   []byte
 	bodyBuf   []byte   // of bodies that did not come along with the header
 	binding   *binding // made by the first Bind
+}
+
+// clientText is the address of a client as a string.
+type clientText struct {
+	addr netip.Addr
+	text string
+}
+
+// forwardedFor says for whom a proxy has asked by an X-Forwarded-For.
+type forwardedFor struct {
+	peer   netip.Addr
+	field  []byte
+	client netip.Addr
 }
 
 // cold is the state that few requests use. used tells reset whether to look.

@@ -1,6 +1,7 @@
 package geist
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"strings"
@@ -230,7 +231,7 @@ func (c *Ctx) Cookie(name string) string {
 // trusted proxy sent it. It is "" for an HTTP/1.0 request without one.
 func (c *Ctx) Host() string {
 	c.check()
-	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+	if !c.server.set.proxies.none() && c.peerTrusted() {
 		if h := c.only(fasthttp.HeaderXForwardedHost); validHost(h) {
 			return c.keep(h)
 		}
@@ -242,7 +243,7 @@ func (c *Ctx) Host() string {
 // X-Forwarded-Proto, else "http".
 func (c *Ctx) Scheme() string {
 	c.check()
-	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+	if !c.server.set.proxies.none() && c.peerTrusted() {
 		switch proto := unsafestring.String(c.only(fasthttp.HeaderXForwardedProto)); {
 		case equalFold(proto, "https"):
 			return "https"
@@ -256,13 +257,28 @@ func (c *Ctx) Scheme() string {
 	return "http"
 }
 
-// only returns the value of a header field that was sent once. Of several, one may
-// be the client's own.
+// only returns the value of a header field that was sent once, by its name as fasthttp
+// keeps it. Of several, one may be the client's own.
 func (c *Ctx) only(name string) []byte {
-	if all := c.rc.Request.Header.PeekAll(name); len(all) == 1 {
+	h := &c.rc.Request.Header
+	if len(h.PeekCanonical(unsafestring.Bytes(name))) == 0 { // as a rule: the look at all of them takes longer
+		return nil
+	}
+	if all := peekAll(h, name); len(all) == 1 {
 		return all[0]
 	}
 	return nil
+}
+
+// peekAll returns the values of a header field by its name as fasthttp keeps it. PeekAll
+// alone would bring the name into that form, which takes three times as long as the search.
+func peekAll(h *fasthttp.RequestHeader, name string) [][]byte {
+	was := h.DisableNormalizing()
+	all := h.PeekAll(name)
+	if !was {
+		h.EnableNormalizing()
+	}
+	return all
 }
 
 // ClientIP returns the client's IP address: that of the connection, unless it
@@ -271,18 +287,21 @@ func (c *Ctx) only(name string) []byte {
 // client. Where an entry is not an address the search stops at the last trusted
 // hop: what a client makes up is never believed. It is "" on a unix socket
 // without a trusted proxy in front. SetClientIP replaces all this.
-func (c *Ctx) ClientIP() string {
+func (c *Ctx) ClientIP() string { return c.addrText(c.ClientAddr()) }
+
+// ClientAddr is ClientIP as an address: the zero Addr where that is "". IPv4 is never in
+// the form of IPv6, and there is no zone.
+func (c *Ctx) ClientAddr() netip.Addr {
 	c.check()
 	if c.cold.located {
 		addr, _ := clientIPKey.Get(c)
-		return c.addrText(addr)
+		return addr
 	}
 	addr, unix := c.peerAddr()
-	set := &c.server.set
-	if !set.proxies.none() && (unix && set.proxies.unix || addr.IsValid() && set.proxies.contains(addr)) {
+	if c.server.set.proxies.trusts(addr, unix) {
 		addr = c.forwardedFor(addr)
 	}
-	return c.addrText(addr)
+	return addr
 }
 
 // clientIPKey holds what SetClientIP was given: a field of Ctx would cost every connection.
@@ -294,25 +313,49 @@ var clientIPKey = NewKey[netip.Addr]("client IP")
 func (c *Ctx) SetClientIP(addr netip.Addr) {
 	c.alive()
 	c.cold.located = true
-	clientIPKey.Set(c, addr.Unmap().WithZone(""))
+	clientIPKey.Set(c, plainAddr(addr))
 }
 
-// addrText returns an address as a string that stays valid, or "" for none.
+// addrText returns an address as a string that stays valid, or "" for none. The last one is
+// remembered: several handlers of a chain ask, and the next request is often of the same client.
 func (c *Ctx) addrText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}
-	b := c.scratch[:0]
-	c.scratch = addr.Unmap().AppendTo(b)
-	if c.server.set.UnsafeStrings {
-		return string(c.scratch)
+	if addr == c.client.addr {
+		return c.client.text
 	}
-	return c.keep(c.scratch)
+	c.scratch = addr.AppendTo(c.scratch[:0])
+	text := ""
+	if c.server.set.UnsafeStrings {
+		text = string(c.scratch)
+	} else {
+		text = c.keep(c.scratch)
+	}
+	c.client.addr, c.client.text = addr, text
+	return text
 }
 
-// forwardedFor walks the X-Forwarded-For fields from the nearest hop outwards.
+// forwardedFor returns whom the proxy at addr has asked for. The last answer is remembered,
+// as in addrText.
 func (c *Ctx) forwardedFor(addr netip.Addr) netip.Addr {
-	fields := c.rc.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
+	fields := peekAll(&c.rc.Request.Header, fasthttp.HeaderXForwardedFor)
+	if len(fields) != 1 || len(fields[0]) > maxForwarded {
+		return c.walkForwarded(fields, addr)
+	}
+	f := &c.forwarded
+	if addr != f.peer || !bytes.Equal(fields[0], f.field) {
+		f.peer, f.field = addr, append(f.field[:0], fields[0]...)
+		f.client = c.walkForwarded(fields, addr)
+	}
+	return f.client
+}
+
+// maxForwarded is the longest X-Forwarded-For that is remembered: two addresses of IPv6.
+const maxForwarded = 80
+
+// walkForwarded walks the X-Forwarded-For fields from the nearest hop outwards.
+func (c *Ctx) walkForwarded(fields [][]byte, addr netip.Addr) netip.Addr {
 	for i := len(fields) - 1; i >= 0; i-- {
 		rest := unsafestring.String(fields[i])
 		for more := true; more; {
@@ -339,14 +382,14 @@ func (c *Ctx) forwardedFor(addr netip.Addr) netip.Addr {
 // with a port.
 func parseHop(s string) (netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(s); err == nil {
-		return ip.Unmap().WithZone(""), true
+		return plainAddr(ip), true
 	}
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone(""), true
+		return plainAddr(ap.Addr()), true
 	}
 	if n := len(s); n > 2 && s[0] == '[' && s[n-1] == ']' {
 		if ip, err := netip.ParseAddr(s[1 : n-1]); err == nil {
-			return ip.Unmap().WithZone(""), true
+			return plainAddr(ip), true
 		}
 	}
 	return netip.Addr{}, false
@@ -354,9 +397,7 @@ func parseHop(s string) (netip.Addr, bool) {
 
 // peerTrusted reports whether the connection comes from a trusted proxy.
 func (c *Ctx) peerTrusted() bool {
-	addr, unix := c.peerAddr()
-	t := &c.server.set.proxies
-	return unix && t.unix || addr.IsValid() && t.contains(addr)
+	return c.server.set.proxies.trusts(c.peerAddr())
 }
 
 // peerAddr returns the address of the connection's other end, and whether the
@@ -364,9 +405,17 @@ func (c *Ctx) peerTrusted() bool {
 func (c *Ctx) peerAddr() (addr netip.Addr, unix bool) {
 	switch a := c.rc.RemoteAddr().(type) {
 	case *net.TCPAddr:
-		return a.AddrPort().Addr().WithZone(""), false
+		return plainAddr(a.AddrPort().Addr()), false
 	case *net.UnixAddr:
 		return netip.Addr{}, true
 	}
 	return netip.Addr{}, false
+}
+
+// plainAddr returns an address without what makes equal ones differ.
+func plainAddr(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
+	}
+	return a.WithZone("")
 }
