@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -85,19 +84,6 @@ type buffers struct {
 	scratch   []byte
 	bodyBuf   []byte   // of bodies that did not come along with the header
 	binding   *binding // made by the first Bind
-}
-
-// clientText is the address of a client as a string.
-type clientText struct {
-	addr netip.Addr
-	text string
-}
-
-// forwardedFor says for whom a proxy has asked by an X-Forwarded-For.
-type forwardedFor struct {
-	peer   netip.Addr
-	field  []byte
-	client netip.Addr
 }
 
 // cold is the state that few requests use. used tells reset whether to look.

@@ -357,7 +357,7 @@ func appendJSONString(dst []byte, s string) []byte {
 	done := 0 // s[:done] has been appended
 	for i := 0; i < len(s); {
 		b := s[i]
-		if b >= ' ' && b < 0x7f && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&' {
+		if plainJSON[b] {
 			i++
 			continue
 		}
@@ -379,6 +379,15 @@ func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, s[done:]...)
 	return append(dst, '"')
 }
+
+// plainJSON tells which bytes appendJSONString appends as they are. A look here takes a third of
+// the comparisons that it stands for, and a 404 is half of such text.
+var plainJSON = func() (plain [256]bool) {
+	for b := byte(' '); b < 0x7f; b++ {
+		plain[b] = b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
+	}
+	return plain
+}()
 
 // settle answers err at once, unless it is the error that has been answered
 // already on its way up the chain. An outer middleware that returns another
