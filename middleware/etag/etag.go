@@ -89,14 +89,14 @@ func (conf *Config) answer(c *geist.Ctx) {
 		return
 	}
 	tag := resp.Header.PeekCanonical(headerETag)
-	var room [sumBytes * 2]byte
 	if len(tag) == 0 {
 		body := resp.Body()
 		if len(body) == 0 || len(body) > conf.MaxBytes || noStore(&resp.Header) {
 			return
 		}
-		tag = conf.appendTag(room[:0], body)
-		resp.Header.SetCanonical(headerETag, tag)
+		var room [sumBytes * 2]byte
+		resp.Header.SetCanonical(headerETag, conf.appendTag(room[:0], body))
+		tag = resp.Header.PeekCanonical(headerETag)
 	}
 	sent := &c.RawHeader().Request.Header
 	if len(sent.PeekCanonical(headerIfNoneMatch)) == 0 {
