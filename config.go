@@ -410,16 +410,20 @@ type trustedProxies struct {
 // none reports that nobody is trusted, the usual case and the fast one.
 func (t *trustedProxies) none() bool { return len(t.prefixes) == 0 && !t.unix }
 
-// contains reports whether ip is a trusted proxy. Addresses that map IPv4 into
-// IPv6 are compared as IPv4.
+// contains reports whether ip is a trusted proxy. It is one of plainAddr, so that addresses
+// that map IPv4 into IPv6 are compared as IPv4.
 func (t *trustedProxies) contains(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
-	for _, p := range t.prefixes {
-		if p.Contains(ip) {
+	for i := range t.prefixes {
+		if t.prefixes[i].Contains(ip) {
 			return true
 		}
 	}
 	return false
+}
+
+// trusts reports whether the fields of a connection are believed, by its other end.
+func (t *trustedProxies) trusts(addr netip.Addr, unix bool) bool {
+	return unix && t.unix || len(t.prefixes) > 0 && addr.IsValid() && t.contains(addr)
 }
 
 // parseTrustedProxies reads Config.TrustedProxies. Trusting every address lets

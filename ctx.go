@@ -75,6 +75,8 @@ type Ctx struct {
 type buffers struct {
 	encoded   bodyWriter
 	knownHost []byte // the last Host that was found valid
+	client    clientText
+	forwarded forwardedFor
 	decoded   []byte // of path, raw and hostName
 	folded    []byte
 	cleaned   []byte

@@ -1,8 +1,6 @@
 package geist
 
 import (
-	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -230,7 +228,7 @@ func (c *Ctx) Cookie(name string) string {
 // trusted proxy sent it. It is "" for an HTTP/1.0 request without one.
 func (c *Ctx) Host() string {
 	c.check()
-	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+	if !c.server.set.proxies.none() && c.peerTrusted() {
 		if h := c.only(fasthttp.HeaderXForwardedHost); validHost(h) {
 			return c.keep(h)
 		}
@@ -242,7 +240,7 @@ func (c *Ctx) Host() string {
 // X-Forwarded-Proto, else "http".
 func (c *Ctx) Scheme() string {
 	c.check()
-	if set := &c.server.set; !set.proxies.none() && c.peerTrusted() {
+	if !c.server.set.proxies.none() && c.peerTrusted() {
 		switch proto := unsafestring.String(c.only(fasthttp.HeaderXForwardedProto)); {
 		case equalFold(proto, "https"):
 			return "https"
@@ -256,117 +254,32 @@ func (c *Ctx) Scheme() string {
 	return "http"
 }
 
-// only returns the value of a header field that was sent once. Of several, one may
-// be the client's own.
+// only returns the value of a header field that was sent once, by its name as fasthttp
+// keeps it. Of several, one may be the client's own.
 func (c *Ctx) only(name string) []byte {
-	if all := c.rc.Request.Header.PeekAll(name); len(all) == 1 {
+	h := &c.rc.Request.Header
+	if len(h.PeekCanonical(unsafestring.Bytes(name))) == 0 { // as a rule: the look at all of them takes longer
+		return nil
+	}
+	if all := peekAll(h, name); len(all) == 1 {
 		return all[0]
 	}
 	return nil
 }
 
-// ClientIP returns the client's IP address: that of the connection, unless it
-// comes from a proxy in Config.TrustedProxies. Then X-Forwarded-For is read from
-// its end, trusted proxies are passed over, and the first other address is the
-// client. Where an entry is not an address the search stops at the last trusted
-// hop: what a client makes up is never believed. It is "" on a unix socket
-// without a trusted proxy in front. SetClientIP replaces all this.
-func (c *Ctx) ClientIP() string {
-	c.check()
-	if c.cold.located {
-		addr, _ := clientIPKey.Get(c)
-		return c.addrText(addr)
-	}
-	addr, unix := c.peerAddr()
-	set := &c.server.set
-	if !set.proxies.none() && (unix && set.proxies.unix || addr.IsValid() && set.proxies.contains(addr)) {
-		addr = c.forwardedFor(addr)
-	}
-	return c.addrText(addr)
-}
+// Names of header fields as fasthttp keeps them, for PeekCanonical.
+var (
+	headerAccept          = []byte(fasthttp.HeaderAccept)
+	headerContentEncoding = []byte(fasthttp.HeaderContentEncoding)
+)
 
-// clientIPKey holds what SetClientIP was given: a field of Ctx would cost every connection.
-var clientIPKey = NewKey[netip.Addr]("client IP")
-
-// SetClientIP makes ClientIP return addr for the rest of the request, for middleware that
-// knows how the proxies in front tell who the client is. An IPv4 address in IPv6 becomes
-// IPv4, and a zone is dropped; the zero Addr says that the client is not known: "".
-func (c *Ctx) SetClientIP(addr netip.Addr) {
-	c.alive()
-	c.cold.located = true
-	clientIPKey.Set(c, addr.Unmap().WithZone(""))
-}
-
-// addrText returns an address as a string that stays valid, or "" for none.
-func (c *Ctx) addrText(addr netip.Addr) string {
-	if !addr.IsValid() {
-		return ""
+// peekAll returns the values of a header field by its name as fasthttp keeps it. PeekAll
+// alone would bring the name into that form, which takes three times as long as the search.
+func peekAll(h *fasthttp.RequestHeader, name string) [][]byte {
+	was := h.DisableNormalizing()
+	all := h.PeekAll(name)
+	if !was {
+		h.EnableNormalizing()
 	}
-	b := c.scratch[:0]
-	c.scratch = addr.Unmap().AppendTo(b)
-	if c.server.set.UnsafeStrings {
-		return string(c.scratch)
-	}
-	return c.keep(c.scratch)
-}
-
-// forwardedFor walks the X-Forwarded-For fields from the nearest hop outwards.
-func (c *Ctx) forwardedFor(addr netip.Addr) netip.Addr {
-	fields := c.rc.Request.Header.PeekAll(fasthttp.HeaderXForwardedFor)
-	for i := len(fields) - 1; i >= 0; i-- {
-		rest := unsafestring.String(fields[i])
-		for more := true; more; {
-			var hop string
-			if j := strings.LastIndexByte(rest, ','); j >= 0 {
-				hop, rest = rest[j+1:], rest[:j]
-			} else {
-				hop, more = rest, false
-			}
-			ip, ok := parseHop(strings.Trim(hop, " \t"))
-			if !ok {
-				return addr
-			}
-			addr = ip
-			if !c.server.set.proxies.contains(ip) {
-				return addr
-			}
-		}
-	}
-	return addr
-}
-
-// parseHop reads an entry of X-Forwarded-For: an address, which some proxies send
-// with a port.
-func parseHop(s string) (netip.Addr, bool) {
-	if ip, err := netip.ParseAddr(s); err == nil {
-		return ip.Unmap().WithZone(""), true
-	}
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone(""), true
-	}
-	if n := len(s); n > 2 && s[0] == '[' && s[n-1] == ']' {
-		if ip, err := netip.ParseAddr(s[1 : n-1]); err == nil {
-			return ip.Unmap().WithZone(""), true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-// peerTrusted reports whether the connection comes from a trusted proxy.
-func (c *Ctx) peerTrusted() bool {
-	addr, unix := c.peerAddr()
-	t := &c.server.set.proxies
-	return unix && t.unix || addr.IsValid() && t.contains(addr)
-}
-
-// peerAddr returns the address of the connection's other end, and whether the
-// connection is a unix socket, which has none.
-func (c *Ctx) peerAddr() (addr netip.Addr, unix bool) {
-	switch a := c.rc.RemoteAddr().(type) {
-	case *net.TCPAddr:
-		return a.AddrPort().Addr().WithZone(""), false
-	case *net.UnixAddr:
-		return netip.Addr{}, true
-	}
-	return netip.Addr{}, false
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -344,7 +345,41 @@ func TestCtx_clientIP(t *testing.T) {
 		{"zone", []string{"fe80::/10"}, "fe80::1", [][2]string{{xff, "fe80::2%eth0"}}, "fe80::2"},
 	} {
 		f.run(t, (*geist.Ctx).ClientIP)
+		f.run(t, func(c *geist.Ctx) string {
+			if addr := c.ClientAddr(); addr.IsValid() {
+				return addr.String()
+			}
+			return ""
+		})
 	}
+}
+
+// Who has asked last is remembered, and is nobody else.
+func TestCtx_clientIPIsThatOfThisRequest(t *testing.T) {
+	app := geist.New(geist.Config{TrustedProxies: []string{"10.0.0.0/8"}})
+	long := strings.Repeat("10.1.1.1, ", 9)
+	app.GET("/", func(c *geist.Ctx) error { // one Ctx for all of them, as from a pool
+		for _, step := range []struct{ peer, field, want string }{
+			{"10.1.2.3", "198.51.100.1", "198.51.100.1"},
+			{"10.1.2.3", "198.51.100.1", "198.51.100.1"},
+			{"10.1.2.3", "198.51.100.2", "198.51.100.2"},
+			{"203.0.113.9", "198.51.100.2", "203.0.113.9"},
+			{"10.1.2.3", "unknown", "10.1.2.3"},
+			{"10.1.2.4", "unknown", "10.1.2.4"},
+			{"10.1.2.4", "", "10.1.2.4"},
+			{"10.1.2.4", "198.51.100.1, " + long + "10.1.1.1", "198.51.100.1"},
+			{"10.1.2.4", "198.51.100.2, " + long + "10.1.1.1", "198.51.100.2"},
+		} {
+			rc := c.RawHeader()
+			rc.SetRemoteAddr(&net.TCPAddr{IP: net.ParseIP(step.peer)})
+			rc.Request.Header.Set("X-Forwarded-For", step.field)
+			if got := c.ClientIP(); got != step.want {
+				t.Errorf("%s with %q: got %q, want %q", step.peer, step.field, got, step.want)
+			}
+		}
+		return nil
+	})
+	geisttest.New(t, app).GET("/").Do().Status(200)
 }
 
 func TestCtx_scheme(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *Ctx) refuseEncoding() error {
 // decompress replaces a compressed body by its content. It then has no encoding.
 func (c *Ctx) decompress() error {
 	h := &c.rc.Request.Header
-	if len(h.Peek(fasthttp.HeaderContentEncoding)) == 0 {
+	if len(h.PeekCanonical(headerContentEncoding)) == 0 {
 		return nil
 	}
 	var codings []decoder

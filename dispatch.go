@@ -3,6 +3,7 @@ package geist
 import (
 	"bytes"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -331,8 +332,12 @@ func (c *Ctx) wrongMethod(tables []*table, path string, method int, allow uint64
 // and with its trailing slash added or removed. It answers and returns true if
 // there is one: by a redirect, or in place for OPTIONS and upgrades.
 func (c *Ctx) nearMiss(rs *routes, tables []*table, method int) bool {
+	tidy := c.clean && strings.IndexByte(c.raw, '\\') < 0 // which a Location must not hold
+	if tidy && c.raw[len(c.raw)-1] != '/' && !slices.ContainsFunc(tables, func(t *table) bool { return t.any.slash }) {
+		return false // the usual 404: no route would take the path with a slash
+	}
 	clean := c.cleaned[:0]
-	if c.clean && strings.IndexByte(c.raw, '\\') < 0 { // which a Location must not hold
+	if tidy {
 		clean = append(clean, c.raw...)
 	} else {
 		clean = cleanPath(clean, c.raw)

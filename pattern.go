@@ -18,6 +18,13 @@ type pattern struct {
 	names []string // of the parameters, from left to right
 }
 
+// endsInSlash reports whether paths with a slash at their end, other than "/", may match.
+// Parameters are never empty, so that only a slash of the pattern or a wildcard can.
+func (p *pattern) endsInSlash() bool {
+	last := p.segs[len(p.segs)-1]
+	return last.wild || len(p.segs) > 1 && len(last.params) == 0 && last.lits[0] == ""
+}
+
 // segment is what stands between two slashes of a pattern, decoded.
 type segment struct {
 	lits   []string // the text around the parameters: always one more than params

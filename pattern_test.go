@@ -216,3 +216,19 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// TestPattern_endsInSlash: where no pattern does, a 404 is not tried with a slash at its end.
+func TestPattern_endsInSlash(t *testing.T) {
+	for src, want := range map[string]bool{
+		"/": false, "/users": false, "/users/": true, "/users/:id": false, "/users/:id?": false, "/users/:id/": true,
+		"/*path": true, "/files/*path": true, "/v:ver": false, "/:x<regex(.*)>": false,
+	} {
+		for _, p := range mustPattern(t, src) {
+			tr := newTree(false)
+			tr.add(p, new(endpoint))
+			if got := p.endsInSlash(); got != want || tr.slash != want {
+				t.Errorf("%s: got %v, and %v of a tree with it, want %v", p, got, tr.slash, want)
+			}
+		}
+	}
+}

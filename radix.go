@@ -26,6 +26,7 @@ type tree struct {
 	root   *node
 	fold   bool
 	routes []route
+	slash  bool             // a pattern may match a path that ends in a slash, other than "/"
 	byKey  map[string][]int // routes that could conflict, see pattern.conflictKeys
 }
 
@@ -124,6 +125,7 @@ func (t *tree) add(p *pattern, v *endpoint) (other *endpoint, with *pattern) {
 	if t.fold {
 		q = p.folded()
 	}
+	t.slash = t.slash || q.endsInSlash()
 	find, store := q.conflictKeys()
 	first := len(t.routes)
 	for _, key := range find {

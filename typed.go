@@ -187,7 +187,7 @@ func (p *typedPlan) prefer(c *Ctx) (form int, err error) {
 	if len(p.offers) > 1 {
 		c.addVary(fasthttp.HeaderAccept)
 	}
-	switch string(c.rc.Request.Header.Peek(fasthttp.HeaderAccept)) {
+	switch string(c.rc.Request.Header.PeekCanonical(headerAccept)) {
 	case "", "*/*", mimeJSON:
 		return 0, nil
 	}

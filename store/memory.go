@@ -218,7 +218,7 @@ func (m *Memory) Incr(ctx context.Context, key string, delta int64, ttl time.Dur
 		return 0, err
 	}
 	var sum int64
-	err := m.number(ctx, key, func(n int64, there bool) (int64, time.Duration, error) {
+	err := m.number(ctx, key, m.core.now(), func(n int64, there bool) (int64, time.Duration, error) {
 		var ok bool
 		if sum, ok = addInt(n, delta); !ok {
 			return 0, 0, fmt.Errorf("%w: the sum is out of range", ErrNotInteger)
@@ -239,7 +239,7 @@ func (m *Memory) Allow(ctx context.Context, key string, l Limit, n int) (Decisio
 	}
 	var d Decision
 	now := m.core.now()
-	err := m.number(ctx, key, func(due int64, _ bool) (int64, time.Duration, error) {
+	err := m.number(ctx, key, now, func(due int64, _ bool) (int64, time.Duration, error) {
 		if due, d = l.Step(due, now, n); !d.Allowed || n == 0 {
 			return 0, 0, errUnchanged
 		}
@@ -262,8 +262,8 @@ const lingering = time.Second
 const keepTTL = time.Duration(-1)
 
 // number changes an integer, or makes it, by a function that may run more than once. Its
-// error ends the call, and nothing is changed.
-func (m *Memory) number(ctx context.Context, key string, change func(n int64, there bool) (int64, time.Duration, error)) error {
+// error ends the call, and nothing is changed. now is the time.
+func (m *Memory) number(ctx context.Context, key string, now int64, change func(n int64, there bool) (int64, time.Duration, error)) error {
 	var buf [keyRoom]byte
 	k, err := m.key(ctx, buf[:0], key)
 	if err != nil {
@@ -271,7 +271,7 @@ func (m *Memory) number(ctx context.Context, key string, change func(n int64, th
 	}
 	s := m.core.shard(k)
 	for {
-		ver, grow, err := s.number(m, k, change)
+		ver, grow, err := s.number(m, k, now, change)
 		if err != nil {
 			return err
 		}

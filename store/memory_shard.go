@@ -169,8 +169,7 @@ func (s *shard) writtenLocked(e *entry) {
 
 // number does the work of Memory.number, once. It returns the new version, or 0 and how
 // many bytes are missing.
-func (s *shard) number(m *Memory, key []byte, change func(int64, bool) (int64, time.Duration, error)) (ver uint64, grow int64, err error) {
-	now := s.core.now()
+func (s *shard) number(m *Memory, key []byte, now int64, change func(int64, bool) (int64, time.Duration, error)) (ver uint64, grow int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireLocked(now, stepsWriting)

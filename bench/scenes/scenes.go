@@ -86,6 +86,7 @@ func All() []Scene {
 	all = append(all, routerScenes()...)
 	all = append(all, growthScene(), growthBodyScene(), growthHeadersScene(), missScene())
 	all = append(all, serverScenes()...)
+	all = append(all, apiScene())
 	all = append(all, pipelineScenes()...)
 	all = append(all, middlewareScenes()...)
 	return append(all, chainScene(), bindScene(), typedScene())

@@ -143,8 +143,7 @@ func newFinder(conf *Config) *finder {
 // find returns the address of the client, or the zero Addr if it is not known.
 func (f *finder) find(c *geist.Ctx) netip.Addr {
 	if f.header == "" {
-		addr, _ := netip.ParseAddr(c.ClientIP())
-		return addr
+		return c.ClientAddr()
 	}
 	rc := c.RawHeader()
 	addr, trusted := f.peer(rc)

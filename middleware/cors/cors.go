@@ -172,7 +172,12 @@ func sentOrigin(h *fasthttp.RequestHeader) []byte {
 	if len(h.PeekCanonical(headerOrigin)) == 0 { // most requests: the look at all of them takes longer
 		return nil
 	}
-	if all := h.PeekAll(fasthttp.HeaderOrigin); len(all) == 1 {
+	was := h.DisableNormalizing() // the name is as it is kept: PeekAll would make it so once more
+	all := h.PeekAll(fasthttp.HeaderOrigin)
+	if !was {
+		h.EnableNormalizing()
+	}
+	if len(all) == 1 {
 		return all[0]
 	}
 	return nil

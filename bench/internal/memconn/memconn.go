@@ -11,14 +11,16 @@ import (
 	"time"
 )
 
-// A Conn delivers one request many times and then EOF. One Read returns at most
-// what is left of one burst: with a burst of 1 the server sees its buffer empty
+// A Conn delivers one request many times, or several in turn, and then EOF. One Read returns
+// at most what is left of one burst: with a burst of 1 the server sees its buffer empty
 // after each request and must flush each answer; with 16 it sees pipelining.
 // Deadlines are accepted and ignored. Writes are counted, and kept if asked for.
 type Conn struct {
-	burst []byte // the request, repeated
+	text  []byte // the requests, which are delivered again and again
+	ends  []int  // where bursts end in text
 	total int    // bytes still to be delivered
-	pos   int    // of the next byte in burst
+	pos   int    // of the next byte in text
+	burst int    // of that byte in ends
 
 	keep    bool
 	reads   int
@@ -35,12 +37,35 @@ type Conn struct {
 // New returns a connection that delivers req n times, burst at a time.
 // With keep, Output returns what was written.
 func New(req []byte, n, burst int, keep bool) *Conn {
-	c := &Conn{total: n * len(req), keep: keep, done: make(chan struct{})}
-	c.local, c.remote = net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
+	c := newConn(keep)
+	c.total = n * len(req)
 	for range min(burst, n) {
-		c.burst = append(c.burst, req...)
+		c.text = append(c.text, req...)
+	}
+	c.ends = []int{len(c.text)}
+	return c
+}
+
+// NewTurns returns a connection that delivers n requests one at a time: reqs in turn. With
+// keep, Output returns what was written.
+func NewTurns(reqs [][]byte, n int, keep bool) *Conn {
+	c := newConn(keep)
+	for _, req := range reqs {
+		c.text = append(c.text, req...)
+		c.ends = append(c.ends, len(c.text))
+	}
+	c.total = n / len(reqs) * len(c.text)
+	if rest := n % len(reqs); rest > 0 {
+		c.total += c.ends[rest-1]
 	}
 	return c
+}
+
+func newConn(keep bool) *Conn {
+	return &Conn{
+		keep: keep, done: make(chan struct{}),
+		local: net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, remote: net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000},
+	}
 }
 
 func (c *Conn) Read(p []byte) (int, error) {
@@ -48,10 +73,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.total == 0 {
 		return 0, io.EOF
 	}
-	n := copy(p, c.burst[c.pos:min(len(c.burst), c.pos+c.total)])
+	n := copy(p, c.text[c.pos:min(c.ends[c.burst], c.pos+c.total)])
 	c.total -= n
-	if c.pos += n; c.pos == len(c.burst) {
-		c.pos = 0
+	if c.pos += n; c.pos == c.ends[c.burst] {
+		if c.burst++; c.burst == len(c.ends) {
+			c.burst, c.pos = 0, 0
+		}
 	}
 	return n, nil
 }
