@@ -84,6 +84,7 @@ type Stream struct {
 	rest  *streamRest
 
 	// What is small stands together, for the sake of the whole's size.
+	seat    seat // among the leavers
 	framed  bool // units carry their own chunk framing: the connection is ours
 	answers bool // owned by the handler; the answer is this stream
 	ended   bool // guarded by mu; the outlet has

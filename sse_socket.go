@@ -259,6 +259,9 @@ func (s *Stream) leave() {
 // ours reports whether one of our listeners has accepted the connection.
 func (s *Stream) ours() bool { return s.req == nil || !s.req.sink.foreign }
 
+// place is where the stream sits among the leavers.
+func (s *Stream) place() *seat { return &s.seat }
+
 // cut ends the stream for a drain whose time is up.
 func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }
 

@@ -88,6 +88,7 @@ type Conn struct {
 	over    chan struct{}           // closed at the very end; nil unless a foreign server waits
 
 	// What is small stands together, for the sake of the whole's size.
+	seat     seat          // among the leavers
 	most     int32         // the longest message that may be compressed; 0 means any
 	readMost int32         // guarded by readMu; the longest message that is read; 0 means that of the settings
 	pinged   uint32        // owned by the timer: waits when it went out
