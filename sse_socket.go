@@ -97,9 +97,14 @@ func (s *Stream) await() {
 func (s *Stream) begun() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.rest != nil && s.rest.waiting != nil {
-		close(s.rest.waiting)
-		s.rest.waiting = nil
+	rest := s.rest
+	if rest == nil || rest.waiting == nil {
+		return
+	}
+	close(rest.waiting)
+	rest.waiting = nil
+	if rest.cancel == nil && rest.stopped == nil && rest.kept == nil {
+		s.rest = nil // that was all
 	}
 }
 

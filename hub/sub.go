@@ -46,6 +46,13 @@ func (s *sub) extra() *extras {
 	return s.extras
 }
 
+// tidyLocked does without the extras of which nothing is needed any more.
+func (s *sub) tidyLocked() {
+	if x := s.extras; len(x.skips) == 0 && x.view == nil && x.joined == 0 {
+		s.extras = nil
+	}
+}
+
 // gapLocked notes that a gap has to be told, which begins behind from.
 func (s *sub) gapLocked(from Pos) {
 	s.gapped = true
@@ -327,6 +334,7 @@ func (c *Conn) gapLocked(s *sub) []byte {
 	g := hubwire.Gap{Room: s.room.name, FromEpoch: from.Epoch, FromOffset: from.Offset, Epoch: to.Epoch, Offset: to.Offset}
 	x.buf = c.enc.AppendGap(x.buf, &g)
 	c.hub.count(&c.hub.total.gaps, 1)
+	s.tidyLocked()
 	return x.buf
 }
 
