@@ -564,6 +564,18 @@ func (r *connRegistry) addrLocked(addr netip.Addr) *addrConns {
 	return a
 }
 
+// shed returns what takes the place of c, which is detached, and whose connection goes on
+// without it.
+func (r *connRegistry) shed(c *tcpConn) netConn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rest := &tcpConn{TCPConn: new(net.TCPConn), connState: connState{live: c.live, addr: c.addr, hijacked: true, detached: true}}
+	if r.conns.remove(c) {
+		r.conns.add(rest)
+	}
+	return rest
+}
+
 func (r *connRegistry) remove(c netConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -109,6 +109,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	inner, owner, _ := takenConn(conn)
 	s.own = newSocket(inner, s.server.live.writeTimeout)
+	owner, watched := s.strip(owner)
 	s.endRequest()
 	live := &s.server.live
 	stays := live.leavers.add(s, &live.closing)
@@ -121,7 +122,9 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	s.phase.Store(streamOpen)
 	s.begun()
-	s.watch()
+	if !watched {
+		s.watch()
+	}
 	s.startHeartbeat()
 	switch {
 	case ended:
@@ -129,6 +132,28 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	case !stays:
 		s.leave()
 	}
+}
+
+// strip leaves package net, which has more for a connection than all the rest, and reports
+// whether that is so: then it is watched, too. owner is what stands for it among those of
+// the server.
+func (s *Stream) strip(owner netConn) (_ netConn, watched bool) {
+	tcp, ok := owner.(*tcpConn)
+	if !ok {
+		return owner, false
+	}
+	bare, ok := s.own.bare()
+	if !ok {
+		return owner, false
+	}
+	live := &s.server.live
+	if !live.ready.Watch(&s.left, bare.raw, ready.Left, (*streamLeft)(s)) {
+		_ = bare.conn.Close()
+		return owner, false
+	}
+	_ = s.own.conn.Close() // the client does not notice: there is a copy of the descriptor
+	s.own = bare
+	return live.conns.shed(tcp), true
 }
 
 // endRequest ends the Ctx of a stream that does without.

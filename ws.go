@@ -133,10 +133,13 @@ func (w *Conn) Subprotocol() string { return w.protocol }
 // [Ctx.ClientIP] tells the client's.
 func (w *Conn) RemoteAddr() net.Addr {
 	if w.conn != nil {
-		return w.conn.RemoteAddr()
+		return w.net().RemoteAddr()
 	}
 	return w.c.rc.RemoteAddr()
 }
+
+// net returns the connection that is read from.
+func (w *Conn) net() net.Conn { return w.conn.(net.Conn) }
 
 // Write sends a message. It returns when the message has been handed to the system,
 // waits while others write and while the client is slow, and fails with a *[CloseError]
