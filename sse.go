@@ -169,6 +169,7 @@ func (c *Ctx) answered() bool {
 }
 
 func newStream(c *Ctx) *Stream {
+	c.arena, c.single = nil, true // strings of it last as long as the stream
 	s := &Stream{
 		server: c.server, engine: c.engine, route: c.ep, id: hub.NewConnID(),
 		req:    &streamRequest{c: c, lastID: c.lastEventID()},
