@@ -46,33 +46,42 @@ import (
 // connState is what a wrapped connection knows of its requests.
 type connState struct {
 	live *server
-	addr netip.Addr // counted in connRegistry.perAddr; zero if it is not
-
-	// Owned by the connection's goroutine.
-	pending  int       // bytes read of requests that are not being handled yet
-	unsure   bool      // pending is not known: a chunked body was among it
-	between  bool      // no byte has been read since a request was handled
-	seen     bool      // a request has been handled
-	drained  bool      // behind the last request that was handled, nothing more had been read
-	flushed  bool      // every answer before the one in the making has been sent
-	hijacked bool      // somebody else's connection now
-	detached bool      // fasthttp has nothing to do with it any more
-	lost     func()    // called if the connection is closed before it could be given away
-	deadline time.Time // of reading, as it is set
-	armed    int64     // the clock when it was set to wait for a request; inRequest, or 0 for neither
-	written  bool      // something was written since the last read
-	armedOut int64     // the clock when the deadline of writing was set
-	answered []byte    // the buffer of the last answer, see lendBody
-	asked    []byte    // the buffer of the last request's body, see returnBody
+	addr *addrConns // nil where connections are not counted by address; frozen by connRegistry.add
+	seat seat       // among those of live
 
 	linger atomic.Bool // the client may be sending still: see close
 
-	remote string               // the client's address, once net/http's handlers asked
-	tls    *tls.ConnectionState // likewise
-
+	// Owned by the connection's goroutine.
+	unsure   bool          // pending is not known: a chunked body was among it
+	between  bool          // no byte has been read since a request was handled
+	seen     bool          // a request has been handled
+	drained  bool          // behind the last request that was handled, nothing more had been read
+	flushed  bool          // every answer before the one in the making has been sent
+	hijacked bool          // somebody else's connection now
+	detached bool          // fasthttp has nothing to do with it any more
+	written  bool          // something was written since the last read
 	ended    bool          // a read has failed: nothing more comes
 	inBody   bool          // the body of the request that is handled has not been read to its end
+	pending  int           // bytes read of requests that are not being handled yet
+	lost     func()        // called if the connection is closed before it could be given away
+	deadline int64         // of reading, as it is set, in nanoseconds since 1970; 0 for none
+	armed    int64         // the clock when it was set to wait for a request; inRequest, or 0 for neither
+	armedOut int64         // the clock when the deadline of writing was set
 	bodyTime time.Duration // what is left of ReadTimeout for the body; 0 if it is not bounded
+	lent     *lent         // nil until a body was large
+	facts    *connFacts    // nil until a handler of net/http has asked
+}
+
+// lent is what waits for the answer to be written, see giveBack.
+type lent struct {
+	answered []byte // the buffer of the last answer, see lendBody
+	asked    []byte // the buffer of the last request's body, see returnBody
+}
+
+// connFacts is what handlers of net/http ask of each connection.
+type connFacts struct {
+	remote string // the client's address
+	tls    *tls.ConnectionState
 }
 
 // inRequest is connState.armed while the deadline is that of a request.
@@ -81,6 +90,7 @@ const inRequest = -1
 // netConn is a wrapped connection.
 type netConn interface {
 	net.Conn
+	seater
 	state() *connState
 	inner() net.Conn
 	// end closes the connection, detached or not.
@@ -113,6 +123,9 @@ type (
 func (c *tcpConn) state() *connState { return &c.connState }
 func (c *tlsConn) state() *connState { return &c.connState }
 func (c *anyConn) state() *connState { return &c.connState }
+
+// place is where a connection sits among those of its server.
+func (s *connState) place() *seat { return &s.seat }
 
 func (c *tcpConn) inner() net.Conn { return c.TCPConn }
 func (c *tlsConn) inner() net.Conn { return c.Conn }
@@ -229,8 +242,16 @@ func (c *anyConn) lockedDeadline(t time.Time) error {
 
 // noteDeadline notes a deadline that was set for the rest of a request.
 func (s *connState) noteDeadline(t time.Time) {
-	s.deadline = t
+	s.setDeadline(t)
 	s.armed = inRequest
+}
+
+// setDeadline notes the deadline of reading.
+func (s *connState) setDeadline(t time.Time) {
+	s.deadline = 0
+	if !t.IsZero() {
+		s.deadline = t.UnixNano()
+	}
 }
 
 func (c *tcpConn) SetWriteDeadline(t time.Time) error {
@@ -278,8 +299,9 @@ func (s *connState) armRead(inner net.Conn, boundary bool) error {
 			timeout = s.bodyTime
 		}
 		s.armed = inRequest
-		s.deadline = deadline(time.Now().UnixNano(), timeout)
-		return inner.SetReadDeadline(s.deadline)
+		until := deadline(time.Now().UnixNano(), timeout)
+		s.setDeadline(until)
+		return inner.SetReadDeadline(until)
 	}
 	now := s.live.clock.nanos()
 	if now == s.armed {
@@ -290,8 +312,9 @@ func (s *connState) armRead(inner net.Conn, boundary bool) error {
 		timeout = s.live.readTimeout
 	}
 	s.armed = now
-	s.deadline = deadline(now, timeout)
-	return inner.SetReadDeadline(s.deadline)
+	until := deadline(now, timeout)
+	s.setDeadline(until)
+	return inner.SetReadDeadline(until)
 }
 
 // expired is a deadline in the past.
@@ -381,7 +404,10 @@ const leastRequest = len("GET / HTTP/1.0\r\n\r\n")
 
 // readDraining reads while the server drains.
 func (s *connState) readDraining(inner net.Conn, p []byte, boundary bool) (int, error) {
-	limit := s.deadline
+	var limit time.Time
+	if s.deadline != 0 {
+		limit = time.Unix(0, s.deadline)
+	}
 	if end := s.live.idleEnd(); boundary && (limit.IsZero() || end.Before(limit)) {
 		limit = end
 		if soon := time.Now().Add(lastLook); limit.Before(soon) {
@@ -458,8 +484,8 @@ func (s *connState) handle(req *fasthttp.Request, length int) {
 func (s *connState) awaitBody() {
 	s.inBody = true
 	s.bodyTime = s.live.readTimeout
-	if s.armed == inRequest && !s.deadline.IsZero() {
-		s.bodyTime = max(time.Until(s.deadline), time.Nanosecond)
+	if s.armed == inRequest && s.deadline != 0 {
+		s.bodyTime = max(time.Until(time.Unix(0, s.deadline)), time.Nanosecond)
 	}
 }
 
@@ -497,42 +523,71 @@ func (s *server) lastRequest(rc *fasthttp.RequestCtx) {
 // connRegistry is the set of open connections.
 type connRegistry struct {
 	mu      sync.Mutex
-	conns   map[netConn]struct{} // guarded by mu
-	perAddr map[netip.Addr]int   // guarded by mu; connections by IP address, where that is bounded
-	empty   chan struct{}        // guarded by mu; closed when the last connection goes, if somebody waits
+	conns   seated[netConn]           // guarded by mu
+	perAddr map[netip.Addr]*addrConns // guarded by mu; where the connections of an IP address are bounded
+	empty   chan struct{}             // guarded by mu; closed when the last connection goes, if somebody waits
 }
 
-// add registers c. It reports false, and does not, if c's address has max others.
-func (r *connRegistry) add(c netConn, limit int) bool {
+// addrConns are the connections of one IP address.
+type addrConns struct {
+	addr netip.Addr
+	n    int // guarded by connRegistry.mu
+}
+
+// add registers c, of an address or of the zero one. It reports false, and does not, if the
+// address has as many others as it may.
+func (r *connRegistry) add(c netConn, addr netip.Addr, limit int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.conns == nil {
-		r.conns = map[netConn]struct{}{}
-		r.perAddr = map[netip.Addr]int{}
-	}
-	if addr := c.state().addr; addr.IsValid() {
-		if r.perAddr[addr] >= limit {
+	if addr.IsValid() {
+		a := r.addrLocked(addr)
+		if a.n >= limit {
 			return false
 		}
-		r.perAddr[addr]++
+		a.n++
+		c.state().addr = a
 	}
-	r.conns[c] = struct{}{}
+	r.conns.add(c)
 	return true
+}
+
+// addrLocked returns what is known of an address. r.mu must be held.
+func (r *connRegistry) addrLocked(addr netip.Addr) *addrConns {
+	if r.perAddr == nil {
+		r.perAddr = map[netip.Addr]*addrConns{}
+	}
+	a := r.perAddr[addr]
+	if a == nil {
+		a = &addrConns{addr: addr}
+		r.perAddr[addr] = a
+	}
+	return a
+}
+
+// shed returns what takes the place of c, which is detached, and whose connection goes on
+// without it.
+func (r *connRegistry) shed(c *tcpConn) netConn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rest := &tcpConn{TCPConn: new(net.TCPConn), connState: connState{live: c.live, addr: c.addr, hijacked: true, detached: true}}
+	if r.conns.remove(c) {
+		r.conns.add(rest)
+	}
+	return rest
 }
 
 func (r *connRegistry) remove(c netConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.conns[c]; !ok {
+	if !r.conns.remove(c) {
 		return
 	}
-	delete(r.conns, c)
-	if addr := c.state().addr; addr.IsValid() {
-		if r.perAddr[addr]--; r.perAddr[addr] == 0 {
-			delete(r.perAddr, addr)
+	if a := c.state().addr; a != nil {
+		if a.n--; a.n == 0 {
+			delete(r.perAddr, a.addr)
 		}
 	}
-	if len(r.conns) == 0 && r.empty != nil {
+	if r.conns.len() == 0 && r.empty != nil {
 		close(r.empty)
 		r.empty = nil
 	}
@@ -541,7 +596,7 @@ func (r *connRegistry) remove(c netConn) {
 func (r *connRegistry) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.conns)
+	return r.conns.len()
 }
 
 // wait returns a channel that is closed once there is no connection.
@@ -549,7 +604,7 @@ func (r *connRegistry) wait() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	done := make(chan struct{})
-	if len(r.conns) == 0 {
+	if r.conns.len() == 0 {
 		close(done)
 		return done
 	}
@@ -563,9 +618,5 @@ func (r *connRegistry) wait() <-chan struct{} {
 func (r *connRegistry) all() []netConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]netConn, 0, len(r.conns))
-	for c := range r.conns {
-		all = append(all, c)
-	}
-	return all
+	return r.conns.all()
 }

@@ -86,6 +86,7 @@ type detachedRun struct {
 	err   error         // set before over is closed
 	ended func()
 	state atomic.Int32 // runTogether until one of the two sides has had enough
+	seat  seat
 }
 
 const (
@@ -150,6 +151,9 @@ func (x *detachedRun) conclude() {
 func (x *detachedRun) leave()     {}
 func (x *detachedRun) cut()       {}
 func (x *detachedRun) ours() bool { return false }
+
+// place is where x sits among those that a drain waits for.
+func (x *detachedRun) place() *seat { return &x.seat }
 
 var _ leaver = (*detachedRun)(nil)
 

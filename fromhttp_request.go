@@ -180,14 +180,22 @@ func commonHeader(k []byte) string {
 // connections remember.
 func (c *Ctx) remoteAddr() string {
 	st := stateOf(c.rc.Conn())
-	if st != nil && st.remote != "" {
-		return st.remote
+	if st == nil {
+		return c.rc.RemoteAddr().String()
 	}
-	s := c.rc.RemoteAddr().String()
-	if st != nil {
-		st.remote = s
+	facts := st.remembers()
+	if facts.remote == "" {
+		facts.remote = c.rc.RemoteAddr().String()
 	}
-	return s
+	return facts.remote
+}
+
+// remembers returns what the connection knows of itself, for handlers of net/http.
+func (s *connState) remembers() *connFacts {
+	if s.facts == nil {
+		s.facts = new(connFacts)
+	}
+	return s.facts
 }
 
 // tlsState returns the state of the connection's TLS, or nil without TLS.
@@ -196,10 +204,11 @@ func (c *Ctx) tlsState() *tls.ConnectionState {
 	if st == nil || !c.rc.IsTLS() {
 		return c.rc.TLSConnectionState()
 	}
-	if st.tls == nil {
-		st.tls = c.rc.TLSConnectionState()
+	facts := st.remembers()
+	if facts.tls == nil {
+		facts.tls = c.rc.TLSConnectionState()
 	}
-	return st.tls
+	return facts.tls
 }
 
 // pendingBody is a body that has not been read when the request is passed on to

@@ -84,7 +84,7 @@ func (c *Ctx) returnLarge(body []byte) {
 		return
 	}
 	if st := stateOf(c.rc.Conn()); st != nil {
-		st.answered = large
+		st.lends().answered = large
 	}
 }
 
@@ -97,7 +97,7 @@ func (c *Ctx) returnBody() {
 		return
 	}
 	if st := stateOf(c.rc.Conn()); st != nil {
-		st.asked = c.bodyBuf
+		st.lends().asked = c.bodyBuf
 	}
 	c.bodyBuf = nil
 }
@@ -110,12 +110,24 @@ func (c *Ctx) answersBody() bool {
 
 // giveBack gives back the buffers of the request whose answer has been written.
 func (s *connState) giveBack() {
-	if s.answered != nil {
-		s.live.engine.large.put(s.answered)
-		s.answered = nil
+	x := s.lent
+	if x == nil {
+		return
 	}
-	if s.asked != nil {
-		s.live.engine.large.put(s.asked)
-		s.asked = nil
+	if x.answered != nil {
+		s.live.engine.large.put(x.answered)
+		x.answered = nil
 	}
+	if x.asked != nil {
+		s.live.engine.large.put(x.asked)
+		x.asked = nil
+	}
+}
+
+// lends returns where the connection keeps such buffers.
+func (s *connState) lends() *lent {
+	if s.lent == nil {
+		s.lent = new(lent)
+	}
+	return s.lent
 }

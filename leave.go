@@ -12,6 +12,7 @@ import (
 // answer takes, or a handler that goes on without one. Its methods may be called by any goroutine, more than once, and do not
 // wait.
 type leaver interface {
+	seater
 	// leave asks it to end.
 	leave()
 	// cut ends it at once.
@@ -25,9 +26,9 @@ type leaver interface {
 // for the end, too, for which no client waits. The zero value is ready to use.
 type leavers struct {
 	mu      sync.Mutex
-	set     map[leaver]struct{} // guarded by mu
-	sockets int                 // guarded by mu; how many of set are WebSockets
-	empty   chan struct{}       // guarded by mu; closed when the last one goes, if somebody waits
+	set     seated[leaver] // guarded by mu
+	sockets int            // guarded by mu; how many of set are WebSockets
+	empty   chan struct{}  // guarded by mu; closed when the last one goes, if somebody waits
 }
 
 // add registers x until remove is called, and reports whether it may stay. Shutdown sets
@@ -36,10 +37,7 @@ type leavers struct {
 func (l *leavers) add(x leaver, closing *atomic.Bool) (stays bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.set == nil {
-		l.set = map[leaver]struct{}{}
-	}
-	l.set[x] = struct{}{}
+	l.set.add(x)
 	if _, ok := x.(*Conn); ok {
 		l.sockets++
 	}
@@ -49,12 +47,13 @@ func (l *leavers) add(x leaver, closing *atomic.Bool) (stays bool) {
 func (l *leavers) remove(x leaver) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := len(l.set)
-	delete(l.set, x)
-	if _, ok := x.(*Conn); ok {
-		l.sockets -= before - len(l.set)
+	if !l.set.remove(x) {
+		return
 	}
-	if len(l.set) == 0 && l.empty != nil {
+	if _, ok := x.(*Conn); ok {
+		l.sockets--
+	}
+	if l.set.len() == 0 && l.empty != nil {
 		close(l.empty)
 		l.empty = nil
 	}
@@ -63,24 +62,20 @@ func (l *leavers) remove(x leaver) {
 func (l *leavers) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.set)
+	return l.set.len()
 }
 
 // kinds returns how many of them are WebSockets, and how many streams.
 func (l *leavers) kinds() (sockets, streams int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sockets, len(l.set) - l.sockets
+	return l.sockets, l.set.len() - l.sockets
 }
 
 func (l *leavers) all() []leaver {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make([]leaver, 0, len(l.set))
-	for x := range l.set {
-		all = append(all, x)
-	}
-	return all
+	return l.set.all()
 }
 
 // wait returns a channel that is closed once the last one has gone.
@@ -91,7 +86,7 @@ func (l *leavers) wait() <-chan struct{} {
 		l.empty = make(chan struct{})
 	}
 	empty := l.empty
-	if len(l.set) == 0 {
+	if l.set.len() == 0 {
 		close(empty)
 		l.empty = nil
 	}

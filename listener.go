@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"reflect"
 	"sync/atomic"
 	"syscall"
@@ -129,12 +130,13 @@ func (l *listener) wrap(raw net.Conn) net.Conn {
 	}
 	st := c.state()
 	st.live, st.between = l.live, true
+	var addr netip.Addr
 	if l.limit > 0 { // only then: to some, such as PROXY protocol's, an address is a matter of reading
 		if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
-			st.addr = tcp.AddrPort().Addr().Unmap()
+			addr = tcp.AddrPort().Addr().Unmap()
 		}
 	}
-	if !l.live.conns.add(c, l.limit) {
+	if !l.live.conns.add(c, addr, l.limit) {
 		refuse(raw)
 		return nil
 	}

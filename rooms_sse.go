@@ -24,7 +24,7 @@ var errStreamAttached = errors.New("geist: a Stream was given to a hub before Se
 // The client's commands come by POST to the same path, which only routes of Rooms take:
 // see [Engine.Rooms].
 func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
-	s.c.check()
+	s.req.c.check()
 	if h == nil {
 		return errNilHub
 	}
@@ -40,7 +40,7 @@ func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
 			return errStreamAttached
 		}
 		s.hubConn(enc)
-		engine := s.c.engine
+		engine := s.req.c.engine
 		s.answer(func() error { return s.speak(h, &p, engine) })
 		return nil
 	})
@@ -48,12 +48,12 @@ func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
 
 // speak is the function of a stream that speaks geist.v1.
 func (s *Stream) speak(h *hub.Hub, p *hub.Policy, engine *Engine) error {
-	x := newSession((*roomStream)(s), h, p, engine, &s.server.live, s.pattern)
+	x := newSession((*roomStream)(s), h, p, engine, &s.server.live, s.route.pattern)
 	var random [streamKeyBytes]byte
 	_, _ = rand.Read(random[:]) // never fails, by its contract
 	key := base64.RawURLEncoding.EncodeToString(random[:])
 	s.mu.Lock()
-	s.session = x
+	s.restLocked().session = x
 	s.mu.Unlock()
 	defer x.finish()
 	x.start() // before a command, which may wait for an answer of the client, can have the turn
@@ -74,7 +74,11 @@ func (s *Stream) goodbye() []byte {
 		unit = frameChunk(unit, 0)
 	}
 	s.mu.Lock()
-	x, conn := s.session, s.conn
+	conn := s.conn
+	var x *session
+	if s.rest != nil {
+		x = s.rest.session
+	}
 	s.mu.Unlock()
 	if x == nil {
 		return unit
@@ -96,7 +100,7 @@ func (x *roomStream) encoding() roomEncoding {
 	return roomEvents
 }
 
-func (x *roomStream) context() context.Context { return x.ctx }
+func (x *roomStream) context() context.Context { return x.req.ctx }
 
 func (x *roomStream) say(unit []byte) error { return x.out.Send(unit) }
 

@@ -2,6 +2,7 @@ package geist
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -11,9 +12,15 @@ import (
 // outlet.Socket but Ended, under names that no type which embeds it shows. It is used as
 // package outlet says: one write at a time, and cutOff beside it.
 type socket struct {
-	conn     net.Conn        // the innermost that takes plaintext: under our wrappers, above TLS
+	conn     sender          // the innermost that takes plaintext: under our wrappers, above TLS
 	raw      syscall.RawConn // of conn, where a write that does not wait is possible; else nil
 	patience time.Duration   // how long a write waits for progress; 0 means for ever
+}
+
+// sender is what a socket writes to: a net.Conn, or a bareSocket.
+type sender interface {
+	io.WriteCloser
+	SetWriteDeadline(t time.Time) error
 }
 
 // socketChunk is how much is written under one deadline where progress cannot be seen

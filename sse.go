@@ -64,37 +64,62 @@ const (
 // Send, SendJSON, Context, ID and LastEventID may be called by any goroutine as long as
 // Run's function runs, and fail harmlessly afterwards; the others belong to the handler.
 type Stream struct {
-	c       *Ctx // of the handler, and of Run's function until that has returned
-	server  *Engine
-	codec   Codec
-	lastID  string
-	pattern string
-	id      hub.ConnID
-	framed  bool // units carry their own chunk framing: the connection is ours
-	answers bool // owned by the handler; the answer is this stream
-	phase   atomic.Uint32
-	out     *outlet.Outlet
-	bye     atomic.Bool  // the server has said good-bye
-	timer   wheel.Timer  // of the heartbeat
-	left    ready.Socket // tells that the client has; of those that are followed
+	server *Engine
+	engine *Engine   // of the route
+	route  *endpoint // likewise
+	id     hub.ConnID
+	phase  atomic.Uint32
+	bye    atomic.Bool // the server has said good-bye
+	out    outlet.Outlet
+	timer  wheel.Timer  // of the heartbeat
+	left   ready.Socket // tells that the client has; of those that are followed
 
 	// Set before phase is streamOpen.
-	ctx  context.Context // of Run
-	sink streamSink
+	req *streamRequest // nil once a stream that is followed has begun
+	own socket         // with own.conn, if the connection is ours and the framing, too
 
-	mu      sync.Mutex
-	waiting chan struct{}           // guarded by mu; closed by begun; nil if nobody waits
-	conn    *hub.Conn               // guarded by mu; nil until asked for
-	session *session                // guarded by mu; nil unless Serve was called
-	late    context.Context         // guarded by mu; what Context returns without Run
-	cancel  context.CancelCauseFunc // guarded by mu; of ctx or late
-	stopped error                   // guarded by mu; why they end
-	kept    []any                   // guarded by mu; see Keep
-	ended   bool                    // guarded by mu; the outlet has
-	owner   netConn                 // guarded by mu; our wrapper of a connection that is followed
-	gone    *peerwatch.Watch        // guarded by mu; of that
-	hung    bool                    // guarded by mu; gone has been stopped, or must be
-	known   bool                    // guarded by mu; the OnConnect hooks have let it in
+	mu    sync.Mutex
+	conn  *hub.Conn // guarded by mu; nil until asked for
+	owner netConn   // guarded by mu; our wrapper of a connection that is followed
+	rest  *streamRest
+
+	// What is small stands together, for the sake of the whole's size.
+	seat    seat // among the leavers
+	framed  bool // units carry their own chunk framing: the connection is ours
+	answers bool // owned by the handler; the answer is this stream
+	ended   bool // guarded by mu; the outlet has
+	hung    bool // guarded by mu; rest.gone has been stopped, or must be
+	known   bool // guarded by mu; the OnConnect hooks have let it in
+}
+
+// streamRequest is what a Stream has of its request: a stream that is followed does without,
+// others have it for as long as Run's function runs.
+type streamRequest struct {
+	c      *Ctx // of the handler, and of Run's function until that has returned
+	lastID string
+
+	// Set before the stream's phase is streamOpen, by Run.
+	ctx  context.Context
+	sink streamSink
+}
+
+// streamRest is what a stream that is only followed mostly does without.
+type streamRest struct {
+	waiting chan struct{}           // closed by begun; nil if nobody waits
+	session *session                // nil unless Serve was called
+	late    context.Context         // what Context returns without Run
+	cancel  context.CancelCauseFunc // of late, or of Run's context
+	stopped error                   // why they end
+	kept    []any                   // see Keep
+	gone    *peerwatch.Watch        // of a connection of which left cannot tell
+}
+
+// restLocked returns what the stream has besides, to be written to. s.mu must be held.
+func (s *Stream) restLocked() *streamRest {
+	if s.rest == nil {
+		s.rest = new(streamRest)
+	}
+	return s.rest
 }
 
 // SSE registers a route for GET that answers with Server-Sent Events. The handler runs
@@ -144,11 +169,13 @@ func (c *Ctx) answered() bool {
 }
 
 func newStream(c *Ctx) *Stream {
+	c.arena, c.single = nil, true // strings of it last as long as the stream
 	s := &Stream{
-		c: c, server: c.server, codec: c.codec(), id: hub.NewConnID(), lastID: c.lastEventID(), pattern: c.Pattern(),
+		server: c.server, engine: c.engine, route: c.ep, id: hub.NewConnID(),
+		req:    &streamRequest{c: c, lastID: c.lastEventID()},
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
 	}
-	s.out = outlet.New((*streamSocket)(s))
+	s.out.Init((*streamSocket)(s))
 	return s
 }
 
@@ -188,27 +215,41 @@ func (s *Stream) ID() hub.ConnID { return s.id }
 // field Last-Event-ID says, or else the query field lastEventId, with which a page can
 // begin where it has left off. It is "" if there is none, and if what was sent cannot be
 // the id of an event or is longer than 1,024 bytes. Anybody may send any id.
-func (s *Stream) LastEventID() string { return s.lastID }
+func (s *Stream) LastEventID() string {
+	if s.req == nil {
+		return ""
+	}
+	return s.req.lastID
+}
 
 // Context returns a context that ends when the client leaves ([ErrClientGone]), when the
 // server asks the stream to end ([ErrServerClosed]) and when Run's function has returned
 // ([ErrRequestDone]). It waits for no write: a function may sleep on it.
 func (s *Stream) Context() context.Context {
-	switch phase := s.phase.Load(); {
-	case phase < streamOpen:
-		return s.c.Context()
-	case s.ctx != nil:
-		return s.ctx
+	if s.phase.Load() < streamOpen {
+		return s.req.c.Context()
+	}
+	if ctx := s.runContext(); ctx != nil {
+		return ctx
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.late == nil {
-		s.late, s.cancel = context.WithCancelCause(context.Background())
-		if s.stopped != nil {
-			s.cancel(s.stopped)
+	rest := s.restLocked()
+	if rest.late == nil {
+		rest.late, rest.cancel = context.WithCancelCause(context.Background())
+		if rest.stopped != nil {
+			rest.cancel(rest.stopped)
 		}
 	}
-	return s.late
+	return rest.late
+}
+
+// runContext returns the context of Run's function, or nil if that never ran.
+func (s *Stream) runContext() context.Context {
+	if s.req == nil {
+		return nil
+	}
+	return s.req.ctx
 }
 
 // Run answers with the stream that f sends. Run itself returns nil at once, to be the
@@ -227,7 +268,7 @@ func (s *Stream) Context() context.Context {
 // no EventSource would read it. f never runs for HEAD, or when another answer replaces
 // this one.
 func (s *Stream) Run(f func() error) error {
-	s.c.check()
+	s.req.c.check()
 	return s.become(func() error {
 		s.answer(f)
 		return nil
@@ -240,7 +281,7 @@ func (s *Stream) become(open func() error) error {
 		return err
 	}
 	defer s.unclaim()
-	if s.c.rc.IsHead() {
+	if s.req.c.rc.IsHead() {
 		s.setHeader()
 		s.drop()
 		return nil
@@ -259,7 +300,7 @@ func (s *Stream) connect() error {
 	if known {
 		return nil
 	}
-	if err := s.server.connect(s.c); err != nil {
+	if err := s.server.connect(s.req.c); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -270,7 +311,7 @@ func (s *Stream) connect() error {
 
 // claim decides that the answer is this stream.
 func (s *Stream) claim() error {
-	if code := s.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
+	if code := s.req.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
 		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
 	}
 	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
@@ -291,8 +332,8 @@ func (s *Stream) unclaim() {
 func (s *Stream) answer(f func() error) {
 	s.answers = true
 	s.setHeader()
-	s.c.setStream(&bodyStream{
-		w:       StreamWriter{c: s.c},
+	s.req.c.setStream(&bodyStream{
+		w:       StreamWriter{c: s.req.c},
 		f:       func(w *StreamWriter) error { return s.perform(w, f) },
 		dropped: s.drop,
 		size:    -1,
@@ -302,7 +343,7 @@ func (s *Stream) answer(f func() error) {
 
 // setHeader sets what every stream's answer has in its header.
 func (s *Stream) setHeader() {
-	resp := &s.c.rc.Response
+	resp := &s.req.c.rc.Response
 	resp.ResetBody()
 	h := &resp.Header
 	h.SetContentType("text/event-stream")
@@ -312,7 +353,7 @@ func (s *Stream) setHeader() {
 
 // perform is the body of the answer.
 func (s *Stream) perform(w *StreamWriter, f func() error) error {
-	live := &s.c.server.live
+	live := &s.req.c.server.live
 	s.open(w)
 	returned := false
 	defer func() {
@@ -340,12 +381,13 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 
 // open lets units be written.
 func (s *Stream) open(w *StreamWriter) {
-	ctx, cancel := context.WithCancelCause(s.c.Context())
-	s.ctx = ctx
-	s.sink = s.newSink(w)
+	ctx, cancel := context.WithCancelCause(s.req.c.Context())
+	s.req.ctx = ctx
+	s.req.sink = s.newSink(w)
 	s.mu.Lock()
-	s.cancel = cancel
-	stopped := s.stopped // by a hub, before
+	rest := s.restLocked()
+	rest.cancel = cancel
+	stopped := rest.stopped // by a hub, before
 	s.mu.Unlock()
 	if stopped != nil {
 		cancel(stopped)
@@ -363,7 +405,7 @@ func (s *Stream) finish(live *server) {
 	s.stop(ErrRequestDone)
 	s.over(s.why())
 	live.leavers.remove(s) // a drain has waited for it
-	if st := s.sink.w.state; st != nil {
+	if st := s.req.sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}
 }
@@ -383,7 +425,7 @@ func (s *Stream) Send(e Event) error {
 func (s *Stream) SendJSON(name string, v any) error {
 	data := getEventBuffer()
 	defer putEventBuffer(data)
-	if err := s.codec.Encode(data, v); err != nil {
+	if err := s.engine.set.JSON.Encode(data, v); err != nil {
 		return err
 	}
 	b := getEventBuffer()
@@ -417,7 +459,11 @@ func (s *Stream) send(b *sliceWriter, e eventstream.Event) error {
 
 // isOver reports whether nothing can be sent any more.
 func (s *Stream) isOver() bool {
-	return s.phase.Load() == streamOver || s.ctx != nil && s.ctx.Err() != nil
+	if s.phase.Load() == streamOver {
+		return true
+	}
+	ctx := s.runContext()
+	return ctx != nil && ctx.Err() != nil
 }
 
 // cause returns why nothing can be sent any more.
@@ -434,11 +480,13 @@ func (s *Stream) why() error {
 		return ErrServerClosed
 	}
 	var err error
-	if s.ctx != nil {
-		err = context.Cause(s.ctx)
+	if ctx := s.runContext(); ctx != nil {
+		err = context.Cause(ctx)
 	} else {
 		s.mu.Lock()
-		err = s.stopped
+		if s.rest != nil {
+			err = s.rest.stopped
+		}
 		s.mu.Unlock()
 	}
 	if errors.Is(err, ErrRequestDone) {

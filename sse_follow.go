@@ -43,7 +43,7 @@ var errNoRooms = errors.New("geist: Follow without a room")
 // handler may then answer otherwise. The stream ends as Run's does: when the client leaves
 // or reads too slowly, with the hub, or with a drain.
 func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
-	s.c.check()
+	s.req.c.check()
 	if len(rooms) == 0 {
 		return errNoRooms
 	}
@@ -52,15 +52,15 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	}
 	return s.become(func() error {
 		s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
-		if _, err := h.Follow(s, rooms, s.lastID); err != nil {
+		if _, err := h.Follow(s, rooms, s.req.lastID); err != nil {
 			return err
 		}
 		s.answer(func() error {
 			<-s.Context().Done()
 			return nil
 		})
-		if stateOf(s.c.rc.Conn()) != nil {
-			s.c.cold.stream.follow = s
+		if stateOf(s.req.c.rc.Conn()) != nil {
+			s.req.c.cold.stream.follow = s
 		}
 		return nil
 	})
@@ -72,13 +72,14 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 func (s *Stream) Keep(v any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept = append(s.kept, v)
+	rest := s.restLocked()
+	rest.kept = append(rest.kept, v)
 }
 
 // detach takes the connection, and the request from the body that stands for it. The
 // header has been built.
 func (s *Stream) detach(b *bodyStream) {
-	c := s.c
+	c := s.req.c
 	h := &c.rc.Response.Header
 	if c.rc.Request.Header.IsHTTP11() {
 		h.SetContentLength(-1)
@@ -101,29 +102,29 @@ func (s *Stream) detach(b *bodyStream) {
 // returns at once: then fasthttp has its buffers back.
 func (s *Stream) begin(conn net.Conn, head []byte) {
 	if conn == nil {
-		s.c.end()
-		s.c = nil
+		s.endRequest()
 		s.stop(ErrClientGone)
 		s.drop()
 		return
 	}
 	inner, owner, _ := takenConn(conn)
-	s.sink = streamSink{conn: inner, own: newSocket(inner, s.server.live.writeTimeout)}
-	s.lastID = "" // it would keep a whole chunk of the Ctx's strings
-	s.c.end()
-	s.c = nil
+	s.own = newSocket(inner, s.server.live.writeTimeout)
+	owner, watched := s.strip(owner)
+	s.endRequest()
 	live := &s.server.live
 	stays := live.leavers.add(s, &live.closing)
 	s.mu.Lock()
 	s.owner = owner
 	ended := s.ended // by the hub, before there was a connection
 	s.mu.Unlock()
-	if err := s.sink.own.writeAll(head); err != nil {
+	if err := s.own.writeAll(head); err != nil {
 		s.out.Cut((*streamSocket)(s).failed(err))
 	}
 	s.phase.Store(streamOpen)
 	s.begun()
-	s.watch()
+	if !watched {
+		s.watch()
+	}
 	s.startHeartbeat()
 	switch {
 	case ended:
@@ -133,17 +134,45 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 }
 
+// strip leaves package net, which has more for a connection than all the rest, and reports
+// whether that is so: then it is watched, too. owner is what stands for it among those of
+// the server.
+func (s *Stream) strip(owner netConn) (_ netConn, watched bool) {
+	tcp, ok := owner.(*tcpConn)
+	if !ok {
+		return owner, false
+	}
+	bare, ok := s.own.bare()
+	if !ok {
+		return owner, false
+	}
+	live := &s.server.live
+	if !live.ready.Watch(&s.left, bare.raw, ready.Left, (*streamLeft)(s)) {
+		_ = bare.conn.Close()
+		return owner, false
+	}
+	_ = s.own.conn.Close() // the client does not notice: there is a copy of the descriptor
+	s.own = bare
+	return live.conns.shed(tcp), true
+}
+
+// endRequest ends the Ctx of a stream that does without.
+func (s *Stream) endRequest() {
+	s.req.c.end()
+	s.req = nil
+}
+
 // watch ends the stream when the client leaves, though nothing is written.
 func (s *Stream) watch() {
 	live := &s.server.live
 	var w *peerwatch.Watch // where ready cannot: of TLS, say
-	if raw := s.sink.own.raw; raw == nil || !live.ready.Watch(&s.left, raw, ready.Left, (*streamLeft)(s)) {
+	if raw := s.own.raw; raw == nil || !live.ready.Watch(&s.left, raw, ready.Left, (*streamLeft)(s)) {
 		w = s.server.watcher.Watch(s.owner, (*streamLeft)(s).Ready)
 	}
 	s.mu.Lock()
 	over := s.hung
-	if !over {
-		s.gone = w
+	if !over && w != nil {
+		s.restLocked().gone = w
 	}
 	s.mu.Unlock()
 	if over {
@@ -169,14 +198,17 @@ func (s *Stream) hangUp() {
 	s.stopHeartbeat()
 	s.mu.Lock()
 	s.hung = true
-	watch := s.gone
+	var watch *peerwatch.Watch
+	if s.rest != nil {
+		watch = s.rest.gone
+	}
 	s.mu.Unlock()
 	watch.Stop()
 	s.server.live.ready.Stop(&s.left)
-	if t, ok := s.sink.conn.(*tls.Conn); ok {
+	if t, ok := s.own.conn.(*tls.Conn); ok {
 		_ = t.SetWriteDeadline(time.Now().Add(goodbyeTime))
 	}
-	_ = s.sink.conn.Close() // at once, whatever else takes long
+	_ = s.own.conn.Close() // at once, whatever else takes long
 	_ = s.owner.end()
 	s.over(s.why())
 	s.server.live.leavers.remove(s) // a drain has waited for it

@@ -20,19 +20,19 @@ import (
 // open, what a hub has for it waits.
 type streamSocket Stream
 
-// streamSink is the connection of an open stream.
+// streamSink is the body that Run's function writes, and its connection.
 type streamSink struct {
-	w     *StreamWriter // nil without a body
+	w     *StreamWriter // nil if there is none
 	conn  net.Conn
-	own   socket // with own.conn, if the connection is ours and the framing, too
-	strip bool   // somebody else frames what is sent, such as a middleware of net/http
+	strip bool // somebody else frames what is sent, such as a middleware of net/http
 
 	foreign bool // the connection is not ours
 }
 
-// newSink returns the sink of a body that fasthttp has begun to write to w.
+// newSink returns the sink of a body that fasthttp has begun to write to w. It sets s.own if
+// fasthttp can be passed by.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
-	k := streamSink{w: w, conn: s.c.rc.Conn()}
+	k := streamSink{w: w, conn: s.req.c.rc.Conn()}
 	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
@@ -42,9 +42,9 @@ func (s *Stream) newSink(w *StreamWriter) streamSink {
 		return k
 	}
 	if c, ok := k.conn.(netConn); ok {
-		k.own = newSocket(innermost(c), s.c.server.live.writeTimeout)
+		s.own = newSocket(innermost(c), s.server.live.writeTimeout)
 		// What the header has left would, once it has passed, fail writes that do not wait.
-		_ = k.own.conn.SetWriteDeadline(time.Time{})
+		_ = s.own.conn.SetWriteDeadline(time.Time{})
 	}
 	return k
 }
@@ -60,10 +60,10 @@ func innermost(c netConn) net.Conn {
 // TryWrite leaves it to Write where the stream is not open, and where fasthttp or
 // net/http write: they cannot tell what they would block on.
 func (k *streamSocket) TryWrite(p []byte) (int, error) {
-	if k.phase.Load() < streamOpen || k.sink.own.conn == nil {
+	if k.phase.Load() < streamOpen || k.own.conn == nil {
 		return 0, nil
 	}
-	n, err := k.sink.own.tryWrite(p)
+	n, err := k.own.tryWrite(p)
 	return n, k.failed(err)
 }
 
@@ -72,8 +72,8 @@ func (k *streamSocket) failed(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case k.sink.w != nil:
-		return k.sink.w.fail(err)
+	case k.req != nil && k.req.sink.w != nil:
+		return k.req.sink.w.fail(err)
 	}
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
@@ -85,10 +85,11 @@ func (s *Stream) await() {
 		s.mu.Unlock()
 		return
 	}
-	if s.waiting == nil {
-		s.waiting = make(chan struct{})
+	rest := s.restLocked()
+	if rest.waiting == nil {
+		rest.waiting = make(chan struct{})
 	}
-	waiting := s.waiting
+	waiting := rest.waiting
 	s.mu.Unlock()
 	<-waiting
 }
@@ -96,11 +97,15 @@ func (s *Stream) await() {
 // begun lets those go on that await. It is called once, when the phase has been set.
 func (s *Stream) begun() {
 	s.mu.Lock()
-	waiting := s.waiting
-	s.waiting = nil
-	s.mu.Unlock()
-	if waiting != nil {
-		close(waiting)
+	defer s.mu.Unlock()
+	rest := s.rest
+	if rest == nil || rest.waiting == nil {
+		return
+	}
+	close(rest.waiting)
+	rest.waiting = nil
+	if rest.cancel == nil && rest.stopped == nil && rest.kept == nil {
+		s.rest = nil // that was all
 	}
 }
 
@@ -109,15 +114,15 @@ func (k *streamSocket) Write(p []byte) error {
 	if k.phase.Load() < streamOpen {
 		(*Stream)(k).await()
 	}
-	switch sink := &k.sink; {
-	case sink.own.conn != nil:
-		return k.failed(sink.own.writeAll(p))
-	case sink.w == nil:
+	switch {
+	case k.own.conn != nil:
+		return k.failed(k.own.writeAll(p))
+	case k.req == nil || k.req.sink.w == nil:
 		return errStreamEnded
-	case sink.strip:
+	case k.req.sink.strip:
 		p = stripChunks(p)
 	}
-	return k.sink.w.send(p)
+	return k.req.sink.w.send(p)
 }
 
 // Cut ends the connection at once, if the stream has one: what was never opened is
@@ -126,9 +131,14 @@ func (k *streamSocket) Cut() {
 	if k.phase.Load() < streamOpen {
 		return
 	}
-	if k.sink.own.conn != nil {
-		k.sink.own.cutOff()
-	} else if conn := k.sink.conn; conn != nil && canDeadline(conn) {
+	if k.own.conn != nil {
+		k.own.cutOff()
+		return
+	}
+	if k.req == nil {
+		return
+	}
+	if conn := k.req.sink.conn; conn != nil && canDeadline(conn) {
 		_ = conn.SetWriteDeadline(expired) // for those of net/http, which do not close
 		_ = conn.Close()
 	}
@@ -166,25 +176,30 @@ func (s *Stream) leaveHub() {
 func (s *Stream) over(cause error) {
 	s.leaveHub()
 	s.mu.Lock()
-	kept, known := s.kept, s.known
-	s.kept, s.known = nil, false
+	known := s.known
+	s.known = false
+	var kept []any
+	if s.rest != nil {
+		kept, s.rest.kept = s.rest.kept, nil
+	}
 	s.mu.Unlock()
 	for _, v := range slices.Backward(kept) {
 		if x, ok := v.(io.Closer); ok {
-			s.server.guard(s.pattern, x.Close)
+			s.server.guard(s.route.pattern, x.Close)
 		}
 	}
 	if known {
-		s.server.disconnected(s.id, s.pattern, cause)
+		s.server.disconnected(s.id, s.route.pattern, cause)
 	}
 }
 
 // stop ends the function's context, or that which it is going to have.
 func (s *Stream) stop(cause error) {
 	s.mu.Lock()
-	cancel := s.cancel
-	if s.stopped == nil {
-		s.stopped = cause
+	rest := s.restLocked()
+	cancel := rest.cancel
+	if rest.stopped == nil {
+		rest.stopped = cause
 	}
 	s.mu.Unlock()
 	if cancel != nil {
@@ -203,7 +218,7 @@ func (s *Stream) hubConn(enc hubwire.Encoding) *hub.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
-		s.conn = hub.NewConn(s.id, s.out, enc, s.closedByHub)
+		s.conn = hub.NewConn(s.id, &s.out, enc, s.closedByHub)
 		if s.ended { // nobody else would tell the hub
 			s.conn.Ended(hubwire.Key{})
 		}
@@ -254,7 +269,10 @@ func (s *Stream) leave() {
 }
 
 // ours reports whether one of our listeners has accepted the connection.
-func (s *Stream) ours() bool { return !s.sink.foreign }
+func (s *Stream) ours() bool { return s.req == nil || !s.req.sink.foreign }
+
+// place is where the stream sits among the leavers.
+func (s *Stream) place() *seat { return &s.seat }
 
 // cut ends the stream for a drain whose time is up.
 func (s *Stream) cut() { s.out.Cut(ErrServerClosed) }

@@ -88,6 +88,7 @@ type Conn struct {
 	over    chan struct{}           // closed at the very end; nil unless a foreign server waits
 
 	// What is small stands together, for the sake of the whole's size.
+	seat     seat          // among the leavers
 	most     int32         // the longest message that may be compressed; 0 means any
 	readMost int32         // guarded by readMu; the longest message that is read; 0 means that of the settings
 	pinged   uint32        // owned by the timer: waits when it went out
@@ -132,10 +133,13 @@ func (w *Conn) Subprotocol() string { return w.protocol }
 // [Ctx.ClientIP] tells the client's.
 func (w *Conn) RemoteAddr() net.Addr {
 	if w.conn != nil {
-		return w.conn.RemoteAddr()
+		return w.net().RemoteAddr()
 	}
 	return w.c.rc.RemoteAddr()
 }
+
+// net returns the connection that is read from.
+func (w *Conn) net() net.Conn { return w.conn.(net.Conn) }
 
 // Write sends a message. It returns when the message has been handed to the system,
 // waits while others write and while the client is slow, and fails with a *[CloseError]

@@ -259,7 +259,7 @@ func (w *Conn) linger() {
 	defer w.readMu.Unlock()
 	if !w.said && !w.broken {
 		w.mu.Lock() // as always: see anyConn
-		_ = w.conn.SetReadDeadline(time.Time{})
+		_ = w.net().SetReadDeadline(time.Time{})
 		w.mu.Unlock()
 		for !w.said && !w.broken {
 			w.skip()

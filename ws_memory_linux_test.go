@@ -21,14 +21,14 @@ import (
 )
 
 // Idle WebSockets, whose handler waits in Read, or has left them to a hub, and what each
-// may cost in memory of the process. Measured: 6.1 KiB, of which 2.0 are stack, 2.7 heap,
-// and the rest is what the runtime and holes in its pages need; 2.8 KiB with a hub. The
-// goals are 5 KiB and 4. One that speaks geist.v1, in one room: 10.5 KiB, of which 4.0 are
-// stack and 4.7 heap.
+// may cost in memory of the process. Measured: 6.0 KiB, of which 2.0 are stack, 2.7 heap,
+// and the rest is what the runtime and holes in its pages need; 2.4 KiB with a hub. The
+// goals are 5 KiB and 4. One that speaks geist.v1, in one room: 10.1 KiB, of which 4.0 are
+// stack and 4.4 heap.
 const (
 	idleSockets       = 4000
-	idleSocketRSS     = 6800
-	followedSocketRSS = 3300
+	idleSocketRSS     = 6600
+	followedSocketRSS = 2900
 	roomSocketRSS     = 12000
 	memoryServer      = "GEIST_TEST_MEMORY_SERVER"
 	memoryMeasured    = "rss"

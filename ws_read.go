@@ -169,7 +169,7 @@ func (w *Conn) took() error {
 // readWaiting reads where a buffer has to be there while we wait.
 func (w *Conn) readWaiting() {
 	w.buf = readBuffers.Get().(*readBuffer)
-	w.buf.n, w.buf.err = w.conn.Read(w.buf.b[:])
+	w.buf.n, w.buf.err = w.net().Read(w.buf.b[:])
 }
 
 // tryRead reads what a socket has, and reports whether that was anything.
@@ -186,7 +186,7 @@ func (w *Conn) tryRead(fd uintptr) (ok bool) {
 func (w *Conn) again() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ending == nil && w.conn.SetReadDeadline(time.Time{}) == nil
+	return w.ending == nil && w.net().SetReadDeadline(time.Time{}) == nil
 }
 
 // wakeLocked lets whoever reads, or should, see that the connection is ending. w.mu must
@@ -196,7 +196,7 @@ func (w *Conn) wakeLocked() {
 		w.unparkLocked()
 		return
 	}
-	_ = w.conn.SetReadDeadline(expired)
+	_ = w.net().SetReadDeadline(expired)
 }
 
 // readFailed returns what Read returns when no bytes came, or wrong ones.

@@ -497,6 +497,9 @@ func (w *Conn) leave() {
 // ours reports whether one of our listeners has accepted the connection.
 func (w *Conn) ours() bool { return w.owner != nil }
 
+// place is where the connection sits among the leavers.
+func (w *Conn) place() *seat { return &w.seat }
+
 // cut ends the connection for a drain whose time is up.
 func (w *Conn) cut() {
 	_ = w.lost(ErrServerClosed)

@@ -35,21 +35,31 @@ type Conn struct {
 	close func(hubwire.CloseReason)
 	inner bool // the application's own: no member, not reached by Broadcast; frozen by its first Join
 
-	mu    sync.Mutex
 	state uint8 // guarded by mu
-	hub   *Hub  // guarded by mu; set once
-	user  string
-	meta  any
-	peer  hubwire.Peer   // guarded by mu; nil unless the client speaks a protocol
+	mu    sync.Mutex
+	hub   *Hub           // guarded by mu; set once
+	who   *identity      // guarded by mu; nil until somebody says
 	all   *sub           // guarded by mu; in the room that everybody is in
 	subs  []*sub         // guarded by mu; in the order of joining if the encoding needs vectors
 	rooms map[*room]*sub // guarded by mu; the same, if they are many
 	front *sub           // guarded by mu; the first of those that have something to receive
 	back  *sub           // guarded by mu
 
-	direct      [][]byte // guarded by mu; units for this connection alone
-	directBytes int      // guarded by mu
-	scratch     *scratch // guarded by mu; what Next has returned last, if it was put together
+	direct  *directUnits // guarded by mu; nil if there are none
+	scratch *scratch     // guarded by mu; what Next has returned last, if it was put together
+}
+
+// identity is whose connection a Conn is, and what speaks for it.
+type identity struct {
+	user string
+	meta any
+	peer hubwire.Peer // nil unless the client speaks a protocol
+}
+
+// directUnits are units for one connection alone.
+type directUnits struct {
+	units [][]byte
+	bytes int
 }
 
 // NewConn is for transports of this module. The Conn becomes the Source of o. When the
@@ -71,14 +81,33 @@ func (c *Conn) HubConn() *Conn { return c }
 func (c *Conn) User() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.user
+	return c.userLocked()
+}
+
+// userLocked returns whose connection it is, or "".
+func (c *Conn) userLocked() string {
+	if c.who == nil {
+		return ""
+	}
+	return c.who.user
+}
+
+// identityLocked returns whose connection it is, to be written to.
+func (c *Conn) identityLocked() *identity {
+	if c.who == nil {
+		c.who = new(identity)
+	}
+	return c.who
 }
 
 // Meta returns what Attach was told with Meta, or nil.
 func (c *Conn) Meta() any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.meta
+	if c.who == nil {
+		return nil
+	}
+	return c.who.meta
 }
 
 // Rooms returns the names of the rooms that the connection is in, in no order.
@@ -131,7 +160,7 @@ func (c *Conn) end(state uint8) (h *Hub, first bool) {
 		}
 	}
 	c.subs, c.rooms, c.all = nil, nil, nil
-	c.front, c.back, c.direct, c.directBytes = nil, nil, nil, 0
+	c.front, c.back, c.direct = nil, nil, nil
 	c.mu.Unlock()
 	for _, r := range useless {
 		h.reap(r)
@@ -156,7 +185,7 @@ func (c *Conn) subLocked(r *room) *sub {
 }
 
 func (c *Conn) addLocked(s *sub) {
-	s.index = len(c.subs)
+	s.index = int32(len(c.subs))
 	c.subs = append(c.subs, s)
 	if c.rooms != nil {
 		c.rooms[s.room] = s
@@ -171,9 +200,9 @@ func (c *Conn) addLocked(s *sub) {
 func (c *Conn) removeLocked(s *sub) {
 	delete(c.rooms, s.room)
 	if c.can.Vector { // vectors keep the order of joining
-		c.subs = slices.Delete(c.subs, s.index, s.index+1)
+		c.subs = slices.Delete(c.subs, int(s.index), int(s.index)+1)
 		for i, s := range c.subs {
-			s.index = i
+			s.index = int32(i)
 		}
 		return
 	}
@@ -229,4 +258,4 @@ func (c *Conn) unreadyLocked(s *sub) {
 }
 
 // pendingLocked reports whether the connection has something to receive.
-func (c *Conn) pendingLocked() bool { return c.front != nil || len(c.direct) > 0 }
+func (c *Conn) pendingLocked() bool { return c.front != nil || c.direct != nil }

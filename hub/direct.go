@@ -123,22 +123,28 @@ func (c *Conn) reachableLocked() error {
 func (c *Conn) TakeUnits(hubwire.Key) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	units := bytes.Join(c.direct, nil)
-	c.direct, c.directBytes = nil, 0
+	if c.direct == nil {
+		return nil
+	}
+	units := bytes.Join(c.direct.units, nil)
+	c.direct = nil
 	return units
 }
 
 // queueLocked adds a unit for this connection alone, and reports whether there are too
 // many. c.mu must be held, and c be attached; wake must follow.
 func (c *Conn) queueLocked(unit []byte) (over bool) {
-	c.direct = append(c.direct, unit)
-	c.directBytes += len(unit)
+	if c.direct == nil {
+		c.direct = new(directUnits)
+	}
+	c.direct.units = append(c.direct.units, unit)
+	c.direct.bytes += len(unit)
 	return c.directOverLocked()
 }
 
 func (c *Conn) directOverLocked() bool {
-	limit := &c.hub.all.conf
-	return len(c.direct) > limit.MaxLagMessages || c.directBytes > limit.MaxLagBytes
+	limit, d := &c.hub.all.conf, c.direct
+	return d != nil && (len(d.units) > limit.MaxLagMessages || d.bytes > limit.MaxLagBytes)
 }
 
 // wake has the connection receive what was queued. If that was too much, and its socket

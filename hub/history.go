@@ -150,7 +150,7 @@ func (y *history) extend(t *tape, name string, epoch uint64) {
 		if tail != nil && tail.seq+uint64(tail.n.Load()) == k.seq && tail.add(t.enc, &e) {
 			continue
 		}
-		b := newBlock(t.enc, &e, min(y.bytes+64*y.n, maxBlock))
+		b := t.newBlock(&e, min(y.bytes+64*y.n, maxBlock))
 		b.seq, b.bytes = k.seq, t.first.bytes
 		b.pos = Pos{Epoch: epoch, Offset: k.offset - 1}
 		if tail == nil {

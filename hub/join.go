@@ -81,9 +81,9 @@ func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 	}
 	for _, o := range opts {
 		if o.hasMeta {
-			c.meta = o.meta
+			c.identityLocked().meta = o.meta
 		}
-		if o.hasUser && o.user != c.user {
+		if o.hasUser && o.user != c.userLocked() {
 			if err := h.setUserLocked(c, o.user); err != nil {
 				return err
 			}
@@ -97,7 +97,7 @@ func (h *Hub) Attach(sub Subscriber, opts ...AttachOption) error {
 // be held.
 func (c *Conn) renamedLocked() {
 	for _, s := range c.subs {
-		s.room.changeMember(c, func(m *Member) { m.User = c.user })
+		s.room.changeMember(c, func(m *Member) { m.User = c.userLocked() })
 	}
 }
 
@@ -271,7 +271,7 @@ func (h *Hub) checkNames(c *Conn, names []string) error {
 // maxRoomsOf returns how many rooms a connection may be in.
 func (h *Hub) maxRoomsOf(c *Conn) int {
 	if c.can.Rooms > 0 {
-		return min(c.can.Rooms, h.conf.MaxRoomsPerConn)
+		return min(int(c.can.Rooms), h.conf.MaxRoomsPerConn)
 	}
 	return h.conf.MaxRoomsPerConn
 }

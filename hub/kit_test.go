@@ -87,7 +87,7 @@ func (l lines) AppendPresence(dst []byte, p *hubwire.Presence) []byte {
 }
 
 func (l lines) Traits() hubwire.Traits {
-	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: l.rooms, Presence: l.who}
+	return hubwire.Traits{Gaps: !l.mute, Vector: l.vector, Rooms: int32(l.rooms), Presence: l.who}
 }
 
 // peer is a subscriber in a test: the socket, the outlet and the client in one.

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	chunkSize  = 256 // subscribers that one flusher wakes in one go
+	chunkSize  = 256 // subscribers that one flusher wakes in one go; see sub.slot
 	firstChunk = 4   // most rooms are small
 )
 
@@ -39,7 +39,7 @@ func (m *members) add(s *sub) {
 			c.slots[slot].Store(s)
 			c.used++
 			c.free = slot + 1
-			s.chunk, s.slot = c, slot
+			s.chunk, s.slot = c, uint8(slot)
 			m.n++
 			return
 		}
@@ -88,7 +88,7 @@ func (m *members) remove(s *sub) {
 	c := s.chunk
 	c.slots[s.slot].Store(nil)
 	c.used--
-	c.free = s.slot
+	c.free = int(s.slot)
 	m.n--
 	if c.used == 0 {
 		m.chunks = slices.DeleteFunc(slices.Clone(m.chunks), func(other *chunk) bool { return other == c })

@@ -54,37 +54,42 @@ func (r *room) observeLocked(s *sub, most int) {
 		v.seq.Store(1)
 		i, p.views = len(p.views), append(p.views, v)
 	}
-	s.view = p.views[i]
-	s.view.subs++
+	v := p.views[i]
+	s.extra().view = v
+	v.subs++
 }
 
 // unobserveLocked takes that back. r.mu must be held.
 func (r *room) unobserveLocked(s *sub) {
-	if s.view == nil {
+	if s.extras == nil || s.extras.view == nil {
 		return
 	}
-	if s.view.subs--; s.view.subs == 0 {
-		r.presence.views = slices.DeleteFunc(r.presence.views, func(v *view) bool { return v == s.view })
+	gone := s.extras.view
+	if gone.subs--; gone.subs == 0 {
+		r.presence.views = slices.DeleteFunc(r.presence.views, func(v *view) bool { return v == gone })
 		r.presence.forgetLocked()
 	}
 }
 
 // tellsLocked reports whether there is something to tell of who is in the room.
-func (s *sub) tellsLocked() bool { return s.view != nil && s.known != s.view.seq.Load() }
+func (s *sub) tellsLocked() bool {
+	x := s.extras
+	return x != nil && x.view != nil && x.known != x.view.seq.Load()
+}
 
 // presenceLocked hands out what is to be told next of who is in the room, after
 // tellsLocked.
 func (c *Conn) presenceLocked(s *sub) []byte {
-	r, v := s.room, s.view
+	r, x, v := s.room, s.extras, s.extras.view
 	r.mu.Lock()
 	seq := v.seq.Load()
-	if behind := seq - s.known; s.known > 0 && behind <= uint64(len(v.units)) {
-		s.known++
+	if behind := seq - x.known; x.known > 0 && behind <= uint64(len(v.units)) {
+		x.known++
 		unit := v.units[len(v.units)-int(behind)]
 		r.mu.Unlock()
 		return unit
 	}
-	s.known = seq
+	x.known = seq
 	members, count := r.presence.listLocked(v)
 	r.mu.Unlock()
 	return v.encode(reset(r.name, members, count))

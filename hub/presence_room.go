@@ -47,7 +47,7 @@ func (r *room) arriveLocked(s *sub, shown json.RawMessage) {
 	if r.presence == nil || c.inner {
 		return
 	}
-	r.setMemberLocked(c.id, &Member{Conn: c.id, User: c.user, Shown: shown, Since: time.Now().Round(0).UTC()})
+	r.setMemberLocked(c.id, &Member{Conn: c.id, User: c.userLocked(), Shown: shown, Since: time.Now().Round(0).UTC()})
 }
 
 // departLocked takes that back. r.mu must be held.

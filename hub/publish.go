@@ -157,7 +157,8 @@ func (r *room) acceptLocked(p *post, c *Conn) (Pos, bool) {
 	}
 	if c != nil {
 		if s := c.subLocked(r); s != nil {
-			s.skips = append(s.skips, r.seq.Load()+1)
+			x := s.extra()
+			x.skips = append(x.skips, r.seq.Load()+1)
 		}
 	}
 	r.hub.count(&r.hub.total.published, 1)

@@ -84,7 +84,7 @@ func (h *Hub) setUserLocked(c *Conn, user string) error {
 		}
 	}
 	h.dropUserLocked(c)
-	c.user = user
+	c.identityLocked().user = user
 	return nil
 }
 
@@ -105,16 +105,17 @@ func (h *Hub) addUserLocked(c *Conn, user string) error {
 
 // dropUserLocked takes c from the connections of its user. c.mu must be held.
 func (h *Hub) dropUserLocked(c *Conn) {
-	if c.user == "" {
+	user := c.userLocked()
+	if user == "" {
 		return
 	}
-	p := h.userStripeOf(c.user)
+	p := h.userStripeOf(user)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if rest := without(p.m[c.user], c); len(rest) > 0 {
-		p.m[c.user] = rest
+	if rest := without(p.m[user], c); len(rest) > 0 {
+		p.m[user] = rest
 	} else {
-		delete(p.m, c.user)
+		delete(p.m, user)
 	}
 }
 

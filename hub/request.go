@@ -12,13 +12,16 @@ import (
 func (c *Conn) SetPeer(_ hubwire.Key, p hubwire.Peer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.peer = p
+	c.identityLocked().peer = p
 }
 
 func (c *Conn) asked() hubwire.Peer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.peer
+	if c.who == nil {
+		return nil
+	}
+	return c.who.peer
 }
 
 // CheckRoom is for transports: it returns ErrRoomName for what cannot name a room, or nil.

@@ -157,8 +157,6 @@ type since struct {
 func (r *room) joinLocked(s *sub, from since) Joined {
 	t := r.tapeLocked(s.conn.enc)
 	t.subs++
-	s.tape = t
-	s.joined, s.joinedBytes = r.seq.Load(), t.bytes.Load()
 	j := Joined{Head: r.head, Recovered: true}
 	now := nanos()
 	r.hist.trim(&r.conf, now, &r.hub.kept)
@@ -166,7 +164,9 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	switch {
 	case from.lost || !from.pos.IsZero() && !r.recoversLocked(from.pos):
 		j.Recovered = false
-		s.gapped, s.from = s.conn.can.Gaps, r.believableLocked(from.pos)
+		if s.conn.can.Gaps {
+			s.gapLocked(r.believableLocked(from.pos))
+		}
 		r.hub.count(&r.hub.total.notResumed, 1)
 	case !from.pos.IsZero():
 		begin = r.hist.after(from.pos.Offset)
@@ -176,7 +176,11 @@ func (r *room) joinLocked(s *sub, from since) Joined {
 	}
 	j.Replayed = r.hist.n - begin
 	s.at, s.i = r.beginLocked(t, begin)
-	r.skipOwnLocked(s, begin)
+	if j.Replayed > 0 {
+		x := s.extra()
+		x.joined, x.joinedBytes = r.seq.Load(), t.bytes.Load()
+		r.skipOwnLocked(s, begin)
+	}
 	j.From = s.pos()
 	r.members.add(s)
 	r.idle = now
@@ -213,7 +217,7 @@ func (r *room) beginLocked(t *tape, index int) (*block, uint32) {
 func (r *room) skipOwnLocked(s *sub, begin int) {
 	for i := begin; i < r.hist.n; i++ {
 		if k := r.hist.at(i); k.except == s.conn.id {
-			s.skips = append(s.skips, k.seq)
+			s.extras.skips = append(s.extras.skips, k.seq)
 		}
 	}
 }
@@ -223,8 +227,9 @@ func (r *room) leaveLocked(s *sub) {
 	r.members.remove(s)
 	r.departLocked(s.conn)
 	r.unobserveLocked(s)
-	if s.tape.subs--; s.tape.subs == 0 {
-		r.tapes = slices.DeleteFunc(r.tapes, func(t *tape) bool { return t == s.tape })
+	read := s.at.tape
+	if read.subs--; read.subs == 0 {
+		r.tapes = slices.DeleteFunc(r.tapes, func(t *tape) bool { return t == read })
 	}
 	if r.members.n == 0 {
 		r.idle = nanos()

@@ -7,34 +7,60 @@ import (
 	"github.com/gogeist/geist/internal/hubwire"
 )
 
-// sub is a connection in a room: a cursor in the room's log.
+// sub is a connection in a room: a cursor in the room's log. Each connection has one for
+// every room, and one for what is broadcast: 64 bytes, of which the last are small fields.
 type sub struct {
-	conn *Conn
-	room *room
-	tape *tape // set by joinLocked
-
+	conn  *Conn
+	room  *room
 	chunk *chunk // guarded by room.mu
-	slot  int    // guarded by room.mu
 
-	// What follows is guarded by conn.mu.
-	at     *block // the next entry to hand out is entry i of it, or the one behind it
+	// What follows is guarded by conn.mu, but for slot.
+	at     *block  // the next entry to hand out is entry i of it, or the one behind it
+	next   *sub    // behind it among those that have something to receive
+	extras *extras // nil for most
 	i      uint32
-	skips  []uint64 // numbers of entries that are not for this connection, ascending
-	from   Pos      // if gapped, the position before the gap
-	gapped bool     // a gap has to be told before anything else
+	index  int32 // in conn.subs
+	slot   uint8 // guarded by room.mu
+	gapped bool  // a gap has to be told before anything else
 	left   bool
 	ready  bool // among those of the connection that have something to receive
-	next   *sub // behind it among them
-	index  int  // in conn.subs
-	view   *view
-	known  uint64 // number of what it was told last of the view; 0: nothing
+}
+
+// extras is what few subscriptions need: of those who publish, resume, have missed
+// something or observe.
+type extras struct {
+	skips []uint64 // numbers of entries that are not for this connection, ascending
+	from  Pos      // if gapped, the position before the gap
+	view  *view
+	known uint64 // number of what it was told last of the view; 0: nothing
 
 	// What was in the log when it joined is no lag.
 	joined, joinedBytes uint64
 }
 
+// extra returns the extras of s, made on first use. s.conn.mu must be held.
+func (s *sub) extra() *extras {
+	if s.extras == nil {
+		s.extras = new(extras)
+	}
+	return s.extras
+}
+
+// tidyLocked does without the extras of which nothing is needed any more.
+func (s *sub) tidyLocked() {
+	if x := s.extras; len(x.skips) == 0 && x.view == nil && x.joined == 0 {
+		s.extras = nil
+	}
+}
+
+// gapLocked notes that a gap has to be told, which begins behind from.
+func (s *sub) gapLocked(from Pos) {
+	s.gapped = true
+	s.extra().from = from
+}
+
 // pos returns where the client stands once it has what was handed out. Only before a
-// gap that is still to be told it stands elsewhere, at s.from.
+// gap that is still to be told it stands elsewhere, at extras.from.
 func (s *sub) pos() Pos {
 	return Pos{Epoch: s.at.pos.Epoch, Offset: s.at.pos.Offset + uint64(s.i)}
 }
@@ -48,11 +74,8 @@ func (s *sub) waitsLocked() bool {
 	for !s.gapped {
 		next := s.at.next.Load()
 		n := s.at.n.Load()
-		for s.i < n && len(s.skips) > 0 && s.skips[0] <= s.seq() {
-			if s.skips[0] == s.seq() {
-				s.i++
-			}
-			s.unskipLocked()
+		if s.extras != nil {
+			s.skipLocked(n)
 		}
 		switch {
 		case s.i < n:
@@ -60,21 +83,32 @@ func (s *sub) waitsLocked() bool {
 		case next == nil:
 			return false
 		case next.gap:
-			s.gapped, s.from = true, s.pos()
+			s.gapLocked(s.pos())
 		}
 		s.at, s.i = next, 0
 	}
 	return true
 }
 
-// unskipLocked forgets the first of those that are left out. The memory of the last one
+// skipLocked passes over entries of the block, which has n, that are not for the connection.
+func (s *sub) skipLocked(n uint32) {
+	x := s.extras
+	for s.i < n && len(x.skips) > 0 && x.skips[0] <= s.seq() {
+		if x.skips[0] == s.seq() {
+			s.i++
+		}
+		x.unskip()
+	}
+}
+
+// unskip forgets the first of those that are left out. The memory of the last one
 // serves the next: senders are left out each time that they publish.
-func (s *sub) unskipLocked() {
-	if len(s.skips) == 1 {
-		s.skips = s.skips[:0]
+func (x *extras) unskip() {
+	if len(x.skips) == 1 {
+		x.skips = x.skips[:0]
 		return
 	}
-	s.skips = s.skips[1:]
+	x.skips = x.skips[1:]
 }
 
 // runLocked hands out up to limit entries that lie together, after waitsLocked.
@@ -84,8 +118,8 @@ func (s *sub) runLocked(limit uint32) (p []byte, entries int) {
 	if limit < end-from {
 		end = from + limit
 	}
-	if len(s.skips) > 0 {
-		end = uint32(min(uint64(end), s.skips[0]-b.seq))
+	if x := s.extras; x != nil && len(x.skips) > 0 {
+		end = uint32(min(uint64(end), x.skips[0]-b.seq))
 	}
 	s.i = end
 	return b.buf[b.start(from):b.start(end):b.start(end)], int(end - from)
@@ -122,13 +156,15 @@ func (s *sub) flush() {
 // overLocked reports whether the connection is too far behind.
 func (s *sub) overLocked() bool {
 	conf := &s.room.conf
-	done := max(s.seq()-1, s.joined)
+	done, doneBytes := s.seq()-1, s.at.bytes+uint64(s.at.start(s.i))
+	if x := s.extras; x != nil {
+		done, doneBytes = max(done, x.joined), max(doneBytes, x.joinedBytes)
+	}
 	if seq := s.room.seq.Load(); seq > done && seq-done > uint64(conf.MaxLagMessages) {
 		return true
 	}
-	done = max(s.at.bytes+uint64(s.at.start(s.i)), s.joinedBytes)
-	written := s.tape.bytes.Load()
-	return written > done && written-done > uint64(conf.MaxLagBytes)
+	written := s.at.tape.bytes.Load()
+	return written > doneBytes && written-doneBytes > uint64(conf.MaxLagBytes)
 }
 
 // enforce does what the room does to those who are too far behind.
@@ -146,11 +182,12 @@ func (s *sub) enforce() {
 	}
 	before := s.seq()
 	if !s.gapped {
-		s.gapped, s.from = true, s.pos()
+		s.gapLocked(s.pos())
 	}
 	for s.dropLocked() && (s.room.conf.OnLag == SkipToHead || s.overLocked()) {
 	}
-	s.skips = slices.DeleteFunc(s.skips, func(seq uint64) bool { return seq < s.seq() })
+	x := s.extras
+	x.skips = slices.DeleteFunc(x.skips, func(seq uint64) bool { return seq < s.seq() })
 	dropped := s.seq() - before
 	c.readyLocked(s)
 	h := c.hub
@@ -220,7 +257,7 @@ func (c *Conn) nextLocked() (p []byte, ok bool) {
 		putScratch(c.scratch)
 		c.scratch = nil
 	}
-	if len(c.direct) > 0 {
+	if c.direct != nil {
 		return c.directLocked(), true
 	}
 	for c.front != nil {
@@ -249,25 +286,26 @@ func (c *Conn) nextLocked() (p []byte, ok bool) {
 
 // directLocked hands out what is for this connection alone, as much as a block holds.
 func (c *Conn) directLocked() []byte {
-	n, size := 1, len(c.direct[0])
-	for n < len(c.direct) && size+len(c.direct[n]) <= maxBlock {
-		size += len(c.direct[n])
+	d := c.direct
+	n, size := 1, len(d.units[0])
+	for n < len(d.units) && size+len(d.units[n]) <= maxBlock {
+		size += len(d.units[n])
 		n++
 	}
-	p := c.direct[0]
+	p := d.units[0]
 	if n > 1 {
 		c.scratch = scratchPool.Get().(*scratch)
-		for _, unit := range c.direct[:n] {
+		for _, unit := range d.units[:n] {
 			c.scratch.buf = append(c.scratch.buf, unit...)
 		}
 		p = c.scratch.buf
 	}
-	clear(c.direct[:n])
-	c.direct = c.direct[n:]
-	if len(c.direct) == 0 {
+	clear(d.units[:n])
+	d.units = d.units[n:]
+	d.bytes -= size
+	if len(d.units) == 0 {
 		c.direct = nil
 	}
-	c.directBytes -= size
 	c.hub.handedOut(c, n, size)
 	return p
 }
@@ -287,15 +325,16 @@ func (c *Conn) takeLocked(s *sub) (p []byte, entries int) {
 // gapLocked puts together what tells a gap.
 func (c *Conn) gapLocked(s *sub) []byte {
 	c.scratch = scratchPool.Get().(*scratch)
-	x, to := c.scratch, s.pos()
+	x, from, to := c.scratch, s.extras.from, s.pos()
 	s.gapped = false
 	if c.can.Vector {
 		x.places = c.placesLocked(x.places)
 		x.buf = c.enc.AppendPositions(x.buf, x.places)
 	}
-	g := hubwire.Gap{Room: s.room.name, FromEpoch: s.from.Epoch, FromOffset: s.from.Offset, Epoch: to.Epoch, Offset: to.Offset}
+	g := hubwire.Gap{Room: s.room.name, FromEpoch: from.Epoch, FromOffset: from.Offset, Epoch: to.Epoch, Offset: to.Offset}
 	x.buf = c.enc.AppendGap(x.buf, &g)
 	c.hub.count(&c.hub.total.gaps, 1)
+	s.tidyLocked()
 	return x.buf
 }
 
@@ -318,7 +357,7 @@ func (c *Conn) placesLocked(places []hubwire.Place) []hubwire.Place {
 	for _, s := range c.subs {
 		pos := s.pos()
 		if s.gapped {
-			pos = s.from
+			pos = s.extras.from
 		}
 		places = append(places, hubwire.Place{Room: s.room.name, Epoch: pos.Epoch, Offset: pos.Offset})
 	}

@@ -21,6 +21,7 @@ const (
 //	buf   [entry 7][entry 8][entry 9][unused]      seq 7, n 3
 //	ends          ▲        ▲        ▲
 type block struct {
+	tape  *tape
 	seq   uint64 // number of the first entry in the room
 	pos   Pos    // position before the first entry: entry i is at pos.Offset + i + 1
 	bytes uint64 // bytes of the tape before the first entry
@@ -52,7 +53,8 @@ type tape struct {
 
 func newTape(enc hubwire.Encoding, seq uint64, pos Pos) *tape {
 	b := &block{seq: seq, pos: pos}
-	return &tape{enc: enc, first: b, last: b}
+	b.tape = &tape{enc: enc, first: b, last: b}
+	return b.tape
 }
 
 // append encodes an entry to the end. room.mu must be held.
@@ -62,7 +64,7 @@ func (t *tape) append(e *hubwire.Entry, seq uint64) {
 		return
 	}
 	old := t.last
-	b := newBlock(t.enc, e, t.nextSize(e))
+	b := t.newBlock(e, t.nextSize(e))
 	b.seq, b.bytes = seq, t.bytes.Load()
 	b.pos = Pos{Epoch: e.Epoch, Offset: e.Offset - 1}
 	old.next.Store(b)
@@ -89,18 +91,18 @@ func (t *tape) nextSize(e *hubwire.Entry) int {
 // cut begins a new block behind pos whose readers are told that something is missing.
 // room.mu must be held.
 func (t *tape) cut(seq uint64, pos Pos) {
-	b := &block{seq: seq, pos: pos, bytes: t.bytes.Load(), gap: true}
+	b := &block{tape: t, seq: seq, pos: pos, bytes: t.bytes.Load(), gap: true}
 	t.last.next.Store(b)
 	t.first, t.last = b, b
 }
 
 // newBlock returns a block with one entry.
-func newBlock(enc hubwire.Encoding, e *hubwire.Entry, size int) *block {
-	buf := enc.AppendEntry(make([]byte, 0, size), e)
+func (t *tape) newBlock(e *hubwire.Entry, size int) *block {
+	buf := t.enc.AppendEntry(make([]byte, 0, size), e)
 	length := len(buf)
 	buf = buf[:cap(buf)]
 	slots := min(max(1, len(buf)/max(length, 16)), maxSlots)
-	b := &block{buf: buf, ends: make([]uint32, slots), born: time.Now()}
+	b := &block{tape: t, buf: buf, ends: make([]uint32, slots), born: time.Now()}
 	b.ends[0] = uint32(length)
 	b.n.Store(1)
 	return b

@@ -17,7 +17,7 @@ func TestTape_readWhileWritten(t *testing.T) {
 	const n = 50_000
 	data := strings.Repeat("x", 200) // two in a block
 	t1 := newTape(lines{}, 1, Pos{Epoch: 1})
-	s := &sub{at: t1.last, tape: t1, room: &room{}}
+	s := &sub{at: t1.last, room: &room{}}
 	var done atomic.Bool
 	go func() { // writes n entries, then ends
 		defer done.Store(true)

@@ -40,10 +40,10 @@ type Encoding interface {
 
 // Traits are the abilities of an Encoding.
 type Traits struct {
-	Gaps     bool // AppendGap can tell a gap; without it only hub.Disconnect is possible
-	Vector   bool // AppendPositions goes before every entry
-	Presence bool // AppendPresence can tell who is there; without it hub.Observe is refused
-	Rooms    int  // how many rooms a connection may follow; 0: as many as the hub allows
+	Gaps     bool  // AppendGap can tell a gap; without it only hub.Disconnect is possible
+	Vector   bool  // AppendPositions goes before every entry
+	Presence bool  // AppendPresence can tell who is there; without it hub.Observe is refused
+	Rooms    int32 // how many rooms a connection may follow; 0: as many as the hub allows
 }
 
 // Entry is a message with its place. Entries that were sent to a connection, a user or

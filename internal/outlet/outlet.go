@@ -64,24 +64,35 @@ type Outlet struct {
 	sock Socket
 
 	mu      sync.Mutex
-	free    *sync.Cond // guarded by mu; the turn is free, or sending is over; nil if nobody has waited
-	src     Source     // guarded by mu; nil if there is none
-	posts   [][]byte   // guarded by mu; units that go first
-	last    []byte     // guarded by mu; the unit behind which nothing follows
-	err     error      // guarded by mu; why nothing is sent any more
-	waiting int        // guarded by mu; calls of Send that wait for the turn
-	busy    bool       // guarded by mu; somebody has the turn
-	waits   bool       // guarded by mu; who has the turn may be waiting for the socket
-	dirty   bool       // guarded by mu; there may be something to pump once the turn is free
-	closing bool       // guarded by mu; last is set
-	out     bool       // guarded by mu; the last unit has been written
-	ended   bool       // guarded by mu; Ended has been called, or is about to be
+	src     Source   // guarded by mu; nil if there is none
+	err     error    // guarded by mu; why nothing is sent any more
+	backlog *backlog // guarded by mu; nil while nothing waits, and nobody has
+	busy    bool     // guarded by mu; somebody has the turn
+	waits   bool     // guarded by mu; who has the turn may be waiting for the socket
+	dirty   bool     // guarded by mu; there may be something to pump once the turn is free
+	closing bool     // guarded by mu; backlog.last is set
+	out     bool     // guarded by mu; the last unit has been written
+	ended   bool     // guarded by mu; Ended has been called, or is about to be
+}
+
+// backlog is what waits for the turn. Most connections have none, most of the time.
+type backlog struct {
+	posts   [][]byte   // units that go first
+	last    []byte     // the unit behind which nothing follows
+	free    *sync.Cond // the turn is free, or sending is over; nil if nobody has waited
+	waiting int        // calls of Send that wait for the turn
 }
 
 // New returns an Outlet that writes to s.
 func New(s Socket) *Outlet {
-	return &Outlet{sock: s}
+	o := new(Outlet)
+	o.Init(s)
+	return o
 }
+
+// Init makes a zero Outlet, such as one that is embedded in its connection, write to s. It
+// is called once, before anything else.
+func (o *Outlet) Init(s Socket) { o.sock = s }
 
 // SetSource gives the Outlet a Source, once; later calls of Wake ask it.
 func (o *Outlet) SetSource(s Source) {
@@ -95,9 +106,10 @@ func (o *Outlet) SetSource(s Source) {
 func (o *Outlet) Send(p []byte) error {
 	o.mu.Lock()
 	for o.busy && o.openLocked() {
-		o.waiting++
+		b := o.backlogLocked()
+		b.waiting++
 		o.awaitLocked()
-		o.waiting--
+		b.waiting--
 	}
 	if !o.openLocked() {
 		err := o.err
@@ -121,11 +133,12 @@ func (o *Outlet) Send(p []byte) error {
 // change afterwards.
 func (o *Outlet) Post(p []byte) bool {
 	o.mu.Lock()
-	if !o.openLocked() || len(o.posts) >= maxPosts {
+	if !o.openLocked() || o.backlog != nil && len(o.backlog.posts) >= maxPosts {
 		o.mu.Unlock()
 		return false
 	}
-	o.posts = append(o.posts, p)
+	b := o.backlogLocked()
+	b.posts = append(b.posts, p)
 	o.wakeLocked()
 	return true
 }
@@ -153,7 +166,7 @@ func (o *Outlet) Finish(p []byte) bool {
 		o.mu.Unlock()
 		return false
 	}
-	o.last, o.closing = p, true
+	o.backlogLocked().last, o.closing = p, true
 	o.freeLocked()
 	o.wakeLocked()
 	return true
@@ -184,16 +197,25 @@ func (o *Outlet) Wait() {
 
 // awaitLocked waits until the turn is free, or sending is over. o.mu must be held.
 func (o *Outlet) awaitLocked() {
-	if o.free == nil {
-		o.free = sync.NewCond(&o.mu)
+	b := o.backlogLocked()
+	if b.free == nil {
+		b.free = sync.NewCond(&o.mu)
 	}
-	o.free.Wait()
+	b.free.Wait()
+}
+
+// backlogLocked returns what waits, to be added to. o.mu must be held.
+func (o *Outlet) backlogLocked() *backlog {
+	if o.backlog == nil {
+		o.backlog = new(backlog)
+	}
+	return o.backlog
 }
 
 // freeLocked wakes those in awaitLocked. o.mu must be held.
 func (o *Outlet) freeLocked() {
-	if o.free != nil {
-		o.free.Broadcast()
+	if o.backlog != nil && o.backlog.free != nil {
+		o.backlog.free.Broadcast()
 	}
 }
 
@@ -277,20 +299,16 @@ func (o *Outlet) next(first bool) (p []byte, last bool) {
 			o.mu.Unlock()
 			o.over()
 			return nil, false
-		case o.waiting > 0 && !first && !o.closing:
+		case o.waitingLocked() && !first && !o.closing:
 			o.dirty = true
 			o.giveBackLocked()
 			return nil, false
-		case len(o.posts) > 0:
-			p = o.posts[0]
-			o.posts[0] = nil
-			if o.posts = o.posts[1:]; len(o.posts) == 0 {
-				o.posts = nil
-			}
+		case o.backlog != nil && len(o.backlog.posts) > 0:
+			p = o.postLocked()
 			o.mu.Unlock()
 			return p, false
-		case o.closing && len(o.last) > 0:
-			p = o.last
+		case o.closing && len(o.backlog.last) > 0:
+			p = o.backlog.last
 			o.mu.Unlock()
 			return p, true
 		case o.closing:
@@ -314,10 +332,29 @@ func (o *Outlet) next(first bool) (p []byte, last bool) {
 	}
 }
 
+// postLocked takes the first of the units that were posted, and the backlog away if it was all
+// that waited. o.mu must be held.
+func (o *Outlet) postLocked() []byte {
+	b := o.backlog
+	p := b.posts[0]
+	b.posts[0] = nil
+	if b.posts = b.posts[1:]; len(b.posts) > 0 {
+		return p
+	}
+	b.posts = nil
+	if b.free == nil && !o.closing {
+		o.backlog = nil
+	}
+	return p
+}
+
+// waitingLocked reports whether calls of Send wait for the turn. o.mu must be held.
+func (o *Outlet) waitingLocked() bool { return o.backlog != nil && o.backlog.waiting > 0 }
+
 // giveBackLocked frees the turn. It unlocks o.mu.
 func (o *Outlet) giveBackLocked() {
 	o.busy, o.waits = false, false
-	if o.waiting > 0 {
+	if o.waitingLocked() {
 		o.freeLocked() // Signal might wake a call of Wait
 	}
 	o.mu.Unlock()
@@ -328,7 +365,10 @@ func (o *Outlet) endLocked(err error) {
 	if o.err == nil {
 		o.err = err
 	}
-	o.posts, o.last, o.src = nil, nil, nil
+	o.src = nil
+	if b := o.backlog; b != nil {
+		b.posts, b.last = nil, nil
+	}
 	o.freeLocked()
 }
 
