@@ -231,7 +231,10 @@ var errTooSlow = fmt.Errorf("%w: it reads too slowly", ErrClientGone)
 // closedByHub ends the stream for its hub.
 func (s *Stream) closedByHub(reason hubwire.CloseReason) {
 	s.mu.Lock()
-	x := s.session
+	var x *session
+	if s.rest != nil {
+		x = s.rest.session
+	}
 	s.mu.Unlock()
 	switch {
 	case reason == hubwire.Lagging:
