@@ -19,7 +19,7 @@ BENCHSTAT         := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 # What a command line may change:
 PKG       ?= ./...# packages of each module
 TESTFLAGS ?=# more flags for every go test
-TIMEOUT   ?= 5m# of the tests of one package, the longest of which take two to three minutes
+TIMEOUT   ?= 6m# of the tests of one package, the longest of which take two to three minutes
 LANES     ?= 2# modules whose tests run at the same time: one waits while another compiles
 VET_OS    ?= linux darwin windows
 BENCH     ?= .# which benchmarks
