@@ -215,14 +215,17 @@ func TestBadInput_timeOfTargets(t *testing.T) {
 				if n > 60<<10 {
 					want = 414
 				}
+				const limit = 20 * time.Millisecond
 				best := time.Hour
-				for range 3 {
+				for range 100 { // a busy machine hides what is quick, and what is not never gets there
 					start := time.Now()
 					c.send(get(target))
 					checkProblem(t, c.expect(t, "GET", want))
-					best = min(best, time.Since(start))
+					if best = min(best, time.Since(start)); best <= limit || geist.DebugCtx {
+						break
+					}
 				}
-				if best > 20*time.Millisecond && !geist.DebugCtx {
+				if best > limit && !geist.DebugCtx {
 					t.Errorf("a target of %d bytes took %s", len(target), best)
 				}
 				c.checkAlive(t)

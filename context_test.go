@@ -46,7 +46,7 @@ func (a *contextApp) wantsGone(t *testing.T) {
 		if !errors.Is(cause, geist.ErrClientGone) {
 			t.Errorf("cause = %v, want ErrClientGone", cause)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * patience):
 		t.Fatal("the context did not end although the client has left")
 	}
 }

@@ -105,7 +105,7 @@ func TestRadix_longMixedSegments(t *testing.T) {
 	if p, _ := tr.route("/s/" + strings.Repeat("-", 250)); p != nil {
 		t.Error("found")
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("a hostile segment took %v", took)
 	}
 }

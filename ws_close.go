@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -116,10 +117,15 @@ func (w *Conn) ended() error {
 	return w.ending
 }
 
-// lost notes that the connection has failed, and returns why it ends.
+// lost notes that the connection has failed, and returns why it ends. A client that has
+// left is one whether Read noticed it first or a write.
 func (w *Conn) lost(err error) error {
 	if e := w.ended(); e != nil {
 		return e
+	}
+	left := errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	if left && !errors.Is(err, ErrClientGone) {
+		err = fmt.Errorf("%w: %w", ErrClientGone, err)
 	}
 	w.end(&CloseError{Code: CloseAbnormal, err: err})
 	return w.ended()

@@ -94,12 +94,15 @@ func TestConn_drainDeadline(t *testing.T) {
 			}()
 			c := openWS(t, ln.Addr().String(), "/")
 			c.want("text")
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			defer cancel()
-			if err := app.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "cut 1 ") {
+			ctx, deadline := context.WithCancel(t.Context())
+			defer deadline()
+			done := make(chan error, 1)
+			go func() { done <- app.Shutdown(ctx) }()
+			c.want("close 1001") // which it does not answer
+			deadline()
+			if err := receive(t, done, "Shutdown"); err == nil || !strings.Contains(err.Error(), "cut 1 ") {
 				t.Errorf("Shutdown: got %v, want it to say what was cut", err)
 			}
-			c.want("close 1001") // which it did not answer
 			if err := receive(t, ended, "the handler's end"); !errors.Is(err, geist.ErrServerClosed) {
 				t.Errorf("Read: got %v, want ErrServerClosed", err)
 			}

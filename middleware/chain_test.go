@@ -98,7 +98,7 @@ func TestEveryone_complete(t *testing.T) {
 func answerBefore(t *testing.T, app *geist.Engine, request, want string) {
 	t.Helper()
 	conn := geisttest.New(t, app).Dial()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Second)) // or a server that waits for the body would hang the test
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // or a server that waits for the body would hang the test
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}

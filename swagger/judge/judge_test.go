@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -21,8 +22,8 @@ import (
 	"github.com/gogeist/geist/swagger"
 )
 
-// judgeTime bounds one judge.
-const judgeTime = time.Minute
+// judgeTime bounds one judge, also on a busy machine.
+const judgeTime = 3 * time.Minute
 
 // services are those whose documents are judged: one with everything that is hard, and one as
 // people write them.
@@ -103,7 +104,7 @@ func TestDocuments_redocly(t *testing.T) {
 
 func TestDocuments_spectral(t *testing.T) {
 	files, at := documents(t, swagger.OpenAPIJSON, swagger.OpenAPI32JSON, swagger.AsyncAPIJSON), tools(t)
-	out, err := command(t, at, judgeTime, "node", append([]string{"node_modules/@stoplight/spectral-cli/dist/index.js", "lint", "-r", ".spectral.yaml", "-f", "json", "--quiet"}, files...)...)
+	out, err := command(t, at, judgeTime, "node", append([]string{"node_modules/@stoplight/spectral-cli/dist/index.js", "lint", "-r", "spectral.yaml", "-f", "json", "--quiet"}, files...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -128,12 +129,10 @@ func TestDocuments_spectral(t *testing.T) {
 }
 
 func TestDocuments_asyncapiParser(t *testing.T) {
-	at := tools(t)
-	for _, file := range documents(t, swagger.AsyncAPIJSON, swagger.AsyncAPIYAML) {
-		out, err := command(t, at, judgeTime, "node", "parse.mjs", file)
-		if err != nil || len(out) > 0 {
-			t.Errorf("%s: %v\n%s", filepath.Base(file), err, out)
-		}
+	files, at := documents(t, swagger.AsyncAPIJSON, swagger.AsyncAPIYAML), tools(t)
+	out, err := command(t, at, judgeTime, "node", append([]string{"parse.mjs"}, files...)...)
+	if want := fmt.Sprintf("%d documents\n", len(files)); err != nil || string(out) != want {
+		t.Errorf("got %v\n%s\nwant only: %s", err, out, want)
 	}
 }
 

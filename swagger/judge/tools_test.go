@@ -12,17 +12,21 @@ import (
 	"time"
 )
 
-// tools installs what package.json names, once for each of its versions, and returns the
-// directory. It lies in the cache of the repository, which git ignores.
+// tools installs what package.json names, once for each version of it and of the files
+// beside it, and returns the directory. It lies in the cache of the repository, which git
+// ignores.
 func tools(t *testing.T) string {
 	t.Helper()
-	wanted := read(t, "package.json")
-	sum := sha256.Sum256(wanted)
+	files, sum := map[string][]byte{}, sha256.New()
+	for _, name := range []string{"package.json", "parse.mjs", "spectral.yaml"} {
+		files[name] = read(t, name)
+		_, _ = sum.Write(files[name]) // a hash takes everything
+	}
 	cache, err := filepath.Abs("../../.cache")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(cache, "judge-"+hex.EncodeToString(sum[:6]))
+	dir := filepath.Join(cache, "judge-"+hex.EncodeToString(sum.Sum(nil)[:6]))
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -34,7 +38,7 @@ func tools(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(fresh)
-	for name, text := range map[string][]byte{"package.json": wanted, "parse.mjs": read(t, "parse.mjs"), ".spectral.yaml": read(t, "spectral.yaml")} {
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(fresh, name), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
