@@ -52,6 +52,8 @@ type Ctx struct {
 	returned   bool // dispatch has returned: nothing panicked
 	single     bool // there is no arena: strings are to be kept for long, and are few
 	replied    bool // a Reply has been sent
+	exposed    bool // Raw or RawResponse has lent the answer: nobody knows what becomes of its body
+	shared     bool // the body may lie in memory that is not the answer's, see shareBody
 
 	hostParam string
 	hostValue string
@@ -294,12 +296,8 @@ func (c *Ctx) release() {
 	e := c.server
 	c.rc.Request.ReleaseBody(e.set.MaxRetainedBytes)
 	if resp := &c.rc.Response; !resp.IsBodyStream() {
-		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes {
-			// As a raw body its buffer ends with the answer; fasthttp would keep it for
-			// the next one. A buffer may be large although the answer is small.
-			resp.SwapBody(nil)
-			resp.SetBodyRaw(body)
-			c.returnLarge(body)
+		if body := resp.Body(); cap(body) > e.set.MaxRetainedBytes || c.cold.large != nil {
+			c.releaseAnswer(body)
 		}
 	}
 	if c.cold.large != nil {
@@ -327,6 +325,7 @@ func (c *Ctx) release() {
 		}
 	}
 	c.dots, c.clean, c.repeats, c.returned, c.single, c.replied = false, false, false, false, false, false
+	c.exposed, c.shared = false, false
 	e.pool.Put(c)
 }
 
@@ -451,6 +450,7 @@ func (c *Ctx) endedEarly() bool {
 // [StreamBody]: there, the body must be read by [Ctx.BodyReader] alone.
 func (c *Ctx) Raw() *fasthttp.RequestCtx {
 	c.check()
+	c.expose()
 	if c.bodyPending() && !c.streamsBody() {
 		_, _ = c.body() // that it failed, admit says
 	}
@@ -460,7 +460,8 @@ func (c *Ctx) Raw() *fasthttp.RequestCtx {
 // RawHeader returns what Raw does, but reads no body: for middleware that looks at header
 // fields, at the connection or at the answer of a request that may yet be refused. What
 // concerns the request's body (PostBody, PostArgs, FormValue, MultipartForm and the like)
-// must not be called on it.
+// must not be called on it. The answer's body may be replaced, but neither changed in place nor
+// appended to: it may be a string, or a file that others are sent, too. See RawResponse.
 func (c *Ctx) RawHeader() *fasthttp.RequestCtx {
 	c.check()
 	return c.rc

@@ -271,7 +271,7 @@ func (r *representation) seekable(file fs.File) bool {
 func (c *Ctx) fileBody(r *representation, file fs.File, part byteRange) {
 	resp := &c.rc.Response
 	if file == nil {
-		resp.SetBodyRaw(r.data[part.off : part.off+part.n])
+		c.shareBody(r.data[part.off : part.off+part.n : part.off+part.n])
 		resp.Header.SetContentLength(int(part.n)) // fasthttp tells HEAD no length of nothing
 		return
 	}

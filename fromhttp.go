@@ -143,6 +143,7 @@ func (x *exchangeContext) Value(key any) any {
 
 func newExchange(c *Ctx) *exchange {
 	x := &exchange{c: c, head: c.rc.IsHead(), declared: -1, turn: make(chan turn, 1)}
+	c.expose() // it adds to the body
 	c.rc.Response.Header.SetNoDefaultContentType(true)
 	x.idle.L = &x.mu
 	x.ctx = exchangeContext{c.lazyContext(), x}

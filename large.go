@@ -75,12 +75,26 @@ func (c *Ctx) lendLarge(n int) {
 	c.rc.Response.SwapBody(c.cold.large)
 }
 
+// releaseAnswer leaves no large buffer to the next answer, as fasthttp would; a buffer may be
+// large although the answer is small. As a raw body it ends with this one.
+func (c *Ctx) releaseAnswer(body []byte) {
+	resp := &c.rc.Response
+	if own := resp.SwapBody(nil); cap(own) <= c.server.set.MaxRetainedBytes {
+		resp.SwapBody(own)
+		if unsafestring.Within(body, own) {
+			return
+		}
+	}
+	resp.SetBodyRaw(body)
+	c.returnLarge(body)
+}
+
 // returnLarge has the connection give the answer's buffer back, unless middleware has put
 // another body in its place, and may have kept this one.
 func (c *Ctx) returnLarge(body []byte) {
 	large := c.cold.large
 	c.cold.large = nil
-	if large == nil || &large[:1][0] != &body[:1][0] {
+	if large == nil || cap(body) == 0 || &large[:1][0] != &body[:1][0] {
 		return
 	}
 	if st := stateOf(c.rc.Conn()); st != nil {

@@ -128,7 +128,7 @@ func (c *Ctx) answerAs(o *offer, code int, v any) error {
 		s = html.EscapeString(s)
 	}
 	c.begin(code, o.content)
-	c.rc.Response.SetBodyString(s)
+	c.setText(s)
 	return nil
 }
 

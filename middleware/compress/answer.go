@@ -13,7 +13,7 @@ import (
 
 func (m *compressor) handle(c *geist.Ctx) error {
 	err := c.Next()
-	resp := c.RawResponse()
+	resp := &c.RawHeader().Response // its body is replaced, not changed
 	switch status := resp.StatusCode(); {
 	case resp.IsBodyStream():
 	case status == fasthttp.StatusNotModified:

@@ -84,7 +84,7 @@ func New(config ...Config) geist.Handler {
 
 // answer tags the answer, or replaces it by a 304.
 func (conf *Config) answer(c *geist.Ctx) {
-	resp := c.RawResponse()
+	resp := &c.RawHeader().Response // nothing is changed in the body
 	if resp.IsBodyStream() {
 		return
 	}

@@ -65,7 +65,7 @@ var (
 // add adds a field to the answer. The first of a name, which is the only one as a rule, is set: that
 // takes half the time, and what this package writes needs no check.
 func add(c *geist.Ctx, name []byte, value string) {
-	if h := &c.RawResponse().Header; len(h.PeekCanonical(name)) == 0 {
+	if h := &c.RawHeader().Response.Header; len(h.PeekCanonical(name)) == 0 {
 		h.SetCanonical(name, unsafestring.Bytes(value))
 		return
 	}

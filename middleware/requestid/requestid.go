@@ -81,7 +81,7 @@ func New(config ...Config) geist.Handler {
 			id = fresh()
 		}
 		key.Set(c, id)
-		c.RawResponse().Header.SetCanonical(name, unsafestring.Bytes(id))
+		c.RawHeader().Response.Header.SetCanonical(name, unsafestring.Bytes(id))
 		c.AddLogAttrs(slog.String(Attr, id))
 		return c.Next()
 	}

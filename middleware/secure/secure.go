@@ -66,7 +66,7 @@ func Nonce(c *geist.Ctx) string {
 }
 
 func (h *header) handle(c *geist.Ctx) error {
-	response := &c.RawResponse().Header
+	response := &c.RawHeader().Response.Header
 	for _, f := range h.fields {
 		response.SetCanonical(f.name, f.value)
 	}
@@ -96,7 +96,7 @@ func (h *header) setPolicies(c *geist.Ctx) {
 		nonceKey.Set(c, nonce)
 	}
 	for _, p := range h.policies {
-		c.RawResponse().Header.Set(p.name, strings.Join(p.parts, nonce))
+		c.RawHeader().Response.Header.Set(p.name, strings.Join(p.parts, nonce))
 	}
 }
 

@@ -124,7 +124,7 @@ func (m *manager) finish(c *geist.Ctx) error {
 
 // addVary says that the answer depends on the cookie.
 func addVary(c *geist.Ctx) {
-	if !slices.ContainsFunc(c.RawResponse().Header.PeekAll("Vary"), hasCookie) {
+	if !slices.ContainsFunc(c.RawHeader().Response.Header.PeekAll("Vary"), hasCookie) {
 		c.AddHeader("Vary", "Cookie")
 	}
 	if c.ResponseHeader("Cache-Control") == "" {
