@@ -241,8 +241,8 @@ func TestBadInput_timeOfTargets(t *testing.T) {
 	})
 }
 
-// TestBadInput_memoryOfDeclaredBodies: what a client announces costs nothing. Memory
-// grows with what has come.
+// TestBadInput_memoryOfDeclaredBodies: what clients announce costs next to nothing. Memory
+// grows with what has come, but for the first 4 MiB (mostAhead).
 func TestBadInput_memoryOfDeclaredBodies(t *testing.T) {
 	const conns, sent = 64, 100 << 10
 	w, _ := newEcho(t, geist.Config{})

@@ -271,6 +271,14 @@ func (b *bodyReader) buffer() error {
 		b.failed = errBodyTooLarge
 	}
 	buf := b.c.bodyBuf[:0]
+	if n := b.rest; b.failed == nil && n > int64(max(cap(buf), firstBodyBytes)) && n <= mostAhead {
+		large := &b.c.server.large
+		if whole, ok := large.giveAhead(int(n)); ok {
+			defer large.endAhead(int(n))
+			large.put(buf)
+			buf = whole
+		}
+	}
 	for {
 		if len(buf) == cap(buf) {
 			buf = b.c.server.large.grow(buf, b.growth(len(buf)))
@@ -296,7 +304,8 @@ func (b *bodyReader) buffer() error {
 }
 
 // growth returns how much a full buffer of size n is to grow by: thrice what has come, but no
-// more than is announced. Who holds memory must have sent a quarter of it.
+// more than is announced. Who holds memory must have sent a quarter of it, beyond what is
+// given ahead (mostAhead).
 func (b *bodyReader) growth(n int) int {
 	more := max(3*n, firstBodyBytes)
 	if b.rest >= 0 && int64(more) > b.rest {

@@ -8,6 +8,9 @@ func Closing(e *Engine) bool { return e.live.closing.Load() }
 // OpenConns returns the number of connections that Serve has accepted and that are open.
 func OpenConns(e *Engine) int { return len(e.live.conns.all()) }
 
+// Ahead returns the bytes of buffers for bodies that have not come yet, and the most there may be.
+func Ahead(e *Engine) (n, most int64) { return e.large.ahead.Load(), mostAhead }
+
 // DebugCtx tells the tests of package geist_test whether use after release is found.
 const DebugCtx = debugCtx
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gogeist/geist"
 )
@@ -46,6 +47,44 @@ func echoing() *geist.Engine {
 	}
 	app.POST("/swapped", keep, func(c *geist.Ctx) error { return c.Bytes(200, "text/plain", c.Body()) })
 	return app
+}
+
+// TestBody_ahead: bodies that have begun have their buffers, within the bound; the others' grow.
+// All come whole, or end, and nothing is held then.
+func TestBody_ahead(t *testing.T) {
+	const size, many = 1 << 20, 6
+	app := echoing()
+	addr := strings.TrimPrefix(serveTCP(t, app), "http://")
+	ahead := func() int64 { n, _ := geist.Ahead(app); return n }
+	_, most := geist.Ahead(app)
+	var conns [many]net.Conn
+	for i := range conns {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(conn, "POST /bytes HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("a", size/2))
+		conns[i] = conn
+		waitFor(t, "the body is read", func() bool { return ahead() == min(int64(i+1)*size, most) })
+	}
+	for i, conn := range conns {
+		if i == 0 {
+			_ = conn.Close() // in the middle of the body
+			continue
+		}
+		_, _ = io.WriteString(conn, strings.Repeat("b", size/2))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		if want := strings.Repeat("a", size/2) + strings.Repeat("b", size/2); err != nil || string(got) != want {
+			t.Errorf("%d: %s, %v; want the %d bytes that were sent", i, brief(string(got)), err, size)
+		}
+	}
+	waitFor(t, "all bodies have ended", func() bool { return ahead() == 0 })
 }
 
 // TestBody_largeEchoes: buffers go from request to request and from connection to connection;
