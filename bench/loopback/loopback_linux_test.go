@@ -117,7 +117,7 @@ func TestScenes(t *testing.T) {
 	kinds := named("geist", "fasthttp", "hertz", "net/http ServeMux")
 	for name, among := range map[string][]peers.Peer{
 		"loopback/hello": peers.All(), "loopback/api": peers.All(),
-		"loopback/hello/tls": kinds, "loopback/hello/pipelined": kinds, "loopback/upload": kinds, "loopback/download": kinds,
+		"loopback/hello/tls": kinds, "loopback/hello/pipelined": kinds, "loopback/upload": kinds, "loopback/download": append(named("geist (without a copy)"), kinds...),
 		"loopback/api/churn": kinds, "loopback/api/latency": kinds,
 	} {
 		s := find(t, name)

@@ -104,7 +104,7 @@ func (s scene) variants() []scene {
 // suite returns the scene for the suite, of those of all who have the application.
 func (s scene) suite(all []peers.Peer) suite.Scene {
 	all = slices.Clone(all)
-	all = slices.DeleteFunc(all, func(p peers.Peer) bool { return s.builder(p) == nil })
+	all = slices.DeleteFunc(all, func(p peers.Peer) bool { return s.builder(p) == nil || !p.In(s.name) })
 	return suite.Scene{
 		Name: s.name, Title: s.title, Repeats: s.repeats,
 		Needs: func(set suite.Settings) suite.Needs {

@@ -19,11 +19,13 @@ import (
 
 // geistPeers is geist with its zero Config: safe strings, limits, panic recovery
 // and the checks of bad input are on. It serves as users serve, by Engine.Serve; the
-// variant runs inside a fasthttp server, as Engine.Server returns it.
+// first variant runs inside a fasthttp server, as Engine.Server returns it. The second answers
+// with bytes that never change without the copy that Ctx.Bytes makes, as its documentation says.
 func geistPeers() []Peer {
 	return []Peer{
 		{Name: "geist", Build: func(s Spec) (App, error) { return buildGeist(s, true) }, Plain: geistPlain, API: geistAPI},
 		{Name: "geist (embedded)", Only: []string{"server/", "pipeline/"}, Build: func(s Spec) (App, error) { return buildGeist(s, false) }},
+		{Name: "geist (without a copy)", Only: []string{"loopback/download"}, Plain: geistUncopied},
 	}
 }
 
@@ -99,12 +101,29 @@ func serveGeist(app *geist.Engine) (App, error) {
 }
 
 func geistPlain() (App, error) {
-	app, user, data := geist.New(geist.Config{DisableBanner: true}), newUser(583231), blob()
+	return geistApp(func(data []byte) geist.Handler {
+		return func(c *geist.Ctx) error { return c.Bytes(http.StatusOK, octets, data) }
+	})
+}
+
+func geistUncopied() (App, error) {
+	return geistApp(func(data []byte) geist.Handler {
+		return func(c *geist.Ctx) error {
+			answer := &c.Raw().Response
+			answer.Header.SetContentType(octets)
+			answer.SetBodyRaw(data)
+			return nil
+		}
+	})
+}
+
+func geistApp(download func(data []byte) geist.Handler) (App, error) {
+	app, user := geist.New(geist.Config{DisableBanner: true}), newUser(583231)
 	app.GET("/hello", func(c *geist.Ctx) error { return c.Text(http.StatusOK, Body) })
 	app.GET("/users/:user", func(c *geist.Ctx) error { return c.Text(http.StatusOK, c.Param("user")) })
 	app.GET("/json", func(c *geist.Ctx) error { return c.JSON(http.StatusOK, user) })
 	app.POST("/upload", func(c *geist.Ctx) error { return c.Text(http.StatusOK, strconv.Itoa(len(c.Body()))) })
-	app.GET("/download", func(c *geist.Ctx) error { return c.Bytes(http.StatusOK, octets, data) })
+	app.GET("/download", download(blob()))
 	return serveGeist(app)
 }
 

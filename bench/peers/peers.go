@@ -11,6 +11,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -154,6 +156,11 @@ type Peer struct {
 	// NoCancel says why a handler's context does not end when its client leaves;
 	// empty means it does.
 	NoCancel string
+}
+
+// In reports whether the peer takes part in a scene, as far as Only says.
+func (p *Peer) In(scene string) bool {
+	return len(p.Only) == 0 || slices.ContainsFunc(p.Only, func(prefix string) bool { return strings.HasPrefix(scene, prefix) })
 }
 
 // All returns the peers. Geist comes first.

@@ -5,8 +5,6 @@ package scenes
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gogeist/geist/bench/internal/measure"
@@ -105,7 +103,7 @@ var absent = map[string]map[string]string{
 // panics fails, unless absent knows.
 func (f *Field) each(scene string, build func(peers.Peer) ([]measure.Contender, error)) {
 	for _, p := range peers.All() {
-		if len(p.Only) > 0 && !slices.ContainsFunc(p.Only, func(prefix string) bool { return strings.HasPrefix(scene, prefix) }) {
+		if !p.In(scene) {
 			continue
 		}
 		why, known := absent[scene][p.Name]
