@@ -198,7 +198,26 @@ func appendUnescaped(dst, src []byte) []byte {
 // case does not matter.
 func (c *Ctx) Header(name string) string {
 	c.check()
-	return c.keep(c.rc.Request.Header.Peek(name))
+	h := &c.rc.Request.Header
+	if isCanonical(name) {
+		return c.keep(h.PeekCanonical(unsafestring.Bytes(name)))
+	}
+	return c.keep(h.Peek(name))
+}
+
+// isCanonical reports whether the name of a header field is as fasthttp keeps it, as
+// Content-Type is, and constants mostly are: to bring a name into that form takes three
+// times as long as to see that it is.
+func isCanonical(name string) bool {
+	first := true
+	for i := range len(name) {
+		b := name[i]
+		if b < ' ' || first && b-'a' < 26 || !first && b-'A' < 26 {
+			return false
+		}
+		first = b == '-'
+	}
+	return true
 }
 
 // HeaderOnce is [Ctx.Header] for fields of which one value decides, such as

@@ -108,6 +108,7 @@ const scenarios = {
 
   async "a WebSocket is connected to, a message sent and seen"() {
     const page = await open("/docs/realtime");
+    await page.locator("#channels .name").nth(2).waitFor();
     assert.deepEqual(await page.locator("#channels .name").allInnerTexts(), ["Talk at a counter", "The clock", "Rooms of the shop"]);
     await page.getByLabel("as (query)").fill("Ada");
     await page.getByRole("button", { name: "Connect" }).click();
