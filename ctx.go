@@ -461,7 +461,7 @@ func (c *Ctx) Raw() *fasthttp.RequestCtx {
 // fields, at the connection or at the answer of a request that may yet be refused. What
 // concerns the request's body (PostBody, PostArgs, FormValue, MultipartForm and the like)
 // must not be called on it. The answer's body may be replaced, but neither changed in place nor
-// appended to: it may be a string, or a file that others are sent, too. See RawResponse.
+// appended to: it may be a file that others are sent, too. See RawResponse.
 func (c *Ctx) RawHeader() *fasthttp.RequestCtx {
 	c.check()
 	return c.rc

@@ -107,36 +107,36 @@ func (c *Ctx) ResponseHeader(name string) string {
 // handler has answered. Unlike Raw it leaves the request's body unread. All that it
 // returns is borrowed: valid until the request ends. The body of an answer may be a stream
 // (IsBodyStream), which asking for its bytes would run to its end: ask first. Any other is
-// the answer's own and may be changed: what Text, HTML and files would send without a copy is
-// copied for that. [Ctx.RawHeader], which copies nothing, is for those that only look.
+// the answer's own and may be changed: of a file that is sent from memory it is a copy.
+// [Ctx.RawHeader], which copies nothing, is for those that only look.
 func (c *Ctx) RawResponse() *fasthttp.Response {
 	c.check()
 	c.expose()
 	return &c.rc.Response
 }
 
-// Text answers with a status and plain text in UTF-8. A long s is not copied but sent as it
-// is, when the handler has returned.
+// Text answers with a status and plain text in UTF-8.
 func (c *Ctx) Text(code int, s string) error {
 	c.check()
 	c.begin(code, mimeText)
-	c.setText(s)
+	c.lendBody(len(s))
+	c.rc.Response.SetBodyString(s)
 	return nil
 }
 
 // HTML answers with a status and a page. Values that stand in it must have been
-// escaped, which html/template does. A long s is not copied but sent as it is, when the
-// handler has returned.
+// escaped, which html/template does.
 func (c *Ctx) HTML(code int, s string) error {
 	c.check()
 	c.begin(code, mimeHTML)
-	c.setText(s)
+	c.lendBody(len(s))
+	c.rc.Response.SetBodyString(s)
 	return nil
 }
 
 // Bytes answers with a status, a content type and a copy of b, which the caller may change
-// again at once. Long ones that never change are faster without the copy: as a string, by
-// Text or HTML and SetHeader for another content type, or by Raw and fasthttp's SetBodyRaw.
+// again at once. Long ones that never change are faster without the copy, by [Ctx.Raw] and
+// fasthttp's SetBodyRaw.
 func (c *Ctx) Bytes(code int, contentType string, b []byte) error {
 	c.check()
 	c.begin(code, fieldValue(contentType))

@@ -128,7 +128,7 @@ func (c *Ctx) answerAs(o *offer, code int, v any) error {
 		s = html.EscapeString(s)
 	}
 	c.begin(code, o.content)
-	c.setText(s)
+	c.rc.Response.SetBodyString(s)
 	return nil
 }
 

@@ -43,7 +43,6 @@ type server struct {
 	readTimeout, writeTimeout, idleTimeout time.Duration
 	bufferSize                             int  // of fasthttp's readers
 	prefetches                             bool // short bodies have been read whole; see body.go
-	bare                                   bool // nobody's handler is around the engine's; see share.go
 
 	mu        sync.Mutex
 	srv       *fasthttp.Server // guarded by mu; what Engine.Server returns, made on first use
@@ -196,9 +195,8 @@ func (s *server) takeOver(srv *fasthttp.Server) *fasthttp.Server {
 	own.ReadTimeout, own.WriteTimeout, own.IdleTimeout = 0, 0, 0
 	s.perIP, own.MaxConnsPerIP = srv.MaxConnsPerIP, 0
 	s.bufferSize = srv.ReadBufferSize
-	same := func(f, ours any) bool { return reflect.ValueOf(f).Pointer() == reflect.ValueOf(ours).Pointer() } // its user may have replaced it
-	s.prefetches = srv.StreamRequestBody && same(srv.HeaderReceived, s.headerReceived)
-	s.bare = same(srv.Handler, s.engine.serve)
+	ours := reflect.ValueOf(s.headerReceived).Pointer() // its user may have replaced it
+	s.prefetches = srv.StreamRequestBody && srv.HeaderReceived != nil && reflect.ValueOf(srv.HeaderReceived).Pointer() == ours
 	return own
 }
 

@@ -1,34 +1,14 @@
 package geist
 
-import "github.com/gogeist/geist/internal/unsafestring"
-
-// A string cannot change, nor does a file in memory. So an answer that is one of them needs no
-// copy: fasthttp writes it from where it lies (docs/design/010-bodies.md). But such a body
-// must not be written to, and fasthttp's AppendBody and SwapBody do not see it. So only who is
-// known to leave it alone finds it there:
+// A small file in memory is sent from where it lies, to all who ask for it. fasthttp's AppendBody
+// and SwapBody do not see such a body, and who writes to it changes it for everybody. So only who
+// is known to leave it alone finds it there:
 //
-//	Text ──► shared body ──► RawHeader, written                 as it lies
+//	file ──► shared body ──► RawHeader, written                 as it lies
 //	                     └─► Raw, RawResponse ──► a copy        to be changed
-
-// leastShared is the size from which a text is not copied. What is shorter goes through the
-// connection's buffer together with its header, and is not worth the rest of the way.
-const leastShared = 1 << leastLarge
-
-// setText makes s the body of the answer.
-func (c *Ctx) setText(s string) {
-	if len(s) > leastShared && c.textLasts() {
-		c.shareBody(unsafestring.Bytes(s))
-		return
-	}
-	c.lendBody(len(s))
-	c.rc.Response.SetBodyString(s)
-}
-
-// textLasts reports whether a handler's string lasts until it is written, and everybody who
-// sees the answer until then is known.
-func (c *Ctx) textLasts() bool {
-	return c.server.live.bare && !c.server.set.UnsafeStrings && stateOf(c.rc.Conn()) != nil
-}
+//
+// A long text is copied all the same: a Text that kept its string would have every short
+// one allocated that a handler puts together (docs/design/010-bodies.md).
 
 // shareBody makes b the body of the answer, which does not change it and is done with it when it has
 // been written. It is copied only if somebody may change it.

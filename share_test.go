@@ -7,22 +7,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/gogeist/geist"
-	"github.com/gogeist/geist/internal/unsafestring"
 )
 
-// shareSizes are lengths of texts: copied, sent as they are, and too long for what a connection
-// keeps.
-var shareSizes = []int{100, 16<<10 + 1, 60 << 10, 100 << 10}
+// shareSizes are lengths of files that are kept in memory.
+var shareSizes = []int{100, 16<<10 + 1, 60 << 10}
 
 // keepAlive asks for paths, one after another on one connection, and returns the bodies.
 func keepAlive(t *testing.T, app *geist.Engine, method string, paths ...string) (bodies []string) {
@@ -55,82 +49,38 @@ func keepAlive(t *testing.T, app *geist.Engine, method string, paths ...string) 
 // brief is what a message says of a body.
 func brief(s string) string { return fmt.Sprintf("%d bytes, %.40q…", len(s), s) }
 
-// answering has app answer with text in the ways that need no copy of it, and returns their paths.
-func answering(app *geist.Engine, text string) []string {
+// answering has app answer with a file in memory, and returns its path.
+func answering(app *geist.Engine, text string) string {
 	n := fmt.Sprint(len(text))
-	app.GET("/text/"+n, func(c *geist.Ctx) error { return c.Text(200, text) })
-	app.GET("/html/"+n, func(c *geist.Ctx) error { return c.HTML(200, text) })
-	app.GET("/negotiate/"+n, func(c *geist.Ctx) error { return c.Negotiate(200, text) })
-	if len(text) > 64<<10 { // as a file it would be streamed
-		return []string{"/text/" + n, "/html/" + n, "/negotiate/" + n}
-	}
-	app.StaticFS("/file/"+n, fstest.MapFS{"f.txt": {Data: []byte(text), ModTime: time.Unix(1e9, 0)}})
-	return []string{"/text/" + n, "/html/" + n, "/negotiate/" + n, "/file/" + n + "/f.txt"}
+	app.StaticFS("/"+n, fstest.MapFS{"f.txt": {Data: []byte(text), ModTime: time.Unix(1e9, 0)}})
+	return "/" + n + "/f.txt"
 }
 
-// TestCtx_longText: long and short answers take turns on one connection.
-func TestCtx_longText(t *testing.T) {
-	app := quiet(geist.Config{})
-	var paths, want []string
-	for i, size := range shareSizes {
-		text := strings.Repeat(string(rune('a'+i)), size)
-		for _, path := range answering(app, text) {
-			paths, want = append(paths, path), append(want, text)
-		}
-	}
-	for i, got := range keepAlive(t, app, "GET", paths...) {
-		if got != want[i] {
-			t.Errorf("%s: %s; want %s", paths[i], brief(got), brief(want[i]))
-		}
-	}
-}
-
-func TestCtx_longTextOfHead(t *testing.T) {
-	app := quiet(geist.Config{})
-	var paths, want []string
-	for _, size := range shareSizes {
-		for _, path := range answering(app, strings.Repeat("a", size)) {
-			paths, want = append(paths, path), append(want, fmt.Sprint(size))
-		}
-	}
-	if got := keepAlive(t, app, "HEAD", paths...); !slices.Equal(got, want) {
-		t.Errorf("lengths %v, want %v", got, want)
-	}
-}
-
-// TestCtx_longTextIsNotCopied looks where the body lies, behind a request whose middleware might
-// have changed it.
-func TestCtx_longTextIsNotCopied(t *testing.T) {
-	text := strings.Repeat("a", 17<<10)
-	app := quiet(geist.Config{})
-	app.Use(func(c *geist.Ctx) error {
-		if c.Query("changes") != "" {
-			_ = c.RawResponse()
-		}
-		err := c.Next()
-		shared := unsafestring.Within(c.RawHeader().Response.Body(), unsafestring.Bytes(text))
-		c.SetHeader("Shared", strconv.FormatBool(shared))
-		return err
-	})
-	app.GET("/", func(c *geist.Ctx) error { return c.Text(200, text) })
-	w := serveTCP(t, app)
-	for range 10 { // a Ctx is used again by chance
-		for query, want := range map[string]string{"": "true", "?changes=1": "false"} {
-			resp, err := http.Get(w + "/" + query)
-			if err != nil {
-				t.Fatal(err)
+// TestStatic_shared: long and short files take turns on one connection, and with texts.
+func TestStatic_shared(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		app := quiet(geist.Config{})
+		var paths, want []string
+		for i, size := range shareSizes {
+			text := strings.Repeat(string(rune('a'+i)), size)
+			app.GET("/"+text[:i+1], func(c *geist.Ctx) error { return c.Text(200, text) })
+			paths = append(paths, answering(app, text), "/"+text[:i+1])
+			if method == http.MethodGet {
+				want = append(want, text, text)
+			} else {
+				want = append(want, fmt.Sprint(size), fmt.Sprint(size))
 			}
-			_, err = io.Copy(io.Discard, resp.Body)
-			_ = resp.Body.Close()
-			if got := resp.Header.Get("Shared"); got != want || err != nil {
-				t.Errorf("%q: shared = %s, %v; want %s", query, got, err, want)
+		}
+		for i, got := range keepAlive(t, app, method, paths...) {
+			if got != want[i] {
+				t.Errorf("%s %s: %s; want %s", method, paths[i], brief(got), brief(want[i]))
 			}
 		}
 	}
 }
 
 // TestRawResponse_bodyIsItsOwn: whoever has the answer as fasthttp holds it may do with its body
-// as fasthttp allows, whatever its length. The handler's text stays as it is.
+// as fasthttp allows, whatever its length. The file stays as it is.
 func TestRawResponse_bodyIsItsOwn(t *testing.T) {
 	scribble := func(b []byte) {
 		for i := range b {
@@ -200,55 +150,15 @@ func TestRawResponse_bodyIsItsOwn(t *testing.T) {
 			texts := make([]string, len(shareSizes))
 			for i, size := range shareSizes {
 				texts[i] = strings.Repeat(string(rune('a'+i)), size)
-				for _, path := range answering(app, texts[i]) {
-					paths, want = append(paths, path, path), append(want, change.want(texts[i]), change.want(texts[i]))
-				}
+				path := answering(app, texts[i])
+				paths, want = append(paths, path, path), append(want, change.want(texts[i]), change.want(texts[i]))
 			}
 			for i, got := range keepAlive(t, app, "GET", paths...) {
 				if got != want[i] {
 					t.Errorf("%s: %s; want %s", paths[i], brief(got), brief(want[i]))
 				}
 			}
-			for i, size := range shareSizes {
-				if texts[i] != strings.Repeat(string(rune('a'+i)), size) {
-					t.Errorf("the handler's text of %d bytes was changed: %.40q…", size, texts[i])
-				}
-			}
 		})
-	}
-}
-
-// TestEngine_longTextAroundIt: a handler of fasthttp that somebody has put around the engine's
-// finds the body as it was for short ones.
-func TestEngine_longTextAroundIt(t *testing.T) {
-	text := strings.Repeat("a", 20<<10)
-	app := quiet(geist.Config{})
-	paths := answering(app, text)[:3] // files are sent as they lie
-	srv := app.Server()
-	ours := srv.Handler
-	srv.Handler = func(rc *fasthttp.RequestCtx) {
-		ours(rc)
-		rc.Response.Body()[0] = '!'
-		rc.Response.AppendBodyString("more")
-	}
-	want := "!" + text[1:] + "more"
-	for _, got := range keepAlive(t, app, "GET", paths...) {
-		if got != want {
-			t.Errorf("%s; want %s", brief(got), brief(want))
-		}
-	}
-}
-
-// TestConfig_unsafeStringsAreCopied: a view of the request is over when the answer is written.
-// Debug builds then overwrite what it shows.
-func TestConfig_unsafeStringsAreCopied(t *testing.T) {
-	app := quiet(geist.Config{UnsafeStrings: true, MaxURIBytes: 60 << 10})
-	app.GET("/:text", func(c *geist.Ctx) error { return c.Text(200, c.Param("text")) })
-	want := strings.Repeat("a b", 10<<10)
-	for _, got := range keepAlive(t, app, "GET", "/"+strings.ReplaceAll(want, " ", "%20"), "/x", "/y%20z")[:1] {
-		if got != want {
-			t.Errorf("%s; want %s", brief(got), brief(want))
-		}
 	}
 }
 
