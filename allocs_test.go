@@ -83,6 +83,8 @@ func TestAllocs(t *testing.T) {
 		return c.Text(200, text+allocKey.Must(c).Name[:0])
 	})
 	app.GET("/json", func(c *geist.Ctx) error { return c.JSON(200, user) })
+	app.GET("/joined/:name", func(c *geist.Ctx) error { return c.Text(200, "hello "+c.Param("name")) })
+	app.GET("/joined/:name/page", func(c *geist.Ctx) error { return c.HTML(200, "<p>"+c.Param("name")+"</p>") })
 	app.GET("/query", func(c *geist.Ctx) error { return c.Text(200, c.Query("q")+c.Query("none")) })
 	app.GET("/header", func(c *geist.Ctx) error { return c.Text(200, c.Header("X-Token")+c.Header("X-None")) })
 	app.GET("/cookie", func(c *geist.Ctx) error { return c.Text(200, c.Cookie("sid")+c.Cookie("none")) })
@@ -98,6 +100,8 @@ func TestAllocs(t *testing.T) {
 		{"five middlewares", "/five", "", "200", 0},
 		{"typed keys", "/keys", "", "200", 0},
 		{"JSON of a pointer", "/json", "", "200", 0},
+		{"short text that is put together", "/joined/12345678", "", "200", 8},
+		{"short page that is put together", "/joined/12345678/page", "", "200", 8},
 		{"query", "/query?a=1&q=12345678", "", "200", 8},
 		{"escaped query", "/query?a=1&q=1%32345678", "", "200", 8},
 		{"header", "/header", "X-Token: 0123456789abcdef\r\n", "200", 16},
