@@ -103,6 +103,9 @@ func (c *Ctx) releaseAnswer(body []byte) {
 	if own := resp.SwapBody(nil); cap(own) <= c.server.set.MaxRetainedBytes {
 		resp.SwapBody(own)
 		if unsafestring.Within(body, own) {
+			if len(body) != len(own) { // somebody has made a part of it a raw body
+				resp.SetBodyRaw(body)
+			}
 			return
 		}
 	}

@@ -139,3 +139,24 @@ func TestBody_largeEchoes(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestRawResponse_partOfABody: middleware that sends a part of what it has put in the place of a
+// large answer, where that lies.
+func TestRawResponse_partOfABody(t *testing.T) {
+	app := quiet(geist.Config{})
+	app.GET("/", func(c *geist.Ctx) error {
+		if err := c.Bytes(200, "text/plain", make([]byte, 100<<10)); err != nil {
+			return err
+		}
+		resp := c.RawResponse()
+		_ = resp.SwapBody([]byte("a prefix: "))
+		resp.AppendBodyString("the rest")
+		resp.SetBodyRaw(resp.Body()[len("a prefix: "):])
+		return nil
+	})
+	for _, got := range keepAlive(t, app, "GET", "/", "/") {
+		if got != "the rest" {
+			t.Errorf("got %q", got)
+		}
+	}
+}
