@@ -271,6 +271,7 @@ func (b *bodyReader) buffer() error {
 		b.failed = errBodyTooLarge
 	}
 	buf := b.c.bodyBuf[:0]
+	b.c.bodyBuf = nil // it may be another's from here on, also if a read panics
 	if n := b.rest; b.failed == nil && n > int64(max(cap(buf), firstBodyBytes)) && n <= mostAhead {
 		large := &b.c.server.large
 		if whole, ok := large.giveAhead(int(n)); ok {
