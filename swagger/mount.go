@@ -192,9 +192,7 @@ func (s *served) handler(i int) geist.Handler {
 		if form.encoding != "" {
 			c.SetHeader("Content-Encoding", form.encoding)
 		}
-		c.SetHeader("Content-Type", f.contentType)
-		c.Raw().Response.SetBodyRaw(form.body)
-		return nil
+		return c.Bytes(fasthttp.StatusOK, f.contentType, form.body) // a copy: middleware may change it
 	}
 }
 

@@ -101,6 +101,31 @@ func TestMount_compresses(t *testing.T) {
 	}
 }
 
+// What middleware does to an answer's body is of this answer alone.
+func TestMount_middlewareChangesTheAnswer(t *testing.T) {
+	app := geist.New()
+	app.Use(func(c *geist.Ctx) error {
+		err := c.Next()
+		c.RawResponse().Body()[0] = '!'
+		c.RawResponse().AppendBodyString("more")
+		return err
+	})
+	if err := swagger.Mount(app, config()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := swagger.Document(app, config(), "openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := geisttest.New(t, app)
+	if got, want := c.GET("/openapi.json").Do().Bytes(), "!"+string(text[1:])+"more"; string(got) != want {
+		t.Errorf("%d bytes, want the %d of the document and of the middleware", len(got), len(want))
+	}
+	if again, err := swagger.Document(app, config(), "openapi.json"); err != nil || !bytes.Equal(again, text) {
+		t.Errorf("the document has changed, error %v", err)
+	}
+}
+
 // A document shows the routes that serve: what a Change adds is in it when it returns.
 func TestMount_followsChanges(t *testing.T) {
 	app := geist.New()

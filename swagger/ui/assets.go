@@ -133,9 +133,7 @@ func (f *content) send(c *geist.Ctx) error {
 			return err
 		}
 	}
-	c.SetHeader("Content-Type", f.contentType)
-	c.Raw().Response.SetBodyRaw(body)
-	return nil
+	return c.Bytes(200, f.contentType, body) // a copy: middleware may change it
 }
 
 // plain returns the text of the file, made anew for each of the few who cannot unpack it.
