@@ -109,8 +109,8 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	inner, owner, _ := takenConn(conn)
 	s.own = newSocket(inner, s.server.live.writeTimeout)
+	s.endRequest() // its watch of the client goes while its descriptor is still there
 	owner, watched := s.strip(owner)
-	s.endRequest()
 	live := &s.server.live
 	stays := live.leavers.add(s, &live.closing)
 	s.mu.Lock()
