@@ -137,7 +137,7 @@ func (r *bareRaw) Write(f func(fd uintptr) bool) error {
 func (b *bareSocket) await(f func(fd uintptr) bool) error {
 	fd := duplicate(int(b.fd))
 	if fd < 0 {
-		return syscall.EMFILE
+		return b.retry(f)
 	}
 	file := os.NewFile(uintptr(fd), "socket")
 	defer func() { _ = file.Close() }()
@@ -152,4 +152,26 @@ func (b *bareSocket) await(f func(fd uintptr) bool) error {
 		return err
 	}
 	return raw.Write(f)
+}
+
+// retryPause is how often retry looks.
+const retryPause = 20 * time.Millisecond
+
+// retry is await without a descriptor, where there are no more: a slow client must not pay
+// for that.
+func (b *bareSocket) retry(f func(fd uintptr) bool) error {
+	for {
+		time.Sleep(retryPause)
+		b.mu.Lock()
+		closed, until := b.closed, b.until
+		b.mu.Unlock()
+		switch {
+		case closed:
+			return net.ErrClosed
+		case f(uintptr(b.fd)):
+			return nil
+		case !until.IsZero() && !time.Now().Before(until):
+			return os.ErrDeadlineExceeded
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -55,6 +56,42 @@ func TestBareSocket_ofClosedConnection(t *testing.T) {
 	if _, ok := s.bare(); ok {
 		t.Error("got true, want false")
 	}
+}
+
+// TestBareSocket_withoutDescriptors: a write that waits while the process can open none goes on
+// when the client reads, and fails when its patience ends.
+func TestBareSocket_withoutDescriptors(t *testing.T) {
+	server, client := tcpPair(t)
+	whole := newSocket(server, 100*time.Millisecond)
+	s, ok := whole.bare()
+	if !ok {
+		t.Fatal("bare: got false, want true")
+	}
+	defer func() { _ = s.conn.Close() }()
+	exhaustFiles(t)
+	if err := s.writeAll(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("nobody reads: got %v, want %v", err, os.ErrDeadlineExceeded)
+	}
+	go func() { _, _ = io.Copy(io.Discard, client) }() // ends with the connection
+	s.patience = 10 * time.Second
+	if err := s.writeAll(make([]byte, 64<<20)); err != nil {
+		t.Errorf("the client reads: got %v, want nil", err)
+	}
+}
+
+// exhaustFiles lets the process open no file until the test has ended.
+func exhaustFiles(t *testing.T) {
+	t.Helper()
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	free := duplicate(0)
+	_ = syscall.Close(free)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(free), Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was) })
 }
 
 // openFiles returns how many descriptors the process has.

@@ -109,8 +109,8 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	}
 	inner, owner, _ := takenConn(conn)
 	s.own = newSocket(inner, s.server.live.writeTimeout)
+	s.endRequest() // its watch of the client goes while its descriptor is still there
 	owner, watched := s.strip(owner)
-	s.endRequest()
 	live := &s.server.live
 	stays := live.leavers.add(s, &live.closing)
 	s.mu.Lock()
@@ -128,7 +128,7 @@ func (s *Stream) begin(conn net.Conn, head []byte) {
 	s.startHeartbeat()
 	switch {
 	case ended:
-		s.hangUp()
+		s.hangUp(false)
 	case !stays:
 		s.leave()
 	}
@@ -189,10 +189,14 @@ func (x *streamLeft) Ready() {
 	go x.out.Cut(ErrClientGone) // ends with the cut; the caller must not wait for what that leads to
 }
 
-// hangUp ends a followed stream, of which the outlet has ended. It runs on a goroutine of
-// its own, which ends with it: its caller, a publisher maybe, waits for nobody.
-func (s *Stream) hangUp() {
+// hangUp ends a followed stream, of which the outlet has ended, and the body of its answer if
+// whole is set. It runs on a goroutine of its own, which ends with it: its caller, a
+// publisher maybe, waits for nobody.
+func (s *Stream) hangUp(whole bool) {
 	s.await()
+	if whole && s.framed { // not with the last unit: who had that sent may have come before begin
+		_ = s.own.writeAll([]byte(lastChunk))
+	}
 	s.stop(ErrRequestDone)
 	s.phase.Store(streamOver)
 	s.stopHeartbeat()

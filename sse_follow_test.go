@@ -392,6 +392,32 @@ func TestStream_Follow_hubEnds(t *testing.T) {
 	}
 }
 
+// TestStream_Follow_endedBeforeItBegan: the answer is whole though the hub has ended the stream
+// while there was no connection yet.
+func TestStream_Follow_endedBeforeItBegan(t *testing.T) {
+	h := hub.New(hub.Config{})
+	for kind, listen := range listenerKinds {
+		t.Run(kind, func(t *testing.T) {
+			app := geist.New(geist.Config{DrainIdle: -1})
+			app.SSE("/feed", func(_ *geist.Ctx, s *geist.Stream) error {
+				return errors.Join(s.Follow(h, "a"), h.Disconnect(context.Background(), s.ID()))
+			})
+			ln := listen(t)
+			serveLoop(t, app, ln)
+			c := mustDial(t, ln.dial)
+			defer c.Close()
+			go io.WriteString(c, feed+"\r\n") // net.Pipe has no buffer; ends with the server's read
+			resp, err := http.ReadResponse(c.br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(resp.Body); !strings.HasPrefix(string(b), "retry: ") || err != nil {
+				t.Errorf("body: got %q, %v, want a retry and the end", b, err)
+			}
+		})
+	}
+}
+
 // TestStream_Follow_slowClient: one that reads nothing is cut off; the others get everything.
 func TestStream_Follow_slowClient(t *testing.T) {
 	h := hub.New(hub.Config{})

@@ -155,7 +155,7 @@ func (k *streamSocket) Ended(err error) {
 	owner := s.owner
 	s.mu.Unlock()
 	if owner != nil {
-		go s.hangUp()
+		go s.hangUp(err == nil)
 		return
 	}
 	s.leaveHub()
@@ -259,13 +259,6 @@ const (
 // that, and the function's context ends.
 func (s *Stream) leave() {
 	last := s.goodbye()
-	if s.framed {
-		s.mu.Lock()
-		if s.owner != nil {
-			last = append(last, lastChunk...)
-		}
-		s.mu.Unlock()
-	}
 	s.bye.Store(true)
 	s.out.Finish(last)
 	s.stop(ErrServerClosed)
