@@ -95,8 +95,7 @@ type Stream struct {
 // streamRequest is what a Stream has of its request: a stream that is followed does without,
 // others have it for as long as Run's function runs.
 type streamRequest struct {
-	c      *Ctx // of the handler, and of Run's function until that has returned
-	lastID string
+	c *Ctx // of the handler, and of Run's function until that has returned
 
 	// Set before the stream's phase is streamOpen, by Run.
 	ctx  context.Context
@@ -105,6 +104,7 @@ type streamRequest struct {
 
 // streamRest is what a stream that is only followed mostly does without.
 type streamRest struct {
+	lastID  string                  // frozen
 	waiting chan struct{}           // closed by begun; nil if nobody waits
 	session *session                // nil unless Serve was called
 	late    context.Context         // what Context returns without Run
@@ -172,8 +172,11 @@ func newStream(c *Ctx) *Stream {
 	c.arena, c.single = nil, true // strings of it last as long as the stream
 	s := &Stream{
 		server: c.server, engine: c.engine, route: c.ep, id: hub.NewConnID(),
-		req:    &streamRequest{c: c, lastID: c.lastEventID()},
+		req:    &streamRequest{c: c},
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
+	}
+	if lastID := c.lastEventID(); lastID != "" {
+		s.rest = &streamRest{lastID: lastID}
 	}
 	s.out.Init((*streamSocket)(s))
 	return s
@@ -216,10 +219,12 @@ func (s *Stream) ID() hub.ConnID { return s.id }
 // begin where it has left off. It is "" if there is none, and if what was sent cannot be
 // the id of an event or is longer than 1,024 bytes. Anybody may send any id.
 func (s *Stream) LastEventID() string {
-	if s.req == nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rest == nil {
 		return ""
 	}
-	return s.req.lastID
+	return s.rest.lastID
 }
 
 // Context returns a context that ends when the client leaves ([ErrClientGone]), when the

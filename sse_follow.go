@@ -52,7 +52,7 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 	}
 	return s.become(func() error {
 		s.hubConn(eventEncoding{framed: s.framed, single: len(rooms) == 1})
-		if _, err := h.Follow(s, rooms, s.req.lastID); err != nil {
+		if _, err := h.Follow(s, rooms, s.LastEventID()); err != nil {
 			return err
 		}
 		s.answer(func() error {

@@ -565,3 +565,27 @@ func TestStream_Follow_storm(t *testing.T) {
 		t.Errorf("%d connections are left in the hub, %d in the engine", n, geist.OpenConns(app))
 	}
 }
+
+// TestStream_LastEventID_followed: it is the same for as long as the stream lasts, and for
+// any goroutine.
+func TestStream_LastEventID_followed(t *testing.T) {
+	h := newRoomHub()
+	app := geist.New()
+	streams := make(chan *geist.Stream, 1)
+	app.SSE("/", func(_ *geist.Ctx, s *geist.Stream) error {
+		streams <- s
+		return s.Follow(h, "news")
+	})
+	client := geisttest.New(t, app)
+	for _, want := range []string{"", "abc-1"} {
+		r := client.GET("/")
+		if want != "" {
+			r.Header("Last-Event-ID", want)
+		}
+		e := r.SSE()
+		if got := (<-streams).LastEventID(); got != want {
+			t.Errorf("LastEventID() = %q, want %q", got, want)
+		}
+		e.Close()
+	}
+}
