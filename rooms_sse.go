@@ -24,7 +24,7 @@ var errStreamAttached = errors.New("geist: a Stream was given to a hub before Se
 // The client's commands come by POST to the same path, which only routes of Rooms take:
 // see [Engine.Rooms].
 func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
-	s.req.c.check()
+	s.ctx().check()
 	if h == nil {
 		return errNilHub
 	}
@@ -40,7 +40,7 @@ func (s *Stream) Serve(h *hub.Hub, p hub.Policy) error {
 			return errStreamAttached
 		}
 		s.hubConn(enc)
-		engine := s.req.c.engine
+		engine := s.ctx().engine
 		s.answer(func() error { return s.speak(h, &p, engine) })
 		return nil
 	})
@@ -100,7 +100,7 @@ func (x *roomStream) encoding() roomEncoding {
 	return roomEvents
 }
 
-func (x *roomStream) context() context.Context { return x.req.ctx }
+func (x *roomStream) context() context.Context { return x.req.Load().ctx }
 
 func (x *roomStream) say(unit []byte) error { return x.out.Send(unit) }
 

@@ -75,8 +75,8 @@ type Stream struct {
 	left   ready.Socket // tells that the client has; of those that are followed
 
 	// Set before phase is streamOpen.
-	req *streamRequest // nil once a stream that is followed has begun
-	own socket         // with own.conn, if the connection is ours and the framing, too
+	req atomic.Pointer[streamRequest] // nil once a stream that is followed has begun
+	own socket                        // with own.conn, if the connection is ours and the framing, too
 
 	mu    sync.Mutex
 	conn  *hub.Conn // guarded by mu; nil until asked for
@@ -172,9 +172,9 @@ func newStream(c *Ctx) *Stream {
 	c.arena, c.single = nil, true // strings of it last as long as the stream
 	s := &Stream{
 		server: c.server, engine: c.engine, route: c.ep, id: hub.NewConnID(),
-		req:    &streamRequest{c: c},
 		framed: c.rc.Request.Header.IsHTTP11() && stateOf(c.rc.Conn()) != nil,
 	}
+	s.req.Store(&streamRequest{c: c})
 	if lastID := c.lastEventID(); lastID != "" {
 		s.rest = &streamRest{lastID: lastID}
 	}
@@ -231,14 +231,15 @@ func (s *Stream) LastEventID() string {
 // server asks the stream to end ([ErrServerClosed]) and when Run's function has returned
 // ([ErrRequestDone]). It waits for no write: a function may sleep on it.
 func (s *Stream) Context() context.Context {
-	if s.phase.Load() < streamOpen {
-		return s.req.c.Context()
-	}
-	if ctx := s.runContext(); ctx != nil {
-		return ctx
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch req := s.req.Load(); {
+	case req == nil:
+	case s.phase.Load() < streamOpen:
+		return req.c.Context()
+	case req.ctx != nil:
+		return req.ctx
+	}
 	rest := s.restLocked()
 	if rest.late == nil {
 		rest.late, rest.cancel = context.WithCancelCause(context.Background())
@@ -249,12 +250,15 @@ func (s *Stream) Context() context.Context {
 	return rest.late
 }
 
+// ctx returns the Ctx of a stream that has it still.
+func (s *Stream) ctx() *Ctx { return s.req.Load().c }
+
 // runContext returns the context of Run's function, or nil if that never ran.
 func (s *Stream) runContext() context.Context {
-	if s.req == nil {
-		return nil
+	if req := s.req.Load(); req != nil {
+		return req.ctx
 	}
-	return s.req.ctx
+	return nil
 }
 
 // Run answers with the stream that f sends. Run itself returns nil at once, to be the
@@ -273,7 +277,7 @@ func (s *Stream) runContext() context.Context {
 // no EventSource would read it. f never runs for HEAD, or when another answer replaces
 // this one.
 func (s *Stream) Run(f func() error) error {
-	s.req.c.check()
+	s.ctx().check()
 	return s.become(func() error {
 		s.answer(f)
 		return nil
@@ -286,7 +290,7 @@ func (s *Stream) become(open func() error) error {
 		return err
 	}
 	defer s.unclaim()
-	if s.req.c.rc.IsHead() {
+	if s.ctx().rc.IsHead() {
 		s.setHeader()
 		s.drop()
 		return nil
@@ -305,7 +309,7 @@ func (s *Stream) connect() error {
 	if known {
 		return nil
 	}
-	if err := s.server.connect(s.req.c); err != nil {
+	if err := s.server.connect(s.ctx()); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -316,7 +320,7 @@ func (s *Stream) connect() error {
 
 // claim decides that the answer is this stream.
 func (s *Stream) claim() error {
-	if code := s.req.c.rc.Response.StatusCode(); code != fasthttp.StatusOK {
+	if code := s.ctx().rc.Response.StatusCode(); code != fasthttp.StatusOK {
 		return fmt.Errorf("geist: the status of a stream of events must be 200, not %d", code)
 	}
 	if !s.phase.CompareAndSwap(streamIdle, streamClaimed) {
@@ -337,8 +341,8 @@ func (s *Stream) unclaim() {
 func (s *Stream) answer(f func() error) {
 	s.answers = true
 	s.setHeader()
-	s.req.c.setStream(&bodyStream{
-		w:       StreamWriter{c: s.req.c},
+	s.ctx().setStream(&bodyStream{
+		w:       StreamWriter{c: s.ctx()},
 		f:       func(w *StreamWriter) error { return s.perform(w, f) },
 		dropped: s.drop,
 		size:    -1,
@@ -348,7 +352,7 @@ func (s *Stream) answer(f func() error) {
 
 // setHeader sets what every stream's answer has in its header.
 func (s *Stream) setHeader() {
-	resp := &s.req.c.rc.Response
+	resp := &s.ctx().rc.Response
 	resp.ResetBody()
 	h := &resp.Header
 	h.SetContentType("text/event-stream")
@@ -358,7 +362,7 @@ func (s *Stream) setHeader() {
 
 // perform is the body of the answer.
 func (s *Stream) perform(w *StreamWriter, f func() error) error {
-	live := &s.req.c.server.live
+	live := &s.ctx().server.live
 	s.open(w)
 	returned := false
 	defer func() {
@@ -386,9 +390,9 @@ func (s *Stream) perform(w *StreamWriter, f func() error) error {
 
 // open lets units be written.
 func (s *Stream) open(w *StreamWriter) {
-	ctx, cancel := context.WithCancelCause(s.req.c.Context())
-	s.req.ctx = ctx
-	s.req.sink = s.newSink(w)
+	req := s.req.Load()
+	ctx, cancel := context.WithCancelCause(req.c.Context())
+	req.ctx, req.sink = ctx, s.newSink(w)
 	s.mu.Lock()
 	rest := s.restLocked()
 	rest.cancel = cancel
@@ -410,7 +414,7 @@ func (s *Stream) finish(live *server) {
 	s.stop(ErrRequestDone)
 	s.over(s.why())
 	live.leavers.remove(s) // a drain has waited for it
-	if st := s.req.sink.w.state; st != nil {
+	if st := s.req.Load().sink.w.state; st != nil {
 		st.written, st.armedOut = false, 0 // the end of the body has its own time
 	}
 }

@@ -43,7 +43,7 @@ var errNoRooms = errors.New("geist: Follow without a room")
 // handler may then answer otherwise. The stream ends as Run's does: when the client leaves
 // or reads too slowly, with the hub, or with a drain.
 func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
-	s.req.c.check()
+	s.ctx().check()
 	if len(rooms) == 0 {
 		return errNoRooms
 	}
@@ -59,8 +59,8 @@ func (s *Stream) Follow(h *hub.Hub, rooms ...string) error {
 			<-s.Context().Done()
 			return nil
 		})
-		if stateOf(s.req.c.rc.Conn()) != nil {
-			s.req.c.cold.stream.follow = s
+		if stateOf(s.ctx().rc.Conn()) != nil {
+			s.ctx().cold.stream.follow = s
 		}
 		return nil
 	})
@@ -79,7 +79,7 @@ func (s *Stream) Keep(v any) {
 // detach takes the connection, and the request from the body that stands for it. The
 // header has been built.
 func (s *Stream) detach(b *bodyStream) {
-	c := s.req.c
+	c := s.ctx()
 	h := &c.rc.Response.Header
 	if c.rc.Request.Header.IsHTTP11() {
 		h.SetContentLength(-1)
@@ -158,8 +158,11 @@ func (s *Stream) strip(owner netConn) (_ netConn, watched bool) {
 
 // endRequest ends the Ctx of a stream that does without.
 func (s *Stream) endRequest() {
-	s.req.c.end()
-	s.req = nil
+	s.mu.Lock()
+	c := s.ctx()
+	s.req.Store(nil) // before somebody may ask another request for its context
+	s.mu.Unlock()
+	c.end()
 }
 
 // watch ends the stream when the client leaves, though nothing is written.

@@ -32,7 +32,7 @@ type streamSink struct {
 // newSink returns the sink of a body that fasthttp has begun to write to w. It sets s.own if
 // fasthttp can be passed by.
 func (s *Stream) newSink(w *StreamWriter) streamSink {
-	k := streamSink{w: w, conn: s.req.c.rc.Conn()}
+	k := streamSink{w: w, conn: s.ctx().rc.Conn()}
 	k.foreign = stateOf(k.conn) == nil
 	if w.out != io.Writer(k.conn) {
 		k.strip = s.framed
@@ -67,13 +67,21 @@ func (k *streamSocket) TryWrite(p []byte) (int, error) {
 	return n, k.failed(err)
 }
 
+// sink returns where Run's stream is written to, or nil if it has no request any more.
+func (k *streamSocket) sink() *streamSink {
+	if req := k.req.Load(); req != nil {
+		return &req.sink
+	}
+	return nil
+}
+
 // failed says that it is the client that has gone, if a write failed.
 func (k *streamSocket) failed(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case k.req != nil && k.req.sink.w != nil:
-		return k.req.sink.w.fail(err)
+	case k.sink() != nil && k.sink().w != nil:
+		return k.sink().w.fail(err)
 	}
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
@@ -104,7 +112,7 @@ func (s *Stream) begun() {
 	}
 	close(rest.waiting)
 	rest.waiting = nil
-	if rest.cancel == nil && rest.stopped == nil && rest.kept == nil {
+	if rest.lastID == "" && rest.cancel == nil && rest.stopped == nil && rest.kept == nil {
 		s.rest = nil // that was all
 	}
 }
@@ -117,12 +125,12 @@ func (k *streamSocket) Write(p []byte) error {
 	switch {
 	case k.own.conn != nil:
 		return k.failed(k.own.writeAll(p))
-	case k.req == nil || k.req.sink.w == nil:
+	case k.sink() == nil || k.sink().w == nil:
 		return errStreamEnded
-	case k.req.sink.strip:
+	case k.sink().strip:
 		p = stripChunks(p)
 	}
-	return k.req.sink.w.send(p)
+	return k.sink().w.send(p)
 }
 
 // Cut ends the connection at once, if the stream has one: what was never opened is
@@ -135,10 +143,10 @@ func (k *streamSocket) Cut() {
 		k.own.cutOff()
 		return
 	}
-	if k.req == nil {
+	if k.sink() == nil {
 		return
 	}
-	if conn := k.req.sink.conn; conn != nil && canDeadline(conn) {
+	if conn := k.sink().conn; conn != nil && canDeadline(conn) {
 		_ = conn.SetWriteDeadline(expired) // for those of net/http, which do not close
 		_ = conn.Close()
 	}
@@ -265,7 +273,10 @@ func (s *Stream) leave() {
 }
 
 // ours reports whether one of our listeners has accepted the connection.
-func (s *Stream) ours() bool { return s.req == nil || !s.req.sink.foreign }
+func (s *Stream) ours() bool {
+	sink := (*streamSocket)(s).sink()
+	return sink == nil || !sink.foreign
+}
 
 // place is where the stream sits among the leavers.
 func (s *Stream) place() *seat { return &s.seat }
