@@ -310,9 +310,9 @@ func (b *bodyReader) buffer() error {
 func (b *bodyReader) growth(n int) int {
 	more := max(3*n, firstBodyBytes)
 	if b.rest >= 0 && int64(more) > b.rest {
-		more = int(b.rest)
+		more = int(b.rest) + 1 // a byte more tells that there is no more
 	}
-	return max(more, 1)
+	return more
 }
 
 // settle decides, when the chain has returned, about a client that waits before it sends

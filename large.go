@@ -65,14 +65,15 @@ func (p *largeBuffers) grow(b []byte, more int) []byte {
 	return larger
 }
 
-// giveAhead returns an empty buffer with room for a body of n bytes that has not come yet. It
-// reports false, and gives none, if too many wait already. endAhead must follow once the body has come.
+// giveAhead returns an empty buffer with room for a body of n bytes that has not come yet, and
+// for the byte behind it, by which a reader sees the end. It reports false, and gives none, if too
+// many wait already. endAhead must follow once the body has come.
 func (p *largeBuffers) giveAhead(n int) ([]byte, bool) {
 	if p.ahead.Add(int64(n)) > mostAhead {
 		p.endAhead(n)
 		return nil, false
 	}
-	return p.get(n), true
+	return p.get(n + 1), true
 }
 
 func (p *largeBuffers) endAhead(n int) { p.ahead.Add(-int64(n)) }

@@ -45,7 +45,11 @@ func Uploads() []UploadApp {
 func uploadGeist() App {
 	app := geist.New(geist.Config{DisableBanner: true})
 	app.POST(UploadPath, func(c *geist.Ctx) error { return c.Text(http.StatusOK, strconv.Itoa(len(c.Body()))) })
-	return App{FastServer: app.Server()}
+	a, err := serveGeist(app)
+	if err != nil {
+		panic(err) // the route above does not fit
+	}
+	return a
 }
 
 func uploadFiber() App {
